@@ -1,0 +1,1 @@
+//! The certificate register of a province: sync, matching, manual entry.

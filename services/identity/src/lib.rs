@@ -1,0 +1,1 @@
+//! Accounts, sign-in, tokens, staff roles and the personal data of people.

@@ -1,0 +1,1 @@
+//! Messages to people: inbox, mail, SMS, one-time secrets.

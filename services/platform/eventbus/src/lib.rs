@@ -1,0 +1,1 @@
+//! From log to bus: relay to JetStream, feeds with checkpoints, parking.

@@ -1,0 +1,1 @@
+//! What every gRPC surface shares: rich statuses, access table, layers, health, reflection, clients.

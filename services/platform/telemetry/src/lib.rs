@@ -1,0 +1,1 @@
+//! Logs, traces and metrics: JSON or pretty lines, OTLP when an endpoint is set.

@@ -1,0 +1,1 @@
+//! Divisions, agencies, points, schools, plans and filing windows.

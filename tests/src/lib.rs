@@ -1,0 +1,1 @@
+//! Journeys, faults, house rules and benchmarks of the whole cluster.
