@@ -10,7 +10,7 @@ macro_rules! package {
     ($name:ident) => {
         pub mod $name {
             pub mod v1 {
-                tonic::include_proto!(concat!("dingzhu.", stringify!($name), ".v1"));
+                include!(concat!(env!("OUT_DIR"), "/dingzhu.", stringify!($name), ".v1.rs"));
             }
         }
     };
