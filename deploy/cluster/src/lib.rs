@@ -1,1 +1,21 @@
 //! Runs Dingzhu on one machine: PostgreSQL, nats-server, the services; also the tests' harness.
+
+pub mod database;
+pub mod failure;
+pub mod install;
+pub mod nats;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod proxy;
+pub mod settings;
+pub mod test_env;
+pub mod wait;
+
+pub use failure::{Failure, Result};
+
+/// The root of the source tree this program was built from.
+pub fn root() -> std::path::PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("deploy/cluster lies two folders below the root").to_path_buf()
+}
