@@ -12,13 +12,16 @@ code,name,parent
 """
 
 
-def rows(divisions, parent=""):
+def rows(divisions, parent="", parent_name=""):
+    # Four cities have no counties; the file lists their streets (nine digits) in that place. Their first six digits are
+    # the code under which the package's other files list the city itself as its one county.
+    counties = {division["code"][:6] for division in divisions if len(division["code"]) > 6}
+    divisions = [division for division in divisions if len(division["code"]) <= 6]
+    divisions += [{"code": code, "name": parent_name} for code in sorted(counties)]
     for division in divisions:
-        code = division["code"]
-        # Four cities have no counties; the file lists their streets (nine digits) in that place.
-        if len(code) <= 6:
-            yield code, division["name"], parent
-            yield from rows(division.get("children", []), code)
+        code, name = division["code"], division["name"]
+        yield code, name, parent
+        yield from rows(division.get("children", []), code, name)
 
 
 sys.stdout.write(HEADER)
