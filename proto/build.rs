@@ -6,7 +6,6 @@ use std::{env, fs};
 use prost::Message as _;
 
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "cargo talks to a build script this way")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
