@@ -1,0 +1,31 @@
+//! Connections to a service's database, with the limits that keep one caller's trouble from becoming everybody's.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+/// Of every session: nobody holds or waits for a lock for long.
+const LIMITS: [(&str, &str); 4] = [
+    ("lock_timeout", "3s"),
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("statement_timeout", "15s"),
+    // `ROLLBACK` outside a transaction warns, and that is the normal case here.
+    ("client_min_messages", "error"),
+];
+
+/// A pool that connects when it is first used.
+///
+/// A caller that vanishes while its transaction begins leaves an open transaction in the pool (sqlx 0.9): every
+/// connection is rolled back before it is handed out.
+pub fn pool(url: &str, application_name: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name(application_name).options(LIMITS);
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(2))
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move { sqlx::raw_sql("ROLLBACK").execute(connection).await.map(|_| true) })
+        });
+    Ok(pool.connect_lazy_with(options))
+}
