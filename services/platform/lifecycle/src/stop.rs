@@ -1,11 +1,13 @@
 //! The order of stopping: stages one after the other, within the grace period, then hard.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use futures::{Stream, StreamExt as _, stream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -86,22 +88,31 @@ impl Lifecycle {
     /// Waits for SIGTERM, SIGINT, [`Self::stop`] or the death of a task, then stops stage by stage; returns the code
     /// to exit with.
     pub async fn until_stopped(self) -> ExitCode {
-        let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened to");
-        let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened to");
-        self.until_stopped_by(async || either(&mut terminate, &mut interrupt).await).await
+        let terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened to");
+        let interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened to");
+        let signals = stream::unfold((terminate, interrupt), |(mut terminate, mut interrupt)| async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Some(((), (terminate, interrupt)))
+        });
+        self.until_stopped_by(signals).await
     }
 
-    /// Like [`Self::until_stopped`], with `next_signal` in the place of the operating system's signals.
-    pub async fn until_stopped_by(self, mut next_signal: impl AsyncFnMut()) -> ExitCode {
+    /// Like [`Self::until_stopped`], with `signals` in the place of the operating system's.
+    pub async fn until_stopped_by(self, signals: impl Stream<Item = ()> + Send) -> ExitCode {
+        // One that ends is one that never comes.
+        let mut signals = pin!(signals.chain(stream::pending()));
         let soft = self.soft();
         tokio::select! {
-            () = next_signal() => tracing::info!("told to stop"),
+            _ = signals.next() => tracing::info!("told to stop"),
             () = soft.cancelled() => {}
         }
         self.stop();
         let finished = tokio::select! {
             () = self.stages() => true,
-            () = next_signal() => {
+            _ = signals.next() => {
                 tracing::warn!("told to stop a second time: stopping hard");
                 false
             }
@@ -152,12 +163,5 @@ impl Lifecycle {
         };
         // What is still there then (a command's body) ends with the runtime.
         let _ = tokio::time::timeout(DROPPING, gone).await;
-    }
-}
-
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }
