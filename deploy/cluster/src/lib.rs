@@ -2,6 +2,8 @@
 
 pub mod database;
 pub mod failure;
+mod folder;
+pub mod gates;
 pub mod install;
 pub mod nats;
 pub mod ports;

@@ -1,9 +1,10 @@
 //! The command `cluster`: what `deploy/up`, `down`, `test`, `call` and `bench` run.
+#![expect(clippy::print_stdout, reason = "a command's answer goes to its output")]
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cluster::{Failure, test_env};
+use cluster::{Result, gates, test_env};
 
 /// Runs Dingzhu on one machine.
 #[derive(Parser)]
@@ -14,6 +15,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subject {
+    /// Runs every gate; with arguments, only `cargo nextest run` with these.
+    Test {
+        /// Arguments of nextest.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Runs a command with private servers for tests around it.
     TestEnv {
         /// The command and its arguments.
@@ -27,20 +34,32 @@ async fn main() -> ExitCode {
     match run(Arguments::parse().command).await {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("cluster: {failure}");
+            eprintln!("{failure}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(subject: Subject) -> Result<ExitCode, Failure> {
+async fn run(subject: Subject) -> Result<ExitCode> {
     match subject {
+        Subject::Test { arguments } => Ok(test(&arguments).await),
         Subject::TestEnv { command } => {
             let mut process = tokio::process::Command::new(&command[0]);
             process.args(&command[1..]);
-            let status = test_env::run(process).await?;
-            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-            Ok(ExitCode::from(code))
+            let (status, ()) = test_env::run(process, async |_| ()).await?;
+            Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
         }
     }
+}
+
+/// Whatever happens, the last line says how many passed and failed: a gate that fails counts as one.
+async fn test(arguments: &[String]) -> ExitCode {
+    let say = |line: &str| println!("gate {line}");
+    let tally = if arguments.is_empty() { gates::all(&say).await } else { gates::tests(arguments).await };
+    let tally = tally.unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        gates::Tally { passed: 0, failed: 1 }
+    });
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::failure::Doing as _;
+use crate::folder::Folder;
 use crate::process::Child;
 use crate::{Failure, Result, install, ports, wait};
 
@@ -19,10 +18,9 @@ const START: Duration = Duration::from_secs(30);
 pub struct Server {
     binary: PathBuf,
     /// Holds `nats.conf`, `store/` and `log`.
-    folder: PathBuf,
+    folder: Folder,
     port: u16,
     child: Option<Child>,
-    _temporary: Option<TempDir>,
 }
 
 impl Server {
@@ -35,17 +33,12 @@ impl Server {
 
     /// The same, not started yet: its address is known, nobody listens there.
     pub fn stopped() -> Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("dingzhu-nats-").tempdir();
-        let temporary = temporary.doing(|| "create a temporary folder".into())?;
-        let folder = temporary.path().to_path_buf();
-        let mut server = Self::prepare(&folder, ports::free()?, "")?;
-        server._temporary = Some(temporary);
-        Ok(server)
+        Self::prepare(Folder::temporary("nats")?, ports::free()?, "")
     }
 
     /// A server in `folder` that keeps the store it finds there; `authorization` is the block of users of the configuration.
     pub async fn start_in(folder: &Path, port: u16, authorization: &str) -> Result<Self> {
-        let mut server = Self::prepare(folder, port, authorization)?;
+        let mut server = Self::prepare(Folder::kept(folder)?, port, authorization)?;
         server.restart().await?;
         Ok(server)
     }
@@ -105,9 +98,8 @@ impl Server {
         self.child.take().map(Child::detach)
     }
 
-    fn prepare(folder: &Path, port: u16, authorization: &str) -> Result<Self> {
+    fn prepare(folder: Folder, port: u16, authorization: &str) -> Result<Self> {
         let binary = install::nats_server()?;
-        fs::create_dir_all(folder).doing(|| format!("create {}", folder.display()))?;
         let store = folder.join("store");
         let config = format!(
             "listen: \"127.0.0.1:{port}\"\n\
@@ -119,6 +111,43 @@ impl Server {
         );
         let path = folder.join("nats.conf");
         fs::write(&path, config).doing(|| format!("write {}", path.display()))?;
-        Ok(Self { binary, folder: folder.to_path_buf(), port, child: None, _temporary: None })
+        Ok(Self { binary, folder, port, child: None })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone before its folder goes.
+        self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream;
+
+    use super::*;
+
+    async fn messages(server: &Server) -> Option<u64> {
+        let client = async_nats::connect(server.url()).await.ok()?;
+        let mut stream = jetstream::new(client).get_stream("T").await.ok()?;
+        Some(stream.info().await.ok()?.state.messages)
+    }
+
+    #[tokio::test]
+    async fn acknowledged_messages_survive_a_kill_and_not_a_wipe() {
+        let mut server = Server::start().await.unwrap();
+        let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let config = jetstream::stream::Config { name: "T".into(), subjects: vec!["t.>".into()], ..Default::default() };
+        context.create_stream(config).await.unwrap();
+        for _ in 0..10 {
+            context.publish("t.a", "x".into()).await.unwrap().await.unwrap();
+        }
+        server.kill();
+        server.restart().await.unwrap();
+        assert_eq!(messages(&server).await, Some(10));
+        server.wipe().unwrap();
+        server.restart().await.unwrap();
+        assert_eq!(messages(&server).await, None);
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::{User, getuid};
 use sqlx::{Connection as _, PgConnection};
-use tempfile::TempDir;
 
 use crate::failure::Doing as _;
+use crate::folder::Folder;
 use crate::process::Child;
 use crate::{Failure, Result, install, ports, wait};
 
@@ -43,29 +43,26 @@ const SETTINGS: &[(&str, &str)] = &[
 pub struct Server {
     binaries: PathBuf,
     /// Holds `data/`, `log` and nothing else.
-    folder: PathBuf,
+    folder: Folder,
     port: u16,
     /// Of the superuser `postgres`; `None` trusts everybody on 127.0.0.1, for tests.
     password: Option<String>,
     child: Option<Child>,
-    _temporary: Option<TempDir>,
 }
 
 impl Server {
     /// A server in a temporary folder on a free port that trusts everybody on 127.0.0.1.
     pub async fn start() -> Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("dingzhu-postgres-").tempdir();
-        let temporary = temporary.doing(|| "create a temporary folder".into())?;
-        let folder = temporary.path().to_path_buf();
-        let mut server = Self::start_in(&folder, ports::free()?, None).await?;
-        server._temporary = Some(temporary);
-        Ok(server)
+        Self::start_on(Folder::temporary("postgres")?, ports::free()?, None).await
     }
 
     /// A server on the data in `folder`, which is made when there is none. With a password, everybody has to give one (SCRAM).
     pub async fn start_in(folder: &Path, port: u16, password: Option<String>) -> Result<Self> {
-        let binaries = install::postgres()?;
-        let mut server = Self { binaries, folder: folder.to_path_buf(), port, password, child: None, _temporary: None };
+        Self::start_on(Folder::kept(folder)?, port, password).await
+    }
+
+    async fn start_on(folder: Folder, port: u16, password: Option<String>) -> Result<Self> {
+        let mut server = Self { binaries: install::postgres()?, folder, port, password, child: None };
         server.initialise()?;
         server.restart().await?;
         Ok(server)
@@ -153,7 +150,7 @@ impl Server {
         }
         fs::create_dir_all(&data).doing(|| format!("create {}", data.display()))?;
         if let Some(account) = account()? {
-            for path in [&self.folder, &data] {
+            for path in [self.folder.path(), &data] {
                 chown(path, Some(account.uid.as_raw()), Some(account.gid.as_raw()))
                     .doing(|| format!("give {} to {}", path.display(), account.name))?;
             }
@@ -169,8 +166,8 @@ impl Server {
             Some(password) => {
                 fs::write(&secret, password).doing(|| format!("write {}", secret.display()))?;
                 // initdb reads it as another account; the folder around it is closed.
-                fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))
-                    .doing(|| format!("close {}", self.folder.display()))?;
+                fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o700))
+                    .doing(|| format!("close {}", self.folder.path().display()))?;
                 command.arg("--auth=scram-sha-256").arg("--pwfile").arg(&secret);
             }
         }
@@ -190,15 +187,13 @@ impl Server {
         for (name, value) in SETTINGS {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        let mut child = Child::spawn("postgres", command, &self.folder.join("log"))?;
-        child.drop_with(Signal::SIGKILL);
-        Ok(child)
+        Child::spawn("postgres", command, &self.folder.join("log"))
     }
 
     /// One of PostgreSQL's programs, run as the account that may run it.
     fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new(self.binaries.join(program));
-        command.current_dir(&self.folder).env("LC_ALL", "C.UTF-8");
+        command.current_dir(self.folder.path()).env("LC_ALL", "C.UTF-8");
         if let Some(account) = account()? {
             command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
         }
@@ -208,8 +203,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // `immediate` frees the shared memory, which SIGKILL would leave behind.
-        if let Some(child) = self.child.as_mut() {
+        // `immediate` frees the shared memory, which SIGKILL would leave behind. Gone before its folder goes.
+        if let Some(mut child) = self.child.take() {
             child.drop_with(Signal::SIGQUIT);
         }
     }
@@ -226,4 +221,39 @@ fn account() -> Result<Option<User>> {
         }
     }
     Err(Failure::new("PostgreSQL refuses to run as root, and there is neither an account postgres nor nobody"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn rows(server: &Server) -> i64 {
+        let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM t").fetch_one(&mut connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn committed_rows_survive_every_kind_of_end() {
+        let mut server = Server::start().await.unwrap();
+        let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        sqlx::query("CREATE TABLE t AS SELECT 1 AS n").execute(&mut connection).await.unwrap();
+        server.kill();
+        server.restart().await.unwrap();
+        assert_eq!(rows(&server).await, 1);
+        server.stop_immediately().await.unwrap();
+        server.restart().await.unwrap();
+        assert_eq!(rows(&server).await, 1);
+        server.stop().await.unwrap();
+        assert!(PgConnection::connect(&server.url("postgres")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_with_a_password_refuses_who_gives_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let password = Some("right".to_owned());
+        let server = Server::start_in(folder.path(), ports::free().unwrap(), password).await.unwrap();
+        let right = server.url("postgres");
+        assert!(PgConnection::connect(&right).await.is_ok());
+        assert!(PgConnection::connect(&right.replace(":right", ":wrong")).await.is_err());
+    }
 }

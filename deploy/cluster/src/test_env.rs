@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::process::Command;
+use tokio::process::{ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Doing as _;
@@ -18,7 +18,8 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// Runs `command` with `DINGZHU_TEST_POSTGRES` and `DINGZHU_TEST_NATS_SERVER` set; everything started meanwhile is stopped
 /// again, also after a failure or a signal. Processes that the command has left behind are killed and make this a failure.
-pub async fn run(mut command: Command) -> Result<ExitStatus> {
+/// `read` gets the command's errors where they are piped, and its answer comes back beside the status.
+pub async fn run<T>(mut command: Command, read: impl AsyncFnOnce(Option<ChildStderr>) -> T) -> Result<(ExitStatus, T)> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let folder = tempfile::Builder::new().prefix("dingzhu-test-").tempdir();
     let folder = folder.doing(|| "create a temporary folder".into())?;
@@ -33,15 +34,19 @@ pub async fn run(mut command: Command) -> Result<ExitStatus> {
     command.env(settings::TEST_NATS_SERVER, install::nats_server()?);
     command.env(settings::TEST_RUN, &run).env("TMPDIR", folder.path()).kill_on_drop(true);
     let mut child = command.spawn().doing(|| format!("start {name}"))?;
-    let status = tokio::select! {
-        status = child.wait() => status,
-        _ = interrupted.recv() => pass_on(&mut child, Signal::SIGINT).await,
-        _ = terminated.recv() => pass_on(&mut child, Signal::SIGTERM).await,
+    let errors = child.stderr.take();
+    let ended = async {
+        tokio::select! {
+            status = child.wait() => status,
+            _ = interrupted.recv() => pass_on(&mut child, Signal::SIGINT).await,
+            _ = terminated.recv() => pass_on(&mut child, Signal::SIGTERM).await,
+        }
     };
+    let (status, answer) = tokio::join!(ended, read(errors));
     let status = status.doing(|| format!("wait for {name}"))?;
     server.stop().await?;
     nothing_left(&run, folder.path()).await?;
-    Ok(status)
+    Ok((status, answer))
 }
 
 fn open_for_all(folder: &Path) -> Result<()> {
@@ -106,12 +111,14 @@ mod tests {
     async fn the_command_sees_a_server_and_its_exit_code_comes_back() {
         let script =
             "case $DINGZHU_TEST_POSTGRES in postgres://*) test -x \"$DINGZHU_TEST_NATS_SERVER\" && exit 7;; esac";
-        assert_eq!(run(shell(script)).await.unwrap().code(), Some(7));
+        let (status, ()) = run(shell(script), async |_| ()).await.unwrap();
+        assert_eq!(status.code(), Some(7));
     }
 
     #[tokio::test]
     async fn a_process_left_behind_is_found_and_killed() {
-        let failure = run(shell("setsid sleep 500 >/dev/null 2>&1 & exit 0")).await.unwrap_err().to_string();
+        let left = shell("setsid sleep 500 >/dev/null 2>&1 & exit 0");
+        let failure = run(left, async |_| ()).await.unwrap_err().to_string();
         assert!(failure.contains("sleep 500"), "{failure}");
     }
 }
