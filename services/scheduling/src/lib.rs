@@ -1,1 +1,3 @@
 //! Divisions, agencies, points, schools, plans and filing windows.
+
+pub mod domain;

@@ -1,0 +1,12 @@
+//! Pure rules of where and when one may apply: no clock, no chance, no database.
+
+pub mod agency;
+pub mod availability;
+pub mod division;
+pub mod id;
+pub mod name;
+pub mod plan;
+pub mod point;
+pub mod school;
+pub mod shanghai;
+pub mod window;

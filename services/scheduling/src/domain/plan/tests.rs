@@ -1,0 +1,259 @@
+//! Given a plan, when an officer commands, then this follows.
+
+use decider::testing::given;
+use proptest::prelude::*;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::super::school::tests::agency;
+use super::*;
+
+const NOW: OffsetDateTime = datetime!(2026-10-20 00:00 UTC);
+const BEGIN: OffsetDateTime = datetime!(2026-10-25 01:00 UTC);
+const END: OffsetDateTime = datetime!(2026-11-04 09:00 UTC);
+
+fn province() -> Code {
+    Code::parse("32").unwrap()
+}
+
+fn xuzhou() -> Agency {
+    agency("3203")
+}
+
+fn window_id(n: u128) -> WindowId {
+    WindowId(Uuid::from_u128(n))
+}
+
+fn published() -> Event {
+    Event::PlanPublished { plan: PlanId(Uuid::from_u128(1)), province: province(), batch: "2026年秋季".to_owned() }
+}
+
+fn join(join_in: bool, is_open: bool) -> Event {
+    Event::AgencyJoined { agency: xuzhou().id, join_in, is_open }
+}
+
+fn window(n: u128, begin: OffsetDateTime, end: OffsetDateTime, revision: u32) -> Window {
+    Window { id: window_id(n), begin, end, grace_minutes: 30, revision }
+}
+
+fn opened(n: u128, begin: OffsetDateTime, end: OffsetDateTime) -> Event {
+    Event::WindowOpened { agency: xuzhou().id, window: window(n, begin, end, 1) }
+}
+
+fn open(n: u128, begin: OffsetDateTime, end: OffsetDateTime, now: OffsetDateTime) -> Command {
+    Command::OpenWindow { window: window_id(n), agency: xuzhou().id, begin, end, grace_minutes: 30, now }
+}
+
+fn point() -> Point {
+    Point {
+        id: PointId(Uuid::from_u128(7)),
+        agency: xuzhou().id,
+        name: super::super::name::Name::parse("徐州市第一中学").unwrap(),
+        division: xuzhou().division,
+        school: None,
+    }
+}
+
+fn assignment(notes: &str) -> Assignment {
+    Assignment {
+        point: point().id,
+        confirm_begin: BEGIN,
+        confirm_end: END,
+        range: "本校教师".to_owned(),
+        notes: notes.to_owned(),
+    }
+}
+
+fn going_on() -> Vec<Event> {
+    vec![published(), join(true, true), opened(5, BEGIN, END)]
+}
+
+fn finished() -> Vec<Event> {
+    going_on().into_iter().chain([Event::PlanFinished]).collect()
+}
+
+fn when(history: Vec<Event>, command: Command) -> decider::testing::Outcome<Decisions> {
+    given::<Decisions>(history).when(command)
+}
+
+#[test]
+fn a_plan_is_published_once() {
+    let Event::PlanPublished { plan, province, batch } = published() else { unreachable!() };
+    let publish = || Command::PublishPlan { plan, province, batch: batch.clone() };
+    when(vec![], publish()).then([published()]);
+    when(vec![published()], publish()).then_refused(&Rejection::PlanExists);
+    when(finished(), publish()).then_refused(&Rejection::PlanExists);
+}
+
+#[test]
+fn nothing_happens_to_an_unknown_plan() {
+    when(vec![], Command::FinishPlan).then_refused(&Rejection::UnknownPlan);
+    when(vec![], open(5, BEGIN, END, NOW)).then_refused(&Rejection::UnknownPlan);
+}
+
+#[test]
+fn a_finished_plan_does_not_change() {
+    when(going_on(), Command::FinishPlan).then([Event::PlanFinished]);
+    when(finished(), Command::FinishPlan).then_refused(&Rejection::PlanFinished);
+    when(finished(), open(6, END, END + CLOSING_NOTICE, NOW)).then_refused(&Rejection::PlanFinished);
+}
+
+#[test]
+fn an_agency_joins_leaves_and_opens() {
+    let command = |join_in, is_open| Command::JoinAgency { agency: Some(xuzhou()), join_in, is_open };
+    when(vec![published()], command(true, false)).then([join(true, false)]);
+    when(vec![published(), join(true, false)], command(true, true)).then([join(true, true)]);
+    when(vec![published(), join(true, true)], command(true, true)).then_nothing();
+    when(vec![published(), join(true, true)], command(false, false)).then([join(false, false)]);
+}
+
+#[test]
+fn an_agency_of_another_province_does_not_join() {
+    let command = |agency| Command::JoinAgency { agency, join_in: true, is_open: true };
+    when(vec![published()], command(None)).then_refused(&Rejection::UnknownAgency);
+    when(vec![published()], command(Some(agency("3301")))).then_refused(&Rejection::UnknownAgency);
+}
+
+#[test]
+fn a_window_needs_an_agency_that_takes_part() {
+    when(vec![published()], open(5, BEGIN, END, NOW)).then_refused(&Rejection::AgencyNotJoined);
+    when(vec![published(), join(false, false)], open(5, BEGIN, END, NOW)).then_refused(&Rejection::AgencyNotJoined);
+    when(vec![published(), join(true, false)], open(5, BEGIN, END, NOW)).then([opened(5, BEGIN, END)]);
+}
+
+#[test]
+fn a_window_that_has_ended_is_not_opened() {
+    when(vec![published(), join(true, true)], open(5, BEGIN, END, END)).then_refused(&Rejection::WindowInThePast);
+    when(vec![published(), join(true, true)], open(5, BEGIN, END, BEGIN)).then([opened(5, BEGIN, END)]);
+}
+
+#[test]
+fn windows_of_an_agency_do_not_overlap_but_may_touch() {
+    let overlap = || Rejection::WindowsOverlap { with: window(5, BEGIN, END, 1) };
+    let later = END + CLOSING_NOTICE;
+    when(going_on(), open(6, END - CLOSING_NOTICE, later, NOW)).then_refused(&overlap());
+    when(going_on(), open(6, BEGIN - CLOSING_NOTICE, later, NOW)).then_refused(&overlap());
+    when(going_on(), open(6, END, later, NOW)).then([opened(6, END, later)]);
+}
+
+#[test]
+fn a_window_is_extended_to_a_later_end_that_is_free() {
+    let later = END + CLOSING_NOTICE;
+    let extend = |end, now| Command::ExtendWindow { window: window_id(5), end, now };
+    let extended = Event::WindowExtended { agency: xuzhou().id, window: window(5, BEGIN, later, 2) };
+    when(going_on(), extend(later, NOW)).then([extended]);
+    when(going_on(), extend(END, NOW)).then_refused(&Rejection::NotLater { end: END });
+    when(going_on(), extend(later, END)).then_refused(&Rejection::WindowClosed { end: END });
+    let neighbour = opened(6, END, later);
+    when([going_on(), vec![neighbour]].concat(), extend(later, NOW))
+        .then_refused(&Rejection::WindowsOverlap { with: window(6, END, later, 1) });
+}
+
+#[test]
+fn a_window_is_closed_ten_minutes_ahead_at_the_earliest() {
+    let close = |end, now| Command::CloseWindow { window: window_id(5), end, now };
+    let now = BEGIN + CLOSING_NOTICE;
+    let earliest = now + CLOSING_NOTICE;
+    let closed = Event::WindowClosed { agency: xuzhou().id, window: window(5, BEGIN, earliest, 2) };
+    when(going_on(), close(earliest, now)).then([closed]);
+    when(going_on(), close(now, now)).then_refused(&Rejection::TooEarly { earliest });
+    when(going_on(), close(END, now)).then_refused(&Rejection::NotEarlier { end: END });
+    when(going_on(), close(BEGIN, NOW)).then_refused(&Rejection::EndsBeforeBegin { begin: BEGIN });
+    when(going_on(), close(now, END)).then_refused(&Rejection::WindowClosed { end: END });
+}
+
+#[test]
+fn an_unknown_window_neither_extends_nor_closes() {
+    let window = window_id(9);
+    when(going_on(), Command::ExtendWindow { window, end: END, now: NOW }).then_refused(&Rejection::UnknownWindow);
+    when(going_on(), Command::CloseWindow { window, end: BEGIN, now: NOW }).then_refused(&Rejection::UnknownWindow);
+}
+
+#[test]
+fn a_point_is_assigned_and_reassigned() {
+    let assign = |point, notes| Command::AssignPoint { point, assignment: assignment(notes) };
+    let assigned = |notes| Event::PointAssigned { agency: xuzhou().id, assignment: assignment(notes) };
+    when(going_on(), assign(Some(point()), "带原件")).then([assigned("带原件")]);
+    let history = || [going_on(), vec![assigned("带原件")]].concat();
+    when(history(), assign(Some(point()), "带原件")).then_nothing();
+    when(history(), assign(Some(point()), "带复印件")).then([assigned("带复印件")]);
+    when(going_on(), assign(None, "")).then_refused(&Rejection::UnknownPoint);
+    when(vec![published()], assign(Some(point()), "")).then_refused(&Rejection::AgencyNotJoined);
+}
+
+#[test]
+fn commands_that_depend_on_the_hour_say_until_when_they_may_be_recorded() {
+    let state = given::<Decisions>(going_on()).state();
+    let window = window_id(5);
+    let deadline = |command| state.deadline(&command);
+    assert_eq!(deadline(open(6, END, END + CLOSING_NOTICE, NOW)), Some(END + CLOSING_NOTICE));
+    assert_eq!(deadline(Command::ExtendWindow { window, end: END + CLOSING_NOTICE, now: NOW }), Some(END));
+    assert_eq!(deadline(Command::CloseWindow { window, end: END, now: NOW }), Some(END - CLOSING_NOTICE));
+    assert_eq!(deadline(Command::FinishPlan), None);
+}
+
+fn minutes(n: i64) -> OffsetDateTime {
+    NOW + time::Duration::minutes(n)
+}
+
+/// Any command about two agencies and three windows, within ten hours.
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let agency = prop_oneof![Just(agency("3203")), Just(agency("3201"))];
+    let span = (0..600_i64, 1..300_i64).prop_map(|(begin, length)| (minutes(begin), minutes(begin + length)));
+    let at = (0..600_i64).prop_map(minutes);
+    let window = (1..4_u128).prop_map(window_id);
+    prop_oneof![
+        1 => Just(Command::FinishPlan),
+        8 => (agency.clone(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.8))
+            .prop_map(|(agency, join_in, is_open)| Command::JoinAgency { agency: Some(agency), join_in, is_open }),
+        10 => (agency, window.clone(), span.clone(), at.clone()).prop_map(|(agency, window, (begin, end), now)| {
+            Command::OpenWindow { window, agency: agency.id, begin, end, grace_minutes: 0, now }
+        }),
+        4 => (window.clone(), at.clone(), at.clone())
+            .prop_map(|(window, end, now)| Command::ExtendWindow { window, end, now }),
+        4 => (window, at.clone(), at).prop_map(|(window, end, now)| Command::CloseWindow { window, end, now }),
+        4 => (span, 7..9_u128).prop_map(|((confirm_begin, confirm_end), n)| {
+            let id = PointId(Uuid::from_u128(n));
+            Command::AssignPoint {
+                point: Some(Point { id, ..point() }),
+                assignment: Assignment { point: id, confirm_begin, confirm_end, ..assignment("") },
+            }
+        }),
+    ]
+}
+
+/// What really happens when commands come one after the other.
+pub(crate) fn history(commands: Vec<Command>) -> Vec<Event> {
+    let mut events = vec![published()];
+    for command in commands {
+        let state = Decisions::fold(&events);
+        // Ids of windows are fresh: nobody opens the same one twice.
+        let repeated = matches!(&command, Command::OpenWindow { window, .. }
+            if state.plan().is_some_and(|plan| plan.find_window(*window).is_some()));
+        if !repeated {
+            events.extend(Decisions::decide(&state, command).unwrap_or_default());
+        }
+    }
+    events
+}
+
+proptest! {
+    #[test]
+    fn windows_never_overlap_and_never_end_before_they_begin(commands in proptest::collection::vec(command(), 0..40)) {
+        let state = Decisions::fold(&history(commands));
+        for agency in state.plan().unwrap().agencies.values() {
+            for pair in agency.windows.windows(2) {
+                prop_assert!(pair[0].end <= pair[1].begin);
+            }
+            prop_assert!(agency.windows.iter().all(|window| window.begin < window.end));
+        }
+    }
+
+    #[test]
+    fn evolve_takes_any_history(commands in proptest::collection::vec(command(), 0..20), seed in any::<u64>()) {
+        let mut events = history(commands);
+        let length = events.len();
+        events.rotate_left(usize::try_from(seed % 1_000).unwrap() % length);
+        let _ = Decisions::fold(&events);
+    }
+}

@@ -1,0 +1,44 @@
+//! 网报时间段: a span in which applications may be filed, from its begin until before its end.
+
+use time::{Duration, OffsetDateTime};
+
+use super::id::WindowId;
+
+/// Longest grace after the end.
+pub const LONGEST_GRACE_MINUTES: u32 = 120;
+
+/// An earlier end is announced at least this long ahead.
+pub const CLOSING_NOTICE: Duration = Duration::minutes(10);
+
+/// A filing window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Random.
+    pub id: WindowId,
+    /// First instant inside.
+    pub begin: OffsetDateTime,
+    /// First instant that is not.
+    pub end: OffsetDateTime,
+    /// How long after the end a ticket issued before it still counts.
+    pub grace_minutes: u32,
+    /// 1 when opened; rises with each change of the end.
+    pub revision: u32,
+}
+
+impl Window {
+    /// Whether `begin <= now < end`.
+    pub fn contains(&self, now: OffsetDateTime) -> bool {
+        self.begin <= now && now < self.end
+    }
+
+    /// Whether both have an instant in common.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.begin < other.end && other.begin < self.end
+    }
+
+    /// The same window with another end, and the next revision.
+    #[must_use]
+    pub fn ending(&self, end: OffsetDateTime) -> Self {
+        Self { end, revision: self.revision + 1, ..self.clone() }
+    }
+}
