@@ -1,20 +1,29 @@
 //! Runs Dingzhu on one machine: PostgreSQL, nats-server, the services; also the tests' harness.
 
+pub mod bootstrap;
 pub mod database;
+pub mod environment;
 pub mod failure;
 mod folder;
 pub mod gates;
 pub mod install;
+pub mod layout;
 pub mod nats;
 pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod running;
+pub mod secrets;
+pub mod services;
 pub mod settings;
 pub mod test_env;
+pub mod up;
 pub mod wait;
 
 pub use failure::{Failure, Result};
+pub use running::Cluster;
+pub use services::Service;
 
 /// The root of the source tree this program was built from.
 pub fn root() -> std::path::PathBuf {

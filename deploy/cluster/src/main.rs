@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cluster::{Result, gates, test_env};
+use cluster::{Result, gates, test_env, up};
 
 /// Runs Dingzhu on one machine.
 #[derive(Parser)]
@@ -15,6 +15,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subject {
+    /// Builds and starts everything; what an earlier `up` has written stays.
+    Up {
+        /// Return when everything runs, instead of staying until a signal.
+        #[arg(long)]
+        detach: bool,
+    },
+    /// Stops what `up` has started.
+    Down {
+        /// Also removes all data.
+        #[arg(long)]
+        wipe: bool,
+    },
     /// Runs every gate; with arguments, only `cargo nextest run` with these.
     Test {
         /// Arguments of nextest.
@@ -41,7 +53,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(subject: Subject) -> Result<ExitCode> {
+    let say = |line: &str| println!("{line}");
     match subject {
+        Subject::Up { detach } => {
+            let cluster = up::start(&say).await?;
+            up::describe(cluster.layout(), &say);
+            if detach {
+                cluster.detach();
+            } else {
+                up::stay(cluster).await?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Subject::Down { wipe } => {
+            up::stop(&say).await?;
+            if wipe {
+                up::wipe()?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Subject::Test { arguments } => Ok(test(&arguments).await),
         Subject::TestEnv { command } => {
             let mut process = tokio::process::Command::new(&command[0]);

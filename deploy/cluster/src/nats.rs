@@ -8,10 +8,12 @@ use std::time::Duration;
 use crate::failure::Doing as _;
 use crate::folder::Folder;
 use crate::process::Child;
-use crate::{Failure, Result, install, ports, wait};
+use crate::{Failure, Result, install, ports, secrets, wait};
 
 /// Longest time for a start.
 const START: Duration = Duration::from_secs(30);
+/// Longest time for an orderly stop.
+const STOP: Duration = Duration::from_secs(20);
 
 /// A server that this handle owns; dropping it kills the server.
 #[derive(Debug)]
@@ -63,6 +65,14 @@ impl Server {
         self.child = None;
     }
 
+    /// Stops in order.
+    pub async fn stop(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.terminate(STOP).await?;
+        }
+        Ok(())
+    }
+
     /// Starts (again, after a kill where it runs) on the same store and port; returns when it answers.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill();
@@ -110,7 +120,8 @@ impl Server {
             store.display()
         );
         let path = folder.join("nats.conf");
-        fs::write(&path, config).doing(|| format!("write {}", path.display()))?;
+        // It can hold passwords.
+        secrets::write(&path, &config)?;
         Ok(Self { binary, folder, port, child: None })
     }
 }

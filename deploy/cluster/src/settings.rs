@@ -4,6 +4,8 @@
 pub const TEST_POSTGRES: &str = "DINGZHU_TEST_POSTGRES";
 /// Path of the nats-server binary that tests start.
 pub const TEST_NATS_SERVER: &str = "DINGZHU_TEST_NATS_SERVER";
+/// Folder of the services' binaries for tests that start them.
+pub const BINARIES: &str = "DINGZHU_TEST_BINARIES";
 /// Marks every process of one `test-env` run, so that what is left running can be found.
 pub const TEST_RUN: &str = "DINGZHU_TEST_RUN";
 

@@ -1,0 +1,204 @@
+//! A person at the API: signs up, reads codes off the local SMS folder, signs in, and shows the token with every call.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use proto::identity::v1 as identity;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Endpoint;
+use tonic::{Request, Status};
+
+use crate::failure::Doing as _;
+use crate::{Failure, Result, wait};
+
+/// How long an SMS may take to arrive.
+const SMS: Duration = Duration::from_secs(20);
+
+/// Where the services answer.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Addresses {
+    /// `http://127.0.0.1:7101`
+    pub identity: String,
+    /// `http://127.0.0.1:7102`
+    pub certificates: String,
+    /// `http://127.0.0.1:7103`
+    pub scheduling: String,
+    /// `http://127.0.0.1:7104`
+    pub applications: String,
+    /// `http://127.0.0.1:7105`
+    pub notifications: String,
+}
+
+/// The folder into which the local cluster delivers SMS. Clones share what was read already.
+#[derive(Clone, Debug)]
+pub struct Phones {
+    folder: PathBuf,
+    read: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Sms {
+    to: String,
+    template: String,
+    text: String,
+}
+
+impl Phones {
+    /// Reads from `folder` what arrives from now on.
+    pub fn at(folder: &Path) -> Self {
+        let known = files(folder).into_iter().collect();
+        Self { folder: folder.to_owned(), read: Arc::new(Mutex::new(known)) }
+    }
+
+    /// Waits for the next unread code that was sent to a phone.
+    pub async fn code(&self, phone: &str, template: &str) -> Result<String> {
+        wait::until("an SMS with a code", SMS, async || self.take(phone, template)).await
+    }
+
+    fn take(&self, phone: &str, template: &str) -> Option<String> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let unread = files(&self.folder).into_iter().filter(|path| !read.contains(path)).collect::<Vec<_>>();
+        for path in unread {
+            let Some(sms) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Sms>(&bytes).ok()) else {
+                continue;
+            };
+            if sms.to == phone && sms.template == template {
+                read.insert(path);
+                return first_code(&sms.text);
+            }
+        }
+        None
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    files.sort();
+    files
+}
+
+/// The first run of exactly six digits.
+fn first_code(text: &str) -> Option<String> {
+    text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).map(str::to_owned)
+}
+
+/// What a person knows: enough to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Credentials {
+    /// 证件号码 of a 居民身份证.
+    pub number: String,
+    /// 手机
+    pub phone: String,
+    /// Password of the account.
+    pub password: String,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Where to call.
+    pub addresses: Addresses,
+    bearer: Arc<str>,
+}
+
+/// A channel that shows the actor's token.
+pub type Channel = InterceptedService<tonic::transport::Channel, Bearer>;
+
+impl Actor {
+    /// Signs in with number, password and the code that comes by SMS.
+    pub async fn sign_in(addresses: &Addresses, phones: &Phones, who: &Credentials) -> Result<Self> {
+        let mut sessions = identity::sessions_client::SessionsClient::new(channel(&addresses.identity)?);
+        let request = identity::StartSignInRequest {
+            document_type: identity::DocumentType::ResidentId.into(),
+            number: who.number.clone(),
+            password: who.password.clone(),
+            entry: identity::Entry::Registration.into(),
+        };
+        let started = sessions.start_sign_in(request).await.doing(|| "sign in with the password".into())?.into_inner();
+        let code = phones.code(&who.phone, "sign_in_code").await?;
+        let request = identity::CompleteSignInRequest { attempt_id: started.attempt_id, code };
+        let completed = sessions.complete_sign_in(request).await.doing(|| "sign in with the code".into())?.into_inner();
+        let tokens = completed.tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
+        Ok(Self { addresses: addresses.clone(), bearer: format!("Bearer {}", tokens.access_token).into() })
+    }
+
+    /// Makes an account whose phone is verified by SMS.
+    pub async fn register(addresses: &Addresses, phones: &Phones, who: &Credentials, name: &str) -> Result<()> {
+        let mut accounts = identity::accounts_client::AccountsClient::new(channel(&addresses.identity)?);
+        let request = identity::SendPhoneCodeRequest { phone: who.phone.clone() };
+        let sent = accounts.send_phone_code(request).await.doing(|| "ask for a code".into())?.into_inner();
+        let request = identity::RegisterAccountRequest {
+            request_id: lifecycle::ids::random().to_string(),
+            document_type: identity::DocumentType::ResidentId.into(),
+            number: who.number.clone(),
+            name: name.to_owned(),
+            phone: who.phone.clone(),
+            phone_challenge_id: sent.challenge_id,
+            phone_code: phones.code(&who.phone, "register_code").await?,
+            password: who.password.clone(),
+            email: format!("{}@mail.example", who.phone),
+        };
+        accounts.register_account(request).await.doing(|| "register the account".into())?;
+        Ok(())
+    }
+
+    /// A channel to one of the addresses that shows this actor's token.
+    pub fn channel(&self, address: &str) -> Result<Channel> {
+        Ok(InterceptedService::new(channel(address)?, Bearer(Arc::clone(&self.bearer))))
+    }
+
+    /// The header that shows the token.
+    pub fn bearer(&self) -> &str {
+        &self.bearer
+    }
+}
+
+fn channel(address: &str) -> Result<tonic::transport::Channel> {
+    let endpoint = Endpoint::from_shared(address.to_owned()).doing(|| format!("use the address {address}"))?;
+    Ok(endpoint.connect_timeout(Duration::from_secs(5)).timeout(Duration::from_secs(60)).connect_lazy())
+}
+
+/// Shows a token with every call.
+#[derive(Clone, Debug)]
+pub struct Bearer(Arc<str>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.parse().expect("a token is ASCII"));
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_six_digits_and_no_part_of_a_longer_number() {
+        assert_eq!(first_code("【定注】验证码 123456，5分钟内有效。").as_deref(), Some("123456"));
+        assert_eq!(first_code("电话 12345678901，验证码 654321").as_deref(), Some("654321"));
+        assert_eq!(first_code("没有"), None);
+    }
+
+    #[test]
+    fn a_code_is_taken_once_and_old_messages_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let sms = |name: &str, to: &str, code: &str| {
+            let text = format!(r#"{{"to":"{to}","template":"sign_in_code","text":"{code}","time":""}}"#);
+            fs::write(folder.path().join(name), text).unwrap();
+        };
+        sms("1.json", "10000000001", "111111");
+        let phones = Phones::at(folder.path());
+        sms("2.json", "10000000002", "222222");
+        sms("3.json", "10000000001", "333333");
+        assert_eq!(phones.take("10000000001", "sign_in_code").as_deref(), Some("333333"));
+        assert_eq!(phones.take("10000000001", "sign_in_code"), None);
+        assert_eq!(phones.take("10000000002", "register_code"), None);
+        assert_eq!(phones.take("10000000002", "sign_in_code").as_deref(), Some("222222"));
+    }
+}
