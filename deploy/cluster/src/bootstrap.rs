@@ -99,3 +99,6 @@ async fn create(server: &mut PgConnection, database: &str, owner: &str) -> Resul
     }
     run(server, format!("CREATE DATABASE {database} OWNER {owner}")).await.doing(|| format!("create {database}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Runs Dingzhu on one machine: PostgreSQL, nats-server, the services; also the tests' harness.
 
+pub mod actor;
 pub mod bootstrap;
 pub mod database;
 pub mod environment;
@@ -7,12 +8,14 @@ pub mod failure;
 mod folder;
 pub mod gates;
 pub mod install;
+pub mod journey;
 pub mod layout;
 pub mod nats;
 pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod register;
 pub mod running;
 pub mod secrets;
 pub mod services;

@@ -280,7 +280,7 @@ async fn is_serving(url: &str) -> bool {
 }
 
 /// PostgreSQL's account has to pass through.
-fn open_for_traversal(folder: &Path) -> Result<()> {
+pub(crate) fn open_for_traversal(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::Permissions::from_mode(0o711);
     std::fs::set_permissions(folder, mode).doing(|| format!("open {}", folder.display()))
