@@ -1,1 +1,65 @@
-//! From log to bus: relay to JetStream, feeds with checkpoints, parking.
+//! From log to bus: the relay to JetStream, feeds with checkpoints, views, reactions, parking, rebuild.
+//!
+//! ```text
+//!  event_log ──relay──> JetStream stream ──> feeds of other services ──> their views and reactions
+//!      └──────────────> feeds of the own events ──> own views and reactions
+//! ```
+//!
+//! A service builds one [`Bus`] from its [`View`]s and [`Reaction`]s, starts it, and keeps the [`BusHandle`]:
+//!
+//! ```ignore
+//! let bus = Bus::new("applications", pool, log, settings.nats)
+//!     .own_view(views::Registrations)
+//!     .view("scheduling", views::Windows)
+//!     .reaction("certificates", reactions::OnCertificateRestricted { handle })
+//!     .source("scheduling", channel, || Some(service_token()));
+//! let windows = bus.reference("windows", |pool| async move { views::windows::load(&pool).await });
+//! let bus = bus.start(&lifecycle).await?;
+//! ```
+//!
+//! * Every event that a consumer sees is linked to the one before by its hash; a feed halts loudly where the link breaks.
+//! * A checkpoint moves in the transaction of the effects, and only from where it stood: two replicas that both believe to
+//!   hold a lease cannot apply an event twice.
+//! * The service's role reaches tables by the search path `views, public`; migrations run [`SCHEMA`] once.
+
+mod bus;
+mod checkpoint;
+mod copy;
+mod event;
+mod event_feed;
+mod feed;
+mod fork;
+mod handle;
+mod lease;
+mod message;
+mod nats;
+mod operations;
+mod owner;
+mod parking;
+mod reacting;
+mod reaction;
+mod rebuild;
+mod reference;
+mod relay;
+mod settings;
+mod source;
+mod status;
+mod stream;
+mod subscription;
+mod view;
+mod viewing;
+
+pub use bus::{Bus, StartError};
+pub use event::{DecodeError, Event};
+pub use event_feed::OwnEvents;
+pub use handle::{BusHandle, NotYet};
+pub use operations::Operator;
+pub use reaction::{Reaction, ReactionError, ReactionIds};
+pub use rebuild::{RebuildError, RebuildProgress, Rebuilt};
+pub use reference::{LoadError, NotReady, Reference};
+pub use settings::NatsSettings;
+pub use tonic::async_trait;
+pub use view::{View, ViewError};
+
+/// DDL of checkpoints, parked events, the relay's state and the schemas of views; every service has a copy as a migration.
+pub const SCHEMA: &str = include_str!("schema.sql");

@@ -1,0 +1,81 @@
+//! Asking the owner of events itself, which reaches back to the first one.
+
+use std::time::Duration;
+
+use proto::operations::v1::event_feed_client::EventFeedClient;
+use proto::operations::v1::{ReadEventsRequest, ReadEventsResponse};
+use tokio::time::{Instant, timeout};
+use tonic::{Request, Status, Streaming};
+
+use crate::message::{Break, Place};
+use crate::source::{Page, SourceError, Token};
+
+/// Largest answer: 500 events, or one of the largest size and what fits beside it.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+/// The owner says something every second.
+const SILENCE: Duration = Duration::from_secs(5);
+/// After this it is looked whether the stream is to be had again.
+const STAY: Duration = Duration::from_secs(5);
+/// The reason of an owner whose history is shorter than ours.
+pub(crate) const POSITION_AHEAD: &str = "POSITION_AHEAD";
+
+/// How one service is asked for its events.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    client: EventFeedClient<rpc::Channel>,
+    token: Token,
+}
+
+impl Owner {
+    pub(crate) fn new(channel: rpc::Channel, token: Token) -> Self {
+        let client = EventFeedClient::new(channel).max_decoding_message_size(MAX_ANSWER);
+        Self { client, token }
+    }
+
+    /// What comes after `place`, and what is new then.
+    pub(crate) async fn follow(&self, place: Place) -> Result<Following, SourceError> {
+        let stream = self.read(place.position, true).await.map_err(|status| refused(&status, place))?;
+        Ok(Following { stream, place, opened: Instant::now() })
+    }
+
+    /// All events after a position, up to the present head where `follow` is not set.
+    pub(crate) async fn read(&self, after: i64, follow: bool) -> Result<Streaming<ReadEventsResponse>, Status> {
+        let mut request = Request::new(ReadEventsRequest { after_position: after, types: Vec::new(), follow });
+        if let Some(token) = (self.token)() {
+            let value = format!("Bearer {token}").parse().map_err(|_| Status::internal("the token is not ASCII"))?;
+            request.metadata_mut().insert("authorization", value);
+        }
+        Ok(self.client.clone().read_events(request).await?.into_inner())
+    }
+}
+
+/// The events of an owner behind a place, each proven to follow.
+pub(crate) struct Following {
+    stream: Streaming<ReadEventsResponse>,
+    place: Place,
+    opened: Instant,
+}
+
+impl Following {
+    pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
+        if self.opened.elapsed() > STAY {
+            return Err(SourceError::LookAgain);
+        }
+        let answer = match timeout(SILENCE, self.stream.message()).await {
+            Ok(Ok(Some(answer))) => answer,
+            Ok(Ok(None)) => return Err(SourceError::LookAgain),
+            Ok(Err(status)) => return Err(refused(&status, self.place)),
+            Err(_) => return Err(SourceError::Unavailable("the owner is silent".to_owned())),
+        };
+        let events = answer.events.into_iter().map(|event| self.place.follow(event)).collect::<Result<_, _>>()?;
+        Ok(Page { events, head: answer.head })
+    }
+}
+
+pub(crate) fn refused(status: &Status, place: Place) -> SourceError {
+    let refusal = rpc::Refusal::from_status(status);
+    if refusal.reason == POSITION_AHEAD {
+        return Break { position: place.position, what: "the history of the source ends before" }.into();
+    }
+    SourceError::Unavailable(format!("the owner answers {:?} {}", refusal.code, refusal.reason))
+}

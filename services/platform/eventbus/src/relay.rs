@@ -1,0 +1,291 @@
+//! The relay: publishes the log to the service's stream, each event at its own position or not at all.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::publish::PublishAck;
+use eventlog::Recorded;
+use futures::future::{BoxFuture, join_all};
+use lifecycle::CancellationToken;
+use proto::operations::v1::relay_status::State;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::bus::Core;
+use crate::fork::{self, Fork, Stand};
+use crate::lease::Lease;
+use crate::nats::{IN_FLIGHT, Nats, PATIENCE};
+use crate::{message, stream};
+
+/// Events read at a time, and events in flight while the next ones are read.
+const PAGE: i64 = 1_000;
+const WINDOW: usize = IN_FLIGHT / 2;
+/// Newest events that a new stream is filled with.
+const REFILL: i64 = 1_000_000;
+/// How often stream and log are compared when nothing else asks for it.
+const LOOK: Duration = Duration::from_secs(5);
+/// First and longest pause after a refusal.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a relay in a fork looks whether it is resolved.
+const RESOLVED: Duration = Duration::from_millis(250);
+
+/// What this replica's relay is doing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RelayReport {
+    pub(crate) state: State,
+    /// Newest position known to stand in the stream.
+    pub(crate) published: i64,
+    pub(crate) problem: String,
+}
+
+pub(crate) struct Relay {
+    pub(crate) core: Arc<Core>,
+    pub(crate) nats: Nats,
+    pub(crate) lease: Lease,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) report: watch::Sender<RelayReport>,
+}
+
+/// What stands at the end of the stream.
+enum Standing {
+    Missing,
+    /// The event of the log at this position, or nothing at all behind it.
+    At(i64),
+    Forked(Fork),
+}
+
+/// Why publishing paused.
+enum Pause {
+    Stopping,
+    /// The stream may not be what it was.
+    Look(String),
+}
+
+impl Relay {
+    pub(crate) async fn run(mut self) {
+        let stopping = self.stopping.clone();
+        stopping.run_until_cancelled(self.relay()).await;
+    }
+
+    async fn relay(&mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.tell(State::Standby, "");
+            self.lease.held().await;
+            let mut lease = self.lease.clone();
+            let begun = Instant::now();
+            let problem = tokio::select! {
+                () = lease.lost() => continue,
+                problem = self.lead() => problem,
+            };
+            let problem = match self.nats.refusal() {
+                Some(refusal) => format!("{problem}; NATS refuses: {refusal}"),
+                None => problem,
+            };
+            tracing::warn!(problem, "the relay starts again");
+            self.tell(State::Disconnected, &problem);
+            if begun.elapsed() > LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Relays until something is wrong, and says what.
+    async fn lead(&self) -> String {
+        match self.publish_for_ever().await {
+            Ok(never) => match never {},
+            Err(problem) => problem,
+        }
+    }
+
+    async fn publish_for_ever(&self) -> Result<std::convert::Infallible, String> {
+        let name = stream::name(self.core.service);
+        let mut barren = 0;
+        loop {
+            match fork::state(&self.core.pool).await.map_err(unreadable)?.stand {
+                Stand::Forked => {
+                    self.tell(State::Forked, "stream and log differ");
+                    sleep(RESOLVED).await;
+                    continue;
+                }
+                Stand::Resolved => {
+                    tracing::warn!(stream = name, "the fork is resolved: the stream is made anew");
+                    stream::delete(&self.nats.jetstream, &name).await.map_err(|error| error.to_string())?;
+                    self.create().await?;
+                    fork::resume(&self.core.pool).await.map_err(unreadable)?;
+                }
+                Stand::Running => {}
+            }
+            if !self.nats.is_connected() {
+                return Err("NATS cannot be reached".to_owned());
+            }
+            match self.standing().await? {
+                Standing::Missing => self.create().await?,
+                Standing::Forked(fork) => {
+                    tracing::error!(problem = fork.problem, digest = fork.digest, "stream and log have forked");
+                    fork::record(&self.core.pool, &fork).await.map_err(unreadable)?;
+                }
+                Standing::At(last) => {
+                    let (reached, pause) = self.publish_after(last).await?;
+                    let Pause::Look(reason) = pause else { return Err("stopping".to_owned()) };
+                    // One refusal is how a fork, a lost tail and another relay show; a second one without progress is trouble.
+                    barren = if reached > last { 0 } else { barren + 1 };
+                    if barren > 1 {
+                        return Err(reason);
+                    }
+                    tracing::info!(reason, reached, "the relay looks at the stream again");
+                }
+            }
+        }
+    }
+
+    /// Compares the stream's last message with the log.
+    async fn standing(&self) -> Result<Standing, String> {
+        let name = stream::name(self.core.service);
+        let Some(extent) = stream::extent(&self.nats.jetstream, &name).await.map_err(|error| error.to_string())? else {
+            return Ok(Standing::Missing);
+        };
+        let last = extent.last;
+        if last == 0 {
+            return Ok(Standing::At(0));
+        }
+        let message = stream::message(&self.nats.jetstream, &name, last).await.map_err(|error| error.to_string())?;
+        // Read after the stream was: what stands there was recorded before.
+        let recorded = self.core.log.read(last - 1, 1).await.map_err(|error| error.to_string())?.into_iter().next();
+        let same = match (&message, &recorded) {
+            (Some(message), Some(recorded)) => {
+                message::mark(&message.headers) == Some((recorded.epoch, recorded.hash))
+                    && message.payload == recorded.payload
+            }
+            // An empty stream begins behind an event of the log.
+            (None, recorded) => recorded.is_some(),
+            (Some(_), None) => false,
+        };
+        if same {
+            return Ok(Standing::At(last));
+        }
+        Ok(Standing::Forked(Fork::new(&name, last, message.as_ref(), recorded.as_ref())))
+    }
+
+    /// Creates the missing stream, to be filled with the newest events.
+    async fn create(&self) -> Result<(), String> {
+        let head = *self.core.log.head().borrow();
+        let first = (head - REFILL + 1).max(1);
+        let config = stream::definition(self.core.service, self.core.nats.replicas, first);
+        tracing::info!(stream = config.name, first, "the stream is missing and is created");
+        stream::create(&self.nats.jetstream, config).await.map_err(|error| error.to_string())
+    }
+
+    /// Publishes what comes after `last`, many in flight; gives the last position acknowledged, and why it paused.
+    async fn publish_after(&self, last: i64) -> Result<(i64, Pause), String> {
+        let mut flight = Flight { acknowledged: last, waiting: VecDeque::new() };
+        let paused = self.fly(last, &mut flight).await;
+        // Nothing of this round may come late into the next one; what does all the same is refused by its position.
+        let _ = timeout(PATIENCE, join_all(flight.waiting.drain(..).map(|(_, ack)| ack))).await;
+        Ok((flight.acknowledged, paused?))
+    }
+
+    async fn fly(&self, last: i64, flight: &mut Flight) -> Result<Pause, String> {
+        let unreadable = |error: eventlog::ReadError| error.to_string();
+        let mut connections = self.nats.connections.clone();
+        connections.mark_unchanged();
+        let mut head = self.core.log.head();
+        let mut previous = self.core.log.previous_hash(last + 1).await.map_err(unreadable)?;
+        let mut sent = last;
+        let mut next_look = Instant::now() + LOOK;
+        loop {
+            let (page, settled) = tokio::join!(self.core.log.read(sent, PAGE), flight.settle(WINDOW));
+            if let Err(refusal) = settled {
+                return Ok(Pause::Look(refusal));
+            }
+            let page = page.map_err(unreadable)?;
+            let idle = page.is_empty();
+            for recorded in page {
+                let hash = recorded.hash;
+                sent = recorded.position;
+                match self.publish(recorded, previous).await {
+                    Ok(ack) => flight.waiting.push_back((sent, ack)),
+                    Err(error) => return Ok(Pause::Look(error.to_string())),
+                }
+                previous = hash;
+            }
+            if idle {
+                if let Err(refusal) = flight.settle(0).await {
+                    return Ok(Pause::Look(refusal));
+                }
+                self.published(State::Running, flight.acknowledged);
+                tokio::select! {
+                    changed = head.wait_for(|head| *head > sent) => if changed.is_err() { return Ok(Pause::Stopping) },
+                    _ = connections.changed() => return Ok(Pause::Look("a new connection to NATS".to_owned())),
+                    () = sleep_until(next_look) => {}
+                }
+            }
+            self.published(State::Running, flight.acknowledged);
+            if Instant::now() >= next_look {
+                fork::published(&self.core.pool, flight.acknowledged).await.map_err(crate::relay::unreadable)?;
+                match self.standing().await? {
+                    Standing::At(stands) if stands >= flight.acknowledged => {}
+                    _ => return Ok(Pause::Look("the stream is not what was published".to_owned())),
+                }
+                next_look = Instant::now() + LOOK;
+            }
+        }
+    }
+
+    async fn publish(&self, recorded: Recorded, previous: [u8; 32]) -> Result<Ack, PublishError> {
+        let event = message::publish(recorded, previous);
+        let subject = message::subject(self.core.service, &event);
+        let headers = message::headers(self.core.service, &event);
+        let ack = self.nats.jetstream.publish_with_headers(subject, headers, event.payload).await?;
+        Ok(ack.into_future())
+    }
+
+    fn published(&self, state: State, published: i64) {
+        self.report.send_modify(|report| *report = RelayReport { state, published, problem: String::new() });
+    }
+
+    fn tell(&self, state: State, problem: &str) {
+        self.report.send_if_modified(|report| {
+            let changed = report.state != state || report.problem != problem;
+            report.state = state;
+            problem.clone_into(&mut report.problem);
+            changed
+        });
+    }
+}
+
+type Ack = BoxFuture<'static, Result<PublishAck, PublishError>>;
+
+/// Messages that were handed to NATS and are not acknowledged yet, in order.
+struct Flight {
+    acknowledged: i64,
+    waiting: VecDeque<(i64, Ack)>,
+}
+
+impl Flight {
+    /// Waits until at most `open` acknowledgements are missing.
+    async fn settle(&mut self, open: usize) -> Result<(), String> {
+        while self.waiting.len() > open {
+            let (position, ack) = self.waiting.front_mut().expect("there are more than none");
+            let ack = ack.await;
+            let position = *position;
+            self.waiting.pop_front();
+            let ack = ack.map_err(|error| format!("position {position} was not acknowledged: {error}"))?;
+            if i64::try_from(ack.sequence) != Ok(position) {
+                return Err(format!("position {position} was acknowledged as {} of {}", ack.sequence, ack.stream));
+            }
+            self.acknowledged = position;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it takes the error that map_err gives")]
+fn unreadable(error: sqlx::Error) -> String {
+    format!("the relay's state cannot be read or written: {error}")
+}

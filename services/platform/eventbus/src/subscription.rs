@@ -1,0 +1,149 @@
+//! Reading another service's stream: an ordered reader from a place on, without any state kept in JetStream.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::{self, Config};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::{Context, Message};
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
+
+use crate::message::{self, Break, Place};
+use crate::nats::Nats;
+use crate::source::{Page, SourceError, TICK};
+use crate::stream;
+
+/// Messages asked for at a time; more are asked for when half of them are here.
+const PULL: usize = 1_000;
+/// Events of one page.
+const PAGE: usize = 1_000;
+/// A pull with nothing to give ends after this, a heartbeat comes in between.
+const EXPIRES: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// What JetStream remembers of a reader that is gone, it forgets after this.
+const FORGET: Duration = Duration::from_secs(30);
+/// Ticks without a message although the stream holds more: the reader is dead, whatever it says.
+const STALLED: u32 = 3;
+
+/// The messages of one stream behind a place, each proven to follow.
+pub(crate) struct Subscription {
+    nats: Nats,
+    stream: String,
+    messages: pull::Stream,
+    place: Place,
+    head: i64,
+    stalled: u32,
+}
+
+impl Subscription {
+    /// Opens the stream behind `place`; `Unavailable` where NATS is away or the stream does not hold what comes next.
+    pub(crate) async fn open(nats: &Nats, service: &str, place: Place) -> Result<Self, SourceError> {
+        let unavailable = |reason: String| Err(SourceError::Unavailable(reason));
+        if !nats.is_connected() {
+            return unavailable("NATS cannot be reached".to_owned());
+        }
+        let name = stream::name(service);
+        let Some(extent) = stream::extent(&nats.jetstream, &name).await.map_err(unreachable)? else {
+            return unavailable(format!("there is no stream {name}"));
+        };
+        if extent.first > place.position + 1 {
+            return unavailable(format!("the stream {name} begins at {} only", extent.first));
+        }
+        if extent.last < place.position {
+            return unavailable(format!("the stream {name} ends at {} already", extent.last));
+        }
+        if place.position >= extent.first && extent.last > 0 {
+            let message = stream::message(&nats.jetstream, &name, place.position).await.map_err(unreachable)?;
+            if message.is_some_and(|message| message::mark(&message.headers) != Some((place.epoch, place.hash))) {
+                let what = "the stream holds another event than the one that was applied";
+                return Err(Break { position: place.position, what }.into());
+            }
+        }
+        let messages = read_after(&nats.jetstream, &name, place.position).await.map_err(SourceError::Unavailable)?;
+        Ok(Self { nats: nats.clone(), stream: name, messages, place, head: extent.last, stalled: 0 })
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
+        let mut events = Vec::new();
+        match timeout(TICK, self.messages.next()).await {
+            Err(_) => self.look().await?,
+            Ok(None) => return Err(SourceError::LookAgain),
+            Ok(Some(Err(error))) => {
+                // The reader goes on after some errors and not after others: a new one is right after all of them.
+                tracing::debug!(stream = self.stream, %error, "the reader failed");
+                return Err(SourceError::LookAgain);
+            }
+            Ok(Some(Ok(message))) => {
+                self.stalled = 0;
+                events.push(self.follow(message)?);
+                while events.len() < PAGE {
+                    match self.messages.next().now_or_never() {
+                        Some(Some(Ok(message))) => match self.follow(message) {
+                            Ok(event) => events.push(event),
+                            // What came before is good; the next call meets the break again, through a new reader.
+                            Err(_) => break,
+                        },
+                        _ => break,
+                    }
+                }
+            }
+        }
+        Ok(Page { events, head: self.head.max(self.place.position) })
+    }
+
+    fn follow(&mut self, message: Message) -> Result<crate::Event, SourceError> {
+        let position = self.place.position + 1;
+        let broken = |what| SourceError::from(Break { position, what });
+        let info = message.info().map_err(|_| SourceError::LookAgain)?;
+        let (sequence, pending) = (info.stream_sequence, info.pending);
+        if i64::try_from(sequence) != Ok(position) {
+            // Lost on the way to this client: a new reader gets it again.
+            return Err(SourceError::LookAgain);
+        }
+        let message = message.message;
+        let headers = message.headers.as_ref().ok_or(broken("the message is not an event"))?;
+        let published = message::read(headers, message.payload.clone()).ok_or(broken("the message is not an event"))?;
+        let event = self.place.follow(published)?;
+        self.head = position + i64::try_from(pending).expect("a stream holds less than 2^63 messages");
+        Ok(event)
+    }
+
+    /// Nothing came for a while: is there really nothing?
+    async fn look(&mut self) -> Result<(), SourceError> {
+        if !self.nats.is_connected() {
+            return Err(SourceError::LookAgain);
+        }
+        let extent = stream::extent(&self.nats.jetstream, &self.stream).await.map_err(unreachable)?;
+        let last = extent.ok_or(SourceError::LookAgain)?.last;
+        if last < self.place.position {
+            return Err(SourceError::LookAgain);
+        }
+        self.head = last;
+        self.stalled = if last > self.place.position { self.stalled + 1 } else { 0 };
+        if self.stalled < STALLED { Ok(()) } else { Err(SourceError::LookAgain) }
+    }
+}
+
+async fn read_after(jetstream: &Context, stream: &str, position: i64) -> Result<pull::Stream, String> {
+    let start_sequence = u64::try_from(position + 1).expect("positions are positive");
+    let config = Config {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+        ack_policy: AckPolicy::None,
+        replay_policy: ReplayPolicy::Instant,
+        inactive_threshold: FORGET,
+        memory_storage: true,
+        num_replicas: 1,
+        ..Config::default()
+    };
+    let consumer = jetstream
+        .create_consumer_on_stream(config, stream)
+        .await
+        .map_err(|error| format!("the stream {stream} cannot be read: {error}"))?;
+    let messages = consumer.stream().max_messages_per_batch(PULL).expires(EXPIRES).heartbeat(HEARTBEAT).messages();
+    messages.await.map_err(|error| format!("the stream {stream} cannot be read: {error}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it takes the error that map_err gives")]
+fn unreachable(error: stream::StreamError) -> SourceError {
+    SourceError::Unavailable(error.to_string())
+}

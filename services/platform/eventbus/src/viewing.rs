@@ -1,0 +1,36 @@
+//! Applying a page of events to a view: its rows and its checkpoint in one transaction, or neither.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+use sqlx::{PgConnection, PgPool};
+
+use crate::checkpoint::{self, MoveError};
+use crate::feed::{Feed, Halt, panicked};
+use crate::message::Place;
+use crate::source::Page;
+use crate::{Event, View, ViewError};
+
+/// Applies a page behind `old`; gives the place behind it.
+pub(crate) async fn apply(pool: &PgPool, feed: &Feed, view: &dyn View, old: Place, page: &Page) -> Result<Place, Halt> {
+    let mut tx = pool.begin().await?;
+    // Under the row's lock, so that a rebuild that compares and swaps never meets half a page.
+    if checkpoint::lock(&mut tx, feed.name).await? != old {
+        return Err(MoveError::Moved.into());
+    }
+    fold(view, &mut tx, &page.events).await.map_err(|error| Halt::view(&error, &page.events))?;
+    let mut new = old;
+    new.pass(page.events.last().expect("an empty page is not applied"));
+    checkpoint::advance(&mut tx, feed.name, &old, &new, page.head).await?;
+    tx.commit().await?;
+    feed.progress.send_modify(|progress| progress.moved(&new, page.head));
+    Ok(new)
+}
+
+/// Lets the view apply the events; its panic is an error like another.
+pub(crate) async fn fold(view: &dyn View, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+    AssertUnwindSafe(view.apply(tx, events))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| Err(ViewError::Contradiction(panicked(panic.as_ref()))))
+}
