@@ -18,8 +18,8 @@ use pin_project_lite::pin_project;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::body::Body;
 use tonic::Status;
+use tonic::body::Body;
 use tower::Service;
 
 use crate::methods::{self, Kind};
@@ -247,7 +247,7 @@ impl Ending {
 /// How long the caller waits, by its `grpc-timeout`, but at most `longest`.
 fn patience(headers: &HeaderMap, longest: Duration) -> Duration {
     let asked = headers.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
-    asked.map_or(longest, |asked| (asked - ANSWER_MARGIN.min(asked / 10)).min(longest))
+    asked.map_or(longest, |asked| asked.saturating_sub(ANSWER_MARGIN.min(asked / 10)).min(longest))
 }
 
 /// At most eight digits and a unit.
@@ -270,7 +270,15 @@ fn timeout(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::net::Ipv4Addr;
+
+    use tower::{ServiceExt as _, service_fn};
+
     use super::*;
+    use crate::ReadRefusal;
+
+    const UNARY: &str = "/dingzhu.notifications.v1.Templates/ListTemplates";
 
     #[test]
     fn the_callers_patience_counts_up_to_the_longest() {
@@ -288,5 +296,38 @@ mod tests {
             assert_eq!(of(rubbish), longest, "{rubbish}");
         }
         assert_eq!(patience(&HeaderMap::new(), longest), longest);
+    }
+
+    /// What a call over `path` is told when its handler never answers.
+    async fn told(path: &str, grpc_timeout: Option<&str>, max_call_ms: u64) -> ReadRefusal {
+        let settings = Settings { max_call_ms, ..Settings::at((Ipv4Addr::LOCALHOST, 0).into()) };
+        let silent = service_fn(|_: Request<Body>| pending::<Result<Response<Body>, Infallible>>());
+        let mut request = Request::builder().uri(path);
+        if let Some(timeout) = grpc_timeout {
+            request = request.header("grpc-timeout", timeout);
+        }
+        let calls = Calls::new(silent, &settings, CancellationToken::new());
+        let Ok(response) = calls.oneshot(request.body(Body::empty()).unwrap()).await;
+        Refusal::from_status(&Status::from_header_map(response.headers()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_callers_deadline_is_kept() {
+        let refusal = told(UNARY, Some("20m"), 3_600_000).await;
+        assert_eq!(refusal.code, tonic::Code::DeadlineExceeded);
+        assert_eq!(refusal.reason, crate::DEADLINE_EXCEEDED);
+    }
+
+    #[tokio::test]
+    async fn without_a_deadline_of_the_callers_the_longest_is_kept() {
+        assert_eq!(told(UNARY, None, 20).await.reason, crate::DEADLINE_EXCEEDED);
+        assert_eq!(told(UNARY, Some("1H"), 20).await.reason, crate::DEADLINE_EXCEEDED);
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_no_deadline() {
+        let path = "/dingzhu.operations.v1.EventFeed/ReadEvents";
+        let waiting = tokio::time::timeout(Duration::from_millis(100), told(path, None, 1)).await;
+        assert!(waiting.is_err(), "nobody ends it");
     }
 }

@@ -47,17 +47,18 @@ impl Health {
     pub fn set(&self, component: &'static str, report: Result<(), String>) {
         let problem = report.err();
         self.0.send_if_modified(|state| {
-            let known =
-                state.components.entry(component).or_insert(Component { essential: false, problem: Some(String::new()) });
-            let changed = known.problem != problem;
-            if changed {
-                match &problem {
-                    Some(problem) => tracing::warn!(component, problem, "component is unwell"),
-                    None => tracing::info!(component, "component is well"),
-                }
-                known.problem = problem;
+            let before = state.components.get(component);
+            if before.is_some_and(|before| before.problem == problem) {
+                return false;
             }
-            changed
+            if let Some(problem) = &problem {
+                tracing::warn!(component, problem, "component is unwell");
+            } else {
+                tracing::info!(component, "component is well");
+            }
+            let essential = before.is_some_and(|before| before.essential);
+            state.components.insert(component, Component { essential, problem });
+            true
         });
     }
 
@@ -95,29 +96,31 @@ struct Teller {
 }
 
 impl Teller {
-    fn status(&self, state: &State, service: &str) -> ServingStatus {
-        let well = match state.components.get(service) {
-            Some(component) => !state.draining && component.problem.is_none(),
-            None if service.is_empty() || self.services.contains(&service) => state.serving(),
-            None => return ServingStatus::ServiceUnknown,
-        };
-        if well { ServingStatus::Serving } else { ServingStatus::NotServing }
+    fn status(&self, service: &str) -> ServingStatus {
+        status(&self.state.borrow(), &self.services, service)
     }
 
     /// The status now, and whether it is the last one.
     fn look(&mut self, service: &str) -> (ServingStatus, bool) {
         let state = self.state.borrow_and_update();
-        let draining = state.draining;
-        drop(state);
-        (self.status(&self.state.borrow(), service), draining)
+        (status(&state, &self.services, service), state.draining)
     }
+}
+
+fn status(state: &State, services: &[&'static str], service: &str) -> ServingStatus {
+    let well = match state.components.get(service) {
+        Some(component) => !state.draining && component.problem.is_none(),
+        None if service.is_empty() || services.contains(&service) => state.serving(),
+        None => return ServingStatus::ServiceUnknown,
+    };
+    if well { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
 #[tonic::async_trait]
 impl HealthApi for Teller {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = request.into_inner().service;
-        match self.status(&self.state.borrow(), &service) {
+        match self.status(&service) {
             ServingStatus::ServiceUnknown => Err(Refusal::not_found("grpc.health.v1.Service", &service).into()),
             status => Ok(Response::new(answer(status))),
         }

@@ -129,7 +129,8 @@ impl Refusal {
 
     /// Our fault. The caller learns a fixed sentence and the request id by which operators find the rest.
     pub fn internal(request_id: impl Into<String>) -> Self {
-        let mut refusal = Self::new(Code::Internal, "", "系统内部错误,请稍后再试;如仍有问题,请向管理机构提供请求编号。");
+        let mut refusal =
+            Self::new(Code::Internal, "", "系统内部错误,请稍后再试;如仍有问题,请向管理机构提供请求编号。");
         refusal.details.set_request_info(request_id, "");
         refusal
     }

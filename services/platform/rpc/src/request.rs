@@ -78,12 +78,23 @@ pub fn parse_timestamp(
 
 /// How many rows to answer with: [`DEFAULT_PAGE_SIZE`] for 0, at most [`MAX_PAGE_SIZE`] whatever is asked for.
 pub fn page_size(field: &'static str, asked: i32, violations: &mut Violations) -> usize {
+    page_size_within(field, asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, violations)
+}
+
+/// [`page_size`] for lists with sizes of their own.
+pub fn page_size_within(
+    field: &'static str,
+    asked: i32,
+    default: usize,
+    max: usize,
+    violations: &mut Violations,
+) -> usize {
     match usize::try_from(asked) {
-        Ok(0) => DEFAULT_PAGE_SIZE,
-        Ok(asked) => asked.min(MAX_PAGE_SIZE),
+        Ok(0) => default,
+        Ok(asked) => asked.min(max),
         Err(_) => {
             violations.add(field, "NEGATIVE", "每页条数不能为负数。");
-            DEFAULT_PAGE_SIZE
+            default
         }
     }
 }
@@ -120,4 +131,99 @@ pub fn fingerprint(request: &impl prost::Message) -> [u8; 32] {
 fn checksum(place: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let digest = Sha256::digest(place);
     [digest[0], digest[1], digest[2], digest[3]]
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    fn reasons(violations: Violations) -> Vec<(String, String)> {
+        violations.into_iter().map(|one| (one.field.into_owned(), one.reason.into_owned())).collect()
+    }
+
+    #[test]
+    fn ids_days_and_times_are_read_and_all_wrong_ones_are_told_at_once() {
+        let mut violations = Violations::new();
+        let id = Uuid::from_u128(7);
+        assert_eq!(parse_uuid("id", &id.to_string(), &mut violations), Some(id));
+        assert_eq!(parse_date("day", "2028-02-29", &mut violations), Some(date!(2028 - 02 - 29)));
+        let at = datetime!(2026-11-23 08:00:00.123456 UTC);
+        assert_eq!(parse_timestamp("at", Some(&timestamp(at)), &mut violations), Some(at));
+        assert!(violations.is_empty());
+
+        assert_eq!(parse_uuid("empty", "", &mut violations), None);
+        assert_eq!(parse_uuid("nil", &Uuid::nil().to_string(), &mut violations), None);
+        assert_eq!(parse_uuid("braces", "{00000000-0000-0000-0000-000000000007}", &mut violations), None);
+        assert_eq!(parse_date("no_day", "2026-02-29", &mut violations), None);
+        assert_eq!(parse_date("short", "2026-1-1", &mut violations), None);
+        assert_eq!(parse_timestamp("none", None, &mut violations), None);
+        assert_eq!(parse_timestamp("nanos", Some(&Timestamp { seconds: 0, nanos: -1 }), &mut violations), None);
+        assert_eq!(parse_timestamp("far", Some(&Timestamp { seconds: i64::MAX, nanos: 0 }), &mut violations), None);
+        let expected = [
+            ("empty", "REQUIRED"),
+            ("nil", "NOT_A_UUID"),
+            ("braces", "NOT_A_UUID"),
+            ("no_day", "NOT_A_DATE"),
+            ("short", "NOT_A_DATE"),
+            ("none", "REQUIRED"),
+            ("nanos", "NOT_A_TIME"),
+            ("far", "NOT_A_TIME"),
+        ];
+        assert_eq!(reasons(violations), expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
+    }
+
+    #[test]
+    fn days_are_rendered_as_they_are_read() {
+        let mut violations = Violations::new();
+        let day = date!(0987 - 01 - 02);
+        assert_eq!(render_date(day), "0987-01-02");
+        assert_eq!(parse_date("day", &render_date(day), &mut violations), Some(day));
+    }
+
+    #[test]
+    fn times_from_the_wire_lose_what_postgresql_would_lose() {
+        let wire = Timestamp { seconds: -1, nanos: 999_999_999 };
+        let at = parse_timestamp("at", Some(&wire), &mut Violations::new()).unwrap();
+        assert_eq!(at, datetime!(1969-12-31 23:59:59.999999 UTC));
+    }
+
+    #[test]
+    fn page_sizes_have_a_default_and_a_limit() {
+        let mut violations = Violations::new();
+        assert_eq!(page_size("page_size", 0, &mut violations), DEFAULT_PAGE_SIZE);
+        assert_eq!(page_size("page_size", 7, &mut violations), 7);
+        assert_eq!(page_size("page_size", 1_000_000, &mut violations), MAX_PAGE_SIZE);
+        assert_eq!(page_size_within("page_size", 700, 100, 1_000, &mut violations), 700);
+        assert!(violations.is_empty());
+        page_size("page_size", -1, &mut violations);
+        assert_eq!(reasons(violations), [("page_size".to_owned(), "NEGATIVE".to_owned())]);
+    }
+
+    #[test]
+    fn a_page_token_leads_back_to_its_place_and_no_other_text_does() {
+        let mut violations = Violations::new();
+        let token = page_token(b"after this one");
+        assert_eq!(parse_page_token("page_token", &token, &mut violations).unwrap(), b"after this one");
+        assert_eq!(parse_page_token("page_token", &page_token(b""), &mut violations).unwrap(), b"");
+        assert_eq!(parse_page_token("page_token", "", &mut violations), None);
+        assert!(violations.is_empty());
+
+        let mut changed = token.clone().into_bytes();
+        changed[3] ^= 1;
+        let changed = String::from_utf8(changed).unwrap();
+        for text in [changed.as_str(), "AA", "not base64!", &token[..token.len() - 4]] {
+            let mut violations = Violations::new();
+            assert_eq!(parse_page_token("page_token", text, &mut violations), None);
+            assert_eq!(reasons(violations), [("page_token".to_owned(), "NOT_A_PAGE_TOKEN".to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_tells_requests_apart() {
+        let one = Timestamp { seconds: 1, nanos: 0 };
+        assert_eq!(fingerprint(&one), fingerprint(&Timestamp { seconds: 1, nanos: 0 }));
+        assert_ne!(fingerprint(&one), fingerprint(&Timestamp { seconds: 1, nanos: 1 }));
+    }
 }

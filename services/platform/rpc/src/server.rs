@@ -25,7 +25,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// How long open streams may go on by themselves once the service stops.
-const STREAM_DRAIN: Duration = Duration::from_secs(2);
+const STREAM_DRAIN: Duration = Duration::from_secs(3);
 
 /// A server about to start.
 #[derive(Debug)]
