@@ -36,6 +36,13 @@ pub struct Settings {
     pub otlp_sample: f64,
 }
 
+impl Default for Settings {
+    /// As when nothing is set.
+    fn default() -> Self {
+        Self { log: "info".to_owned(), log_format: Format::Json, otlp_endpoint: None, otlp_sample: 1.0 }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -80,7 +87,11 @@ pub fn init(settings: &Settings, service: &'static str) -> Result<Guard, InitErr
     let traces = exporters.as_ref().map(|exporters| {
         tracing_opentelemetry::layer().with_tracer(exporters.traces.tracer("dingzhu")).with_location(false)
     });
-    tracing_subscriber::registry().with(traces).with(filter(&settings.log)?).with(lines(settings.log_format)).try_init()?;
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(filter(&settings.log)?)
+        .with(lines(settings.log_format))
+        .try_init()?;
     if let Some(exporters) = &exporters {
         crate::metrics::install(&exporters.metrics);
         EXPORTING.store(true, Ordering::Release);

@@ -98,7 +98,10 @@ mod tests {
     const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn with_subscriber(test: impl FnOnce()) {
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(crate::output::filter("error").unwrap()), test);
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(crate::output::filter("error").unwrap()),
+            test,
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 /// Displays as `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    trace_id: u128,
-    span_id: u64,
+    id: u128,
+    span: u64,
     sampled: bool,
 }
 
@@ -22,34 +22,34 @@ pub struct NotATraceparent;
 impl Trace {
     /// A new trace, of random ids, that nobody samples.
     pub fn fresh() -> Self {
-        let span_id = lifecycle::ids::random().as_u64_pair().1;
-        Self { trace_id: lifecycle::ids::random().as_u128(), span_id, sampled: false }
+        let span = lifecycle::ids::random().as_u64_pair().1;
+        Self { id: lifecycle::ids::random().as_u128(), span, sampled: false }
     }
 
     /// 32 hexadecimal digits: what joins the logs of one piece of work, and the request id that callers are told.
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+        format!("{:032x}", self.id)
     }
 
     pub(crate) fn from_otel(context: &SpanContext) -> Option<Self> {
         context.is_valid().then(|| Self {
-            trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
-            span_id: u64::from_be_bytes(context.span_id().to_bytes()),
+            id: u128::from_be_bytes(context.trace_id().to_bytes()),
+            span: u64::from_be_bytes(context.span_id().to_bytes()),
             sampled: context.is_sampled(),
         })
     }
 
     pub(crate) fn to_otel(self) -> SpanContext {
         let flags = if self.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-        let trace_id = TraceId::from_bytes(self.trace_id.to_be_bytes());
-        let span_id = SpanId::from_bytes(self.span_id.to_be_bytes());
+        let trace_id = TraceId::from_bytes(self.id.to_be_bytes());
+        let span_id = SpanId::from_bytes(self.span.to_be_bytes());
         SpanContext::new(trace_id, span_id, flags, true, TraceState::default())
     }
 }
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.id, self.span, u8::from(self.sampled))
     }
 }
 
@@ -60,13 +60,13 @@ impl FromStr for Trace {
     fn from_str(text: &str) -> Result<Self, NotATraceparent> {
         let mut parts = text.splitn(5, '-');
         let mut field = |digits| hex(parts.next(), digits);
-        let (version, trace_id, span_id, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
+        let (version, id, span, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
         let too_long = version == 0 && parts.next().is_some();
-        if version == 0xff || too_long || trace_id == 0 || span_id == 0 {
+        if version == 0xff || too_long || id == 0 || span == 0 {
             return Err(NotATraceparent);
         }
-        let span_id = u64::try_from(span_id).expect("16 hexadecimal digits are 64 bits");
-        Ok(Self { trace_id, span_id, sampled: flags & 1 == 1 })
+        let span = u64::try_from(span).expect("16 hexadecimal digits are 64 bits");
+        Ok(Self { id, span, sampled: flags & 1 == 1 })
     }
 }
 
