@@ -1,4 +1,5 @@
 //! How a service stops: in order, in time, and with the right exit code.
+#![expect(clippy::disallowed_methods, reason = "a test spawns what it then awaits or stops")]
 
 use std::future::pending;
 use std::process::ExitCode;
