@@ -1,0 +1,195 @@
+//! What a service knows of keys and grants right now, and the judgement of a token by it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use eventbus::{BusHandle, LoadError, Reference};
+use eventlog::Division;
+use moka::sync::Cache;
+use proto::identity::v1::{Entry, Role};
+use rpc::Refusal;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::caller::{Caller, Grant, Person, Scope};
+use crate::peer::ServiceKeys;
+use crate::token::{self, Claims, ServiceClaims};
+use crate::view::AUTHORITY;
+
+/// Verified tokens that are remembered at most.
+const REMEMBERED: u64 = 200_000;
+
+/// Keys and grants as of now.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Published keys by id.
+    pub keys: HashMap<String, SigningKeyEntry>,
+    /// Live grants by person.
+    pub grants: HashMap<Uuid, Arc<[Grant]>>,
+}
+
+/// A key whose tokens count.
+#[derive(Clone, Copy, Debug)]
+pub struct SigningKeyEntry {
+    /// Ed25519 public key.
+    pub public_key: [u8; 32],
+    /// First moment at which it counts.
+    pub not_before: OffsetDateTime,
+    /// Last one.
+    pub not_after: OffsetDateTime,
+}
+
+impl Known {
+    /// Loads it from the view's tables.
+    pub async fn load(pool: PgPool) -> Result<Self, LoadError> {
+        let keys: Vec<(String, Vec<u8>, OffsetDateTime, OffsetDateTime)> =
+            sqlx::query_as("SELECT key_id, public_key, not_before, not_after FROM authority_key")
+                .fetch_all(&pool)
+                .await?;
+        let grants: Vec<(Uuid, Uuid, i32, String, Option<Uuid>)> = sqlx::query_as(
+            "SELECT grant_id, person, role, division, unit FROM authority_grant ORDER BY person, grant_id",
+        )
+        .fetch_all(&pool)
+        .await?;
+
+        let mut known = Self::default();
+        for (key_id, public_key, not_before, not_after) in keys {
+            let public_key = public_key.as_slice().try_into()?;
+            known.keys.insert(key_id, SigningKeyEntry { public_key, not_before, not_after });
+        }
+        for of_person in grants.chunk_by(|one, next| one.1 == next.1) {
+            let granted = of_person.iter().filter_map(|(id, _, role, division, unit)| {
+                let role = Role::try_from(*role).ok()?;
+                let scope = Scope { division: Division::parse(division)?, unit: *unit };
+                Some(Grant { id: *id, role, scope })
+            });
+            known.grants.insert(of_person[0].1, granted.collect());
+        }
+        Ok(known)
+    }
+}
+
+/// Judges tokens by what is known now. Clones share it.
+#[derive(Clone)]
+pub struct Authority(Arc<Inner>);
+
+struct Inner {
+    service: &'static str,
+    services: ServiceKeys,
+    known: OnceLock<Reference<Known>>,
+    verified: Cache<Box<str>, Verified>,
+}
+
+#[derive(Clone)]
+enum Verified {
+    Person { person: Person, key_id: Arc<str>, exp: i64 },
+    Service { name: String, exp: i64 },
+}
+
+impl Authority {
+    /// An authority that knows nobody yet; [`Authority::follow`] gives it keys and grants.
+    pub fn new(service: &'static str, services: ServiceKeys) -> Self {
+        let verified = Cache::builder().max_capacity(REMEMBERED).time_to_live(token::LIFETIME).build();
+        Self(Arc::new(Inner { service, services, known: OnceLock::new(), verified }))
+    }
+
+    /// From now on it knows what the feed [`AUTHORITY`] of the bus brings.
+    pub fn follow(&self, bus: &BusHandle) {
+        let reference = bus.reference(AUTHORITY, Known::load);
+        assert!(self.0.known.set(reference).is_ok(), "an authority follows one bus");
+    }
+
+    /// What is known now; `None` before identity's feed has first reached its head.
+    pub fn now(&self) -> Option<Arc<Known>> {
+        self.0.known.get()?.require().ok()
+    }
+
+    /// Who shows this token, and on whose behalf; `Err` says what is wrong with it.
+    pub(crate) fn judge(
+        &self,
+        bearer: Option<&str>,
+        behalf: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<Caller, Refusal> {
+        let Some(bearer) = bearer else { return Ok(Caller::default()) };
+        match self.verify(bearer, now)? {
+            Verified::Person { person, .. } => {
+                let grants = self.known()?.grants.get(&person.id).cloned().unwrap_or_default();
+                Ok(Caller { person: Some(person), service: None, grants })
+            }
+            Verified::Service { name, .. } => {
+                let person = match behalf.map(|token| self.verify(token, now)).transpose()? {
+                    Some(Verified::Person { person, .. }) => Some(person),
+                    Some(Verified::Service { .. }) => return Err(invalid()),
+                    None => None,
+                };
+                Ok(Caller { person, service: Some(name), grants: Arc::default() })
+            }
+        }
+    }
+
+    fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Verified, Refusal> {
+        let verified = match self.0.verified.get(token) {
+            Some(verified) => verified,
+            None => {
+                let verified = self.read(token, now)?;
+                self.0.verified.insert(token.into(), verified.clone());
+                verified
+            }
+        };
+        let (Verified::Person { exp, .. } | Verified::Service { exp, .. }) = &verified;
+        if now.unix_timestamp() >= *exp {
+            return Err(Refusal::unauthenticated("TOKEN_EXPIRED", "登录已超时，请重新登录。"));
+        }
+        // A key that was withdrawn takes its tokens along, remembered or not.
+        if let Verified::Person { key_id, .. } = &verified
+            && !self.known()?.keys.contains_key(&**key_id)
+        {
+            return Err(invalid());
+        }
+        Ok(verified)
+    }
+
+    fn read(&self, token: &str, now: OffsetDateTime) -> Result<Verified, Refusal> {
+        let key_id = token::key_id(token).ok_or_else(invalid)?;
+        if let Some(public_key) = self.0.services.get(&key_id) {
+            let claims: ServiceClaims = token::verify(token, public_key).ok_or_else(invalid)?;
+            if claims.aud != self.0.service || key_id != ServiceKeys::key_id(&claims.sub) {
+                return Err(invalid());
+            }
+            return Ok(Verified::Service { name: claims.sub, exp: claims.exp });
+        }
+        let known = self.known()?;
+        let key = known.keys.get(&key_id).ok_or_else(invalid)?;
+        let claims: Claims = token::verify(token, &key.public_key).ok_or_else(invalid)?;
+        let counts = key.not_before <= now && now < key.not_after;
+        let entry = Entry::try_from(claims.ent).map_err(|_| invalid())?;
+        if !counts {
+            return Err(invalid());
+        }
+        let person =
+            Person { id: claims.sub, session: claims.sid, entry, complete: claims.cpl, token: token.into() };
+        Ok(Verified::Person { person, key_id: key_id.into(), exp: claims.exp })
+    }
+
+    fn known(&self) -> Result<Arc<Known>, Refusal> {
+        self.now().ok_or_else(not_ready)
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Authority({})", self.0.service)
+    }
+}
+
+fn invalid() -> Refusal {
+    Refusal::unauthenticated("TOKEN_INVALID", "登录凭证无效，请重新登录。")
+}
+
+fn not_ready() -> Refusal {
+    Refusal::new(tonic::Code::Unavailable, "REFERENCE_NOT_READY", "系统正在启动，请稍后再试。")
+        .retry_after(std::time::Duration::from_secs(2))
+}
+

@@ -1,0 +1,94 @@
+//! The layer in front of every RPC: reads the token, judges the caller by the table, denies what has no row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::{Either, Ready, ready};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, Response};
+use rpc::Refusal;
+use tonic::Status;
+use tower::{Layer, Service};
+
+use crate::caller::{Caller, sign_in_required};
+use crate::peer::ON_BEHALF_OF;
+use crate::table::{COMMON, Denied, Rule, Table};
+use crate::Authority;
+
+/// Enforces an access table.
+#[derive(Clone, Debug)]
+pub struct AccessLayer {
+    rules: Arc<HashMap<&'static str, Rule>>,
+    authority: Authority,
+}
+
+impl AccessLayer {
+    /// The rows of a service, and those that all services share.
+    pub fn new(table: Table, authority: Authority) -> Self {
+        Self { rules: Arc::new(COMMON.iter().chain(table).copied().collect()), authority }
+    }
+
+    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let rule = self.rules.get(path.trim_start_matches('/')).ok_or_else(|| {
+            Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。")
+        })?;
+        let header = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+        let caller = match self.authority.judge(bearer, header(ON_BEHALF_OF), lifecycle::clock::now()) {
+            // An expired token must not keep anybody from what is open to all, such as signing in again.
+            Err(_) if *rule == Rule::Anyone => Caller::default(),
+            judged => judged?,
+        };
+        match rule.admits(&caller) {
+            Ok(()) => Ok(caller),
+            Err(Denied::SignInRequired) => Err(sign_in_required()),
+            Err(Denied::ProfileIncomplete) => Err(Refusal::forbidden(
+                "PROFILE_INCOMPLETE",
+                "请先在个人信息中心完善个人身份信息，完善后重新登录再办理业务。",
+            )),
+            Err(Denied::RoleRequired) => {
+                Err(Refusal::forbidden("ROLE_REQUIRED", "您的账号没有办理此项业务的权限，如有疑问请联系管理员。"))
+            }
+        }
+    }
+}
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = Access<S>;
+
+    fn layer(&self, inner: S) -> Access<S> {
+        Access { inner, layer: self.clone() }
+    }
+}
+
+/// An inner service behind the table.
+#[derive(Clone, Debug)]
+pub struct Access<S> {
+    inner: S,
+    layer: AccessLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Access<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<R>, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.layer.admit(request.uri().path(), request.headers()) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                Either::Left(self.inner.call(request))
+            }
+            Err(refusal) => Either::Right(ready(Ok(Status::from(refusal).into_http()))),
+        }
+    }
+}
