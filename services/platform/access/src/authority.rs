@@ -130,13 +130,12 @@ impl Authority {
     }
 
     fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Verified, Refusal> {
-        let verified = match self.0.verified.get(token) {
-            Some(verified) => verified,
-            None => {
-                let verified = self.read(token, now)?;
-                self.0.verified.insert(token.into(), verified.clone());
-                verified
-            }
+        let verified = if let Some(verified) = self.0.verified.get(token) {
+            verified
+        } else {
+            let verified = self.read(token, now)?;
+            self.0.verified.insert(token.into(), verified.clone());
+            verified
         };
         let (Verified::Person { exp, .. } | Verified::Service { exp, .. }) = &verified;
         if now.unix_timestamp() >= *exp {

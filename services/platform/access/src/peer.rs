@@ -77,7 +77,13 @@ pub struct PeerToken {
     from: ServiceIdentity,
     to: &'static str,
     behalf: Option<MetadataValue<Ascii>>,
-    current: Arc<Mutex<Option<(i64, MetadataValue<Ascii>)>>>,
+    current: Arc<Mutex<Option<Made>>>,
+}
+
+/// A token that was made before, and its end in Unix seconds.
+struct Made {
+    exp: i64,
+    bearer: MetadataValue<Ascii>,
 }
 
 impl PeerToken {
@@ -99,12 +105,12 @@ impl PeerToken {
         let now = lifecycle::clock::now().unix_timestamp();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some((exp, bearer)) if now < exp - RENEW_BEFORE => bearer.clone(),
+            Some(made) if now < made.exp - RENEW_BEFORE => made.bearer.clone(),
             _ => {
                 let exp = now + LIFETIME;
                 let token = self.from.issuer.sign(&ServiceClaims::new(self.from.name, self.to, exp));
                 let bearer = MetadataValue::try_from(format!("Bearer {token}")).expect("a token is ASCII");
-                *current = Some((exp, bearer.clone()));
+                *current = Some(Made { exp, bearer: bearer.clone() });
                 bearer
             }
         }

@@ -41,14 +41,15 @@ pub struct Refusal {
     reason: Cow<'static, str>,
     sentence: Cow<'static, str>,
     metadata: HashMap<String, String>,
-    details: ErrorDetails,
+    /// Boxed, since every fallible function of the API carries a refusal in its result.
+    details: Box<ErrorDetails>,
 }
 
 impl Refusal {
     /// A refusal of any code; prefer the constructors below, which are the table of all errors.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>, sentence: impl Into<Cow<'static, str>>) -> Self {
         let (reason, sentence) = (reason.into(), sentence.into());
-        Self { code, reason, sentence, metadata: HashMap::new(), details: ErrorDetails::new() }
+        Self { code, reason, sentence, metadata: HashMap::new(), details: Box::default() }
     }
 
     /// Fields of the request are wrong: all of them, each with its reason and sentence.
@@ -196,7 +197,7 @@ impl From<Refusal> for Status {
             details.set_error_info(reason, DOMAIN, metadata);
         }
         details.set_localized_message(LOCALE, sentence.as_ref());
-        Status::with_error_details(code, sentence, details)
+        Status::with_error_details(code, sentence, *details)
     }
 }
 

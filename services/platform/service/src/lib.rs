@@ -1,0 +1,66 @@
+//! What every service does alike, so that each one's `main.rs` is a line: settings, start, migrations, log, bus, access, drain.
+//!
+//! A service implements [`Service`]; [`main`] gives it the commands
+//! `serve | migrate | rebuild <view> | verify-log` and those of its own.
+
+mod ground;
+mod peers;
+mod program;
+mod serve;
+mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use std::error::Error;
+
+pub use ground::{Ground, GroundError};
+pub use peers::{PeerChannel, Peers};
+pub use program::main;
+pub use serve::serve;
+pub use settings::Settings;
+
+/// Why a service does not start or a command of it fails; said once, with all its causes, on the way out.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// One of the services: its name, its rows of the access table, its wiring.
+pub trait Service: Sized + Send + Sync + 'static {
+    /// Name in logs, subjects, roles and paths: `applications`.
+    const NAME: &'static str;
+
+    /// Who may call which RPC of its own package.
+    const ACCESS: access::Table;
+
+    /// Settings beyond those that all services share.
+    type Settings: clap::Args + Clone + Send + Sync + 'static;
+
+    /// Commands beyond those that all services share; [`NoCommand`] where there are none.
+    type Command: clap::Subcommand + Send + 'static;
+
+    /// The forward-only migrations of its database.
+    fn migrations() -> sqlx::migrate::Migrator;
+
+    /// Builds the service and hangs its views and reactions into the bus.
+    fn wire(
+        ground: &Ground,
+        settings: Self::Settings,
+        bus: eventbus::Bus,
+    ) -> impl Future<Output = Result<(Self, eventbus::Bus), Failure>> + Send;
+
+    /// The gRPC services that it offers; operations, feed, health and reflection are added for it.
+    fn surface(&self, ground: &Ground, bus: &eventbus::BusHandle) -> rpc::Surface;
+
+    /// Runs a command of its own; the server may be running meanwhile.
+    fn run(
+        ground: &Ground,
+        settings: Self::Settings,
+        command: Self::Command,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// The commands of a service that has none of its own.
+#[derive(Debug, clap::Subcommand)]
+pub enum NoCommand {}
+
+/// The settings of a service that has none of its own.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NoSettings {}

@@ -1,0 +1,59 @@
+//! The settings that all services share, from flags and environment; secrets come from files and are never shown.
+
+use std::path::PathBuf;
+
+/// Flags and environment of a service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    /// PostgreSQL URL of the service's database, as the service's role.
+    #[arg(long, env = "DINGZHU_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// The same as the migrating role; only for the command `migrate`.
+    #[arg(long, env = "DINGZHU_MIGRATE_DATABASE_URL", hide_env_values = true)]
+    pub migrate_database_url: Option<String>,
+    /// Connections to the database, besides the log's writer and the leases.
+    #[arg(long, env = "DINGZHU_DATABASE_CONNECTIONS", default_value_t = 16)]
+    pub database_connections: u32,
+    /// File with the root public key, 64 hex digits: what it signed is trusted.
+    #[arg(long, env = "DINGZHU_ROOT_PUBLIC_KEY_FILE")]
+    pub root_public_key_file: PathBuf,
+    /// File with the seed of this service's own key, 64 hex digits.
+    #[arg(long, env = "DINGZHU_SERVICE_KEY_FILE")]
+    pub service_key_file: PathBuf,
+    /// JSON file with the public keys of all services.
+    #[arg(long, env = "DINGZHU_SERVICE_PUBLIC_KEYS_FILE")]
+    pub service_public_keys_file: PathBuf,
+    /// Seconds that a stop may take before it turns hard.
+    #[arg(long, env = "DINGZHU_GRACE_SECONDS", default_value_t = 25)]
+    pub grace_seconds: u64,
+    /// Where identity is.
+    #[arg(long, env = "DINGZHU_IDENTITY_URL", default_value = "http://127.0.0.1:7101")]
+    pub identity_url: String,
+    /// Where certificates is.
+    #[arg(long, env = "DINGZHU_CERTIFICATES_URL", default_value = "http://127.0.0.1:7102")]
+    pub certificates_url: String,
+    /// Where scheduling is.
+    #[arg(long, env = "DINGZHU_SCHEDULING_URL", default_value = "http://127.0.0.1:7103")]
+    pub scheduling_url: String,
+    /// Where applications is.
+    #[arg(long, env = "DINGZHU_APPLICATIONS_URL", default_value = "http://127.0.0.1:7104")]
+    pub applications_url: String,
+    /// Where notifications is.
+    #[arg(long, env = "DINGZHU_NOTIFICATIONS_URL", default_value = "http://127.0.0.1:7105")]
+    pub notifications_url: String,
+    /// The server.
+    #[command(flatten)]
+    pub server: rpc::Settings,
+    /// Calls to other services.
+    #[command(flatten)]
+    pub client_tls: rpc::ClientTls,
+    /// The bus.
+    #[command(flatten)]
+    pub nats: eventbus::NatsSettings,
+    /// Keys of people.
+    #[command(flatten)]
+    pub vault: vault::Settings,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: telemetry::Settings,
+}
