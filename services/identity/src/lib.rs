@@ -1,1 +1,3 @@
 //! Accounts, sign-in, tokens, staff roles and the personal data of people.
+
+pub mod domain;

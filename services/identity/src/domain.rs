@@ -1,0 +1,14 @@
+//! The rules of identity, pure: documents, passwords, accounts, roles, codes, sessions, signing keys.
+
+pub mod account;
+pub mod citizen_number;
+pub mod code;
+pub mod contact;
+pub mod document;
+pub mod local_id;
+pub mod lockout;
+pub mod password;
+pub mod personal;
+pub mod role;
+pub mod session;
+pub mod signing_key;

@@ -1,0 +1,234 @@
+//! 账号: one person's account and roles, decided from one stream. Personal data travels beside the events, never in them.
+
+use decider::Decider;
+
+use super::document::DocumentType;
+use super::role::{Division, Grant, Role, Scope};
+use uuid::Uuid;
+
+/// The account of one person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Account {
+    /// Nobody.
+    #[default]
+    Empty,
+    /// Somebody.
+    Registered(Registered),
+}
+
+/// An account that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Type of the document whose number is the account's name.
+    pub document_type: DocumentType,
+    /// Keyed hash of type and number.
+    pub number_hash: [u8; 32],
+    /// PHC string of argon2id.
+    pub password_hash: String,
+    /// Whether the profile is complete.
+    pub complete: bool,
+    /// Live roles, in the order in which they were granted.
+    pub grants: Vec<Grant>,
+}
+
+/// What somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An account for a number that has none; that it has none is claimed in the log.
+    Register {
+        /// Type of the document.
+        document_type: DocumentType,
+        /// Keyed hash of type and number.
+        number_hash: [u8; 32],
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The profile, whose fields travel beside.
+    CompleteProfile,
+    /// A role for this person.
+    GrantRole {
+        /// The role and where it shall hold.
+        grant: Grant,
+        /// Who grants.
+        by: Authority,
+    },
+    /// The end of a role.
+    RevokeRole {
+        /// Which one.
+        grant_id: Uuid,
+        /// Who revokes.
+        by: Authority,
+    },
+}
+
+/// Who gives and takes roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The one-time command that enrols the first staff, before there is anybody who could.
+    Bootstrap,
+    /// A security administrator.
+    Administrator {
+        /// Whether the person concerned is the administrator.
+        is_self: bool,
+        /// Where the administrator's role holds.
+        divisions: Vec<Division>,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The account was made.
+    Registered {
+        /// Type of the document.
+        document_type: DocumentType,
+        /// Keyed hash of type and number.
+        number_hash: [u8; 32],
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The profile is complete.
+    ProfileCompleted,
+    /// A role was given.
+    RoleGranted(Grant),
+    /// A role was taken back.
+    RoleRevoked {
+        /// Which one.
+        grant_id: Uuid,
+    },
+}
+
+/// Why it may not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such account.
+    #[error("there is no such account")]
+    UnknownPerson,
+    /// The profile was completed before.
+    #[error("the profile is complete already")]
+    ProfileAlreadyComplete,
+    /// The person holds this very role there.
+    #[error("the role is granted already")]
+    AlreadyGranted,
+    /// The person holds a role that nobody may hold beside this one.
+    #[error("the roles {0:?} and {1:?} exclude each other")]
+    RolesExcludeEachOther(Role, Role),
+    /// Nobody gives a role to themselves.
+    #[error("nobody grants a role to themselves")]
+    OwnRole,
+    /// The role reaches beyond the administrator's scope.
+    #[error("the role reaches beyond the administrator's scope")]
+    OutsideScope,
+    /// No such live role, or it is not the administrator's to know.
+    #[error("there is no such grant")]
+    UnknownGrant,
+}
+
+impl Account {
+    /// The account, where there is one.
+    pub fn registered(&self) -> Option<&Registered> {
+        match self {
+            Self::Empty => None,
+            Self::Registered(account) => Some(account),
+        }
+    }
+}
+
+impl Registered {
+    /// Whether the person is staff.
+    pub fn is_staff(&self) -> bool {
+        !self.grants.is_empty()
+    }
+
+    /// Whether the person holds this role there.
+    pub fn holds(&self, role: Role, scope: Scope) -> bool {
+        self.grants.iter().any(|grant| grant.role == role && grant.scope == scope)
+    }
+}
+
+impl Authority {
+    fn covers(&self, scope: Scope) -> bool {
+        match self {
+            Self::Bootstrap => true,
+            Self::Administrator { divisions, .. } => divisions.iter().any(|own| own.covers(scope.division)),
+        }
+    }
+
+    fn is_self(&self) -> bool {
+        matches!(self, Self::Administrator { is_self: true, .. })
+    }
+}
+
+impl Decider for Account {
+    type State = Self;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(state: &Self, command: Command) -> Result<Vec<Event>, Rejection> {
+        match (state, command) {
+            (Self::Empty, Command::Register { document_type, number_hash, password_hash }) => {
+                Ok(vec![Event::Registered { document_type, number_hash, password_hash }])
+            }
+            // The number has its account: the second one to register it changes nothing.
+            (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
+            (Self::Empty, Command::CompleteProfile | Command::GrantRole { .. }) => Err(Rejection::UnknownPerson),
+            (Self::Empty, Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
+            (Self::Registered(account), Command::CompleteProfile) => {
+                if account.complete {
+                    Err(Rejection::ProfileAlreadyComplete)
+                } else {
+                    Ok(vec![Event::ProfileCompleted])
+                }
+            }
+            (Self::Registered(account), Command::GrantRole { grant, by }) => grant_role(account, grant, &by),
+            (Self::Registered(account), Command::RevokeRole { grant_id, by }) => {
+                let known = account.grants.iter().any(|grant| grant.id == grant_id && by.covers(grant.scope));
+                if known { Ok(vec![Event::RoleRevoked { grant_id }]) } else { Err(Rejection::UnknownGrant) }
+            }
+        }
+    }
+
+    fn evolve(state: Self, event: &Event) -> Self {
+        match (state, event) {
+            (_, Event::Registered { document_type, number_hash, password_hash }) => Self::Registered(Registered {
+                document_type: *document_type,
+                number_hash: *number_hash,
+                password_hash: password_hash.clone(),
+                complete: false,
+                grants: Vec::new(),
+            }),
+            (Self::Registered(account), Event::ProfileCompleted) => {
+                Self::Registered(Registered { complete: true, ..account })
+            }
+            (Self::Registered(mut account), Event::RoleGranted(grant)) => {
+                account.grants.push(*grant);
+                Self::Registered(account)
+            }
+            (Self::Registered(mut account), Event::RoleRevoked { grant_id }) => {
+                account.grants.retain(|grant| grant.id != *grant_id);
+                Self::Registered(account)
+            }
+            (Self::Empty, Event::ProfileCompleted | Event::RoleGranted(_) | Event::RoleRevoked { .. }) => Self::Empty,
+        }
+    }
+}
+
+fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<Event>, Rejection> {
+    if by.is_self() {
+        return Err(Rejection::OwnRole);
+    }
+    if !by.covers(grant.scope) {
+        return Err(Rejection::OutsideScope);
+    }
+    if account.holds(grant.role, grant.scope) {
+        return Err(Rejection::AlreadyGranted);
+    }
+    if let Some(held) = account.grants.iter().find(|held| held.role.excludes(grant.role)) {
+        return Err(Rejection::RolesExcludeEachOther(held.role, grant.role));
+    }
+    Ok(vec![Event::RoleGranted(grant)])
+}
+
+#[cfg(test)]
+mod tests;

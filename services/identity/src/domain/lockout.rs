@@ -1,0 +1,8 @@
+//! How many wrong passwords a number gets, known or not (RELIABILITY "Security").
+
+use time::Duration;
+
+/// Failures until the number is locked.
+pub const FAILURES: i16 = 5;
+/// How long it is locked, and how long a failure counts.
+pub const LOCKED_FOR: Duration = Duration::minutes(15);
