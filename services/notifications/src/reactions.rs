@@ -1,0 +1,3 @@
+//! What events of other services lead to here.
+
+pub mod on_application_step;

@@ -1,0 +1,4 @@
+//! Read models: the inbox, and who filed which application.
+
+pub mod applicants;
+pub mod inbox;
