@@ -32,8 +32,8 @@ pub fn begin(name: &'static str, caller: Option<Trace>) -> (Span, Trace) {
 }
 
 fn span(name: &'static str, trace: Option<Trace>) -> Span {
-    let trace_id = trace.map(|trace| trace.trace_id());
-    tracing::info_span!(target: crate::output::ALWAYS, "work", otel.name = name, name, trace_id)
+    let trace_id = trace.map(|trace| tracing::field::display(trace.id()));
+    tracing::info_span!(target: crate::output::ALWAYS, "work", otel.name = name, trace_id)
 }
 
 /// Makes `span` continue the trace that `traceparent` names; text that names none changes nothing.

@@ -22,13 +22,18 @@ pub struct NotATraceparent;
 impl Trace {
     /// A new trace, of random ids, that nobody samples.
     pub fn fresh() -> Self {
-        let span = lifecycle::ids::random().as_u64_pair().1;
-        Self { id: lifecycle::ids::random().as_u128(), span, sampled: false }
+        // Zero is no valid id, and does not come up once in 2^64.
+        let span = u64::try_from(lifecycle::ids::bits() >> 64).expect("64 bits are left");
+        Self { id: lifecycle::ids::bits(), span, sampled: false }
     }
 
     /// 32 hexadecimal digits: what joins the logs of one piece of work, and the request id that callers are told.
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.id)
+        self.id().to_string()
+    }
+
+    pub(crate) fn id(self) -> TraceId {
+        TraceId::from_bytes(self.id.to_be_bytes())
     }
 
     pub(crate) fn from_otel(context: &SpanContext) -> Option<Self> {
@@ -41,9 +46,8 @@ impl Trace {
 
     pub(crate) fn to_otel(self) -> SpanContext {
         let flags = if self.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-        let trace_id = TraceId::from_bytes(self.id.to_be_bytes());
         let span_id = SpanId::from_bytes(self.span.to_be_bytes());
-        SpanContext::new(trace_id, span_id, flags, true, TraceState::default())
+        SpanContext::new(self.id(), span_id, flags, true, TraceState::default())
     }
 }
 
