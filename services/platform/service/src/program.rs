@@ -88,7 +88,7 @@ async fn run<S: Service>(program: Program<S>) -> ExitCode {
             ExitCode::from(FAILED)
         }
     };
-    guard.shutdown();
+    guard.shutdown().await;
     code
 }
 
