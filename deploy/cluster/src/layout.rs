@@ -9,6 +9,7 @@ use nix::unistd::getuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::actor::Addresses;
 use crate::failure::Doing as _;
 use crate::services::Service;
 use crate::{Failure, Result, ports, secrets, settings};
@@ -107,6 +108,17 @@ impl Layout {
     /// The gRPC address of a service.
     pub fn url(&self, service: Service) -> String {
         format!("http://127.0.0.1:{}", self.service_ports[&service])
+    }
+
+    /// The gRPC addresses of all services.
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            identity: self.url(Service::Identity),
+            certificates: self.url(Service::Certificates),
+            scheduling: self.url(Service::Scheduling),
+            applications: self.url(Service::Applications),
+            notifications: self.url(Service::Notifications),
+        }
     }
 
     /// The name of a service's database.

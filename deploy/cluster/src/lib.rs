@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod bootstrap;
+pub mod call;
 pub mod database;
 pub mod environment;
 pub mod failure;

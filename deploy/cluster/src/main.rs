@@ -4,7 +4,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cluster::{Result, gates, test_env, up};
+use cluster::layout::Layout;
+use cluster::{Result, Service, call, gates, test_env, up};
 
 /// Runs Dingzhu on one machine.
 #[derive(Parser)]
@@ -26,6 +27,19 @@ enum Subject {
         /// Also removes all data.
         #[arg(long)]
         wipe: bool,
+    },
+    /// Calls any RPC as a demonstration actor.
+    Call {
+        /// Ask this service; needed only where several offer the method. Operations without it ask all five.
+        #[arg(long, value_parser = service)]
+        service: Option<Service>,
+        /// applicant, liaison, clerk, county, city, province, operator, or nobody.
+        actor: String,
+        /// `dingzhu.operations.v1.Operations/GetStatus`
+        method: String,
+        /// The request; an array is a stream of requests.
+        #[arg(default_value = "{}")]
+        json: String,
     },
     /// Runs every gate; with arguments, only `cargo nextest run` with these.
     Test {
@@ -72,6 +86,11 @@ async fn run(subject: Subject) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Subject::Call { service, actor, method, json } => {
+            let layout = Layout::load(&Layout::local_folder())?;
+            call::call(&layout, service, &actor, &method, &json, &say).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Subject::Test { arguments } => Ok(test(&arguments).await),
         Subject::TestEnv { command } => {
             let mut process = tokio::process::Command::new(&command[0]);
@@ -80,6 +99,10 @@ async fn run(subject: Subject) -> Result<ExitCode> {
             Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
         }
     }
+}
+
+fn service(name: &str) -> std::result::Result<Service, String> {
+    Service::parse(name).ok_or_else(|| format!("there is no service {name}"))
 }
 
 /// Whatever happens, the last line says how many passed and failed: a gate that fails counts as one.
