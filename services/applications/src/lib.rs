@@ -1,1 +1,3 @@
 //! The registration of a certificate, from draft to conclusion.
+
+pub mod domain;

@@ -1,0 +1,15 @@
+//! The rules of a registration as pure functions: nothing here knows the hour, a database or the wire.
+
+pub mod assessment;
+pub mod calendar;
+pub mod codes;
+pub mod directory;
+pub mod enrolment_number;
+pub mod facts;
+pub mod form;
+pub mod opening;
+pub mod registration;
+pub mod route;
+pub mod rules;
+pub mod text;
+pub mod values;

@@ -1,0 +1,175 @@
+//! Agencies, points and plans as this service knows them from scheduling: a snapshot that rules are judged on.
+
+use std::collections::HashMap;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::route::Step;
+use crate::domain::values::Level;
+
+/// 注册机构.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agency {
+    /// Six digits: 320000, 320300, 320302.
+    pub division: String,
+    /// 徐州市教育局
+    pub name: String,
+    /// Its level; `None` for the national centre, which reviews nothing.
+    pub level: Option<Level>,
+    /// The agency above.
+    pub parent: Option<Uuid>,
+}
+
+/// 确认点.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Its agency.
+    pub agency: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+/// 省级计划, the newest of its province.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Its id.
+    pub id: Uuid,
+    /// Whether it is over.
+    pub finished: bool,
+}
+
+/// 机构计划: what an agency does within the plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgencyPlan {
+    /// 是否参加
+    pub joined: bool,
+    /// 是否开通网报
+    pub open: bool,
+    /// 网报时间段, in order of their begin.
+    pub windows: Vec<Window>,
+    /// 确认点安排
+    pub assignments: HashMap<Uuid, Assignment>,
+}
+
+/// 网报时间段: inside is begin ≤ now < end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Its id.
+    pub id: Uuid,
+    /// From here on.
+    pub begin: OffsetDateTime,
+    /// Up to here, outside.
+    pub end: OffsetDateTime,
+    /// Minutes after the end for those with a ticket.
+    pub grace_minutes: u32,
+    /// Rises with each extension or closing.
+    pub revision: u32,
+}
+
+impl Window {
+    /// Until when a ticket of this window admits.
+    pub fn end_with_grace(&self) -> OffsetDateTime {
+        self.end + time::Duration::minutes(i64::from(self.grace_minutes))
+    }
+}
+
+/// When a point confirms: begin ≤ now < end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assignment {
+    /// From here on.
+    pub begin: OffsetDateTime,
+    /// Up to here, outside.
+    pub end: OffsetDateTime,
+}
+
+/// All of it, as of one position of scheduling's log.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    /// Agencies by id.
+    pub agencies: HashMap<Uuid, Agency>,
+    /// Points by id.
+    pub points: HashMap<Uuid, Point>,
+    /// Newest plan by province.
+    pub plans: HashMap<String, Plan>,
+    /// What agencies do, by plan and agency.
+    pub agency_plans: HashMap<(Uuid, Uuid), AgencyPlan>,
+}
+
+impl Directory {
+    /// The agency and those above it that review, lowest first.
+    pub fn chain(&self, agency: Uuid) -> Vec<Step> {
+        let mut chain: Vec<Step> = Vec::with_capacity(3);
+        let mut next = Some(agency);
+        // Levels rise along the chain; a directory that says otherwise does not lead in circles.
+        while let Some((id, known)) = next.and_then(|id| Some((id, self.agencies.get(&id)?))) {
+            match known.level {
+                Some(level) if chain.last().is_none_or(|below| below.level < level) => {
+                    chain.push(Step { level, agency: id });
+                }
+                _ => break,
+            }
+            next = known.parent;
+        }
+        chain
+    }
+
+    /// The agencies whose applications a reviewer of `agency` may see: itself and all below.
+    pub fn reviewed_by(&self, agency: Uuid) -> Vec<Uuid> {
+        let mut below: Vec<Uuid> =
+            self.agencies.keys().copied().filter(|id| self.is_reviewed_by(*id, agency)).collect();
+        below.sort_unstable();
+        below
+    }
+
+    /// Whether an application filed with `filed` is in the scope of a reviewer of `agency`.
+    pub fn is_reviewed_by(&self, filed: Uuid, agency: Uuid) -> bool {
+        filed == agency || self.chain(filed).iter().any(|step| step.agency == agency)
+    }
+
+    /// The newest plan of an agency's province.
+    pub fn plan_of(&self, agency: Uuid) -> Option<&Plan> {
+        self.plans.get(self.agencies.get(&agency)?.division.get(..2)?)
+    }
+
+    /// What the agency does within that plan.
+    pub fn agency_plan(&self, agency: Uuid) -> Option<&AgencyPlan> {
+        self.agency_plans.get(&(self.plan_of(agency)?.id, agency))
+    }
+
+    /// When a point of the agency confirms.
+    pub fn assignment(&self, agency: Uuid, point: Uuid) -> Option<Assignment> {
+        self.agency_plan(agency)?.assignments.get(&point).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::registration::testing::{CITY, COUNTY, PROVINCE, directory};
+
+    #[test]
+    fn the_chain_goes_up_from_the_chosen_agency() {
+        let agencies = |from| directory().chain(from).iter().map(|step| step.agency).collect::<Vec<_>>();
+        assert_eq!(agencies(COUNTY), [COUNTY, CITY, PROVINCE]);
+        assert_eq!(agencies(CITY), [CITY, PROVINCE]);
+        assert!(agencies(Uuid::from_u128(999)).is_empty());
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let mut directory = directory();
+        directory.agencies.get_mut(&PROVINCE).unwrap().parent = Some(COUNTY);
+        assert_eq!(directory.chain(COUNTY).len(), 3);
+    }
+
+    #[test]
+    fn a_reviewer_sees_the_own_agency_and_those_below() {
+        let directory = directory();
+        let mut all = vec![COUNTY, CITY, PROVINCE];
+        all.sort_unstable();
+        assert_eq!(directory.reviewed_by(PROVINCE), all);
+        assert_eq!(directory.reviewed_by(COUNTY), [COUNTY]);
+        assert!(!directory.is_reviewed_by(CITY, COUNTY));
+    }
+}

@@ -1,0 +1,329 @@
+//! Which command leads to which events (DOMAIN 2.3, line by line), and which is refused.
+
+use crate::domain::assessment::{Assessment, Circumstances, Proposal, assess, missing};
+use crate::domain::directory::Assignment;
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::command::{Amend, Command, ConclusionFact, Officer, Order, Submit};
+use crate::domain::registration::event::{Amended, Concluded, Event, Submitted};
+use crate::domain::registration::filing::ordinal;
+use crate::domain::registration::rejection::Rejection;
+use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Registration};
+use crate::domain::rules::RuleSet;
+use crate::domain::values::{CertificateKind, Conclusion, Restriction};
+
+type Decision = Result<Vec<Event>, Rejection>;
+
+pub(super) fn decide(record: &Registration, command: Command) -> Decision {
+    match command {
+        Command::RecordPrior(prior) if record.prior.contains(&prior) => Ok(Vec::new()),
+        Command::RecordPrior(prior) => one(Event::PriorRegistrationRecorded(prior)),
+        Command::Submit(submit) => record.submit(*submit),
+        Command::Amend(amend) => record.amend(*amend),
+        Command::Withdraw { number, person, now, assignment } => {
+            let application = record.own(number, person)?;
+            application.pending()?;
+            not_ended(assignment, now)?;
+            one(Event::ApplicationWithdrawn(number))
+        }
+        Command::RecordFacts { order, facts, with_note } => {
+            let application = record.find(order.number)?;
+            application.may_record_facts(&order.by)?;
+            if application.facts.as_ref() == Some(facts.as_ref()) && !with_note {
+                return Ok(Vec::new());
+            }
+            one(Event::FactsRecorded { number: order.number, facts })
+        }
+        Command::Confirm { order, now, assignment, restriction, rules } => {
+            let application = record.at_point(&order)?;
+            if application.pending()? == Some(Mending::Refused) {
+                return Err(Rejection::ConfirmationRefused);
+            }
+            begun_and_not_ended(assignment, now)?;
+            unrestricted(restriction)?;
+            record.facts_complete(application, &rules)?;
+            let (point, level) = (application.place.point, application.route.step(0).level);
+            one(Event::ApplicationConfirmed { number: order.number, point, level })
+        }
+        Command::RefuseConfirmation { order } => {
+            let application = record.at_point(&order)?;
+            application.pending()?;
+            one(Event::ConfirmationRefused { number: order.number, point: application.place.point })
+        }
+        Command::Return { order } => {
+            let application = record.find(order.number)?;
+            let by_liaison = order.by.schools.contains(&application.place.school);
+            if !by_liaison && !order.by.points.contains(&application.place.point) {
+                return Err(Rejection::NotFound);
+            }
+            match application.phase {
+                Phase::Confirmed { decided: false, .. } => {
+                    one(Event::ApplicationReturned { number: order.number, by_liaison })
+                }
+                Phase::Confirmed { decided: true, .. } => Err(Rejection::TooLate),
+                Phase::Pending { .. } | Phase::Concluded(_) | Phase::Withdrawn => Err(application.wrong_state()),
+            }
+        }
+        Command::Pass { order, restriction } => {
+            let (application, step) = record.in_review(&order)?;
+            unrestricted(restriction)?;
+            if step == application.route.last_index() {
+                return Err(Rejection::LastLevel);
+            }
+            let level = |step| application.route.step(step).level;
+            one(Event::ReviewPassed { number: order.number, level: level(step), next: level(step + 1) })
+        }
+        Command::SendBack { order } => {
+            let (application, step) = record.in_review(&order)?;
+            let level = |step| application.route.step(step).level;
+            one(Event::ReviewSentBack { number: order.number, level: level(step), to: step.checked_sub(1).map(level) })
+        }
+        Command::Conclude { order, conclusion, with_reason, today, restriction, rules } => {
+            let (application, step) = record.in_review(&order)?;
+            if step != application.route.last_index() {
+                return Err(Rejection::NotLastLevel);
+            }
+            if conclusion == Conclusion::Qualified {
+                unrestricted(restriction)?;
+            }
+            let assessment = record.assess(application, &rules, restriction);
+            let agrees = agrees(conclusion, assessment.proposal);
+            if agrees == Some(false) && !with_reason {
+                return Err(Rejection::ReasonRequired);
+            }
+            one(Event::ApplicationConcluded(Box::new(Concluded {
+                number: order.number,
+                ordinal: application.ordinal,
+                conclusion,
+                on: today,
+                rules: rules.reference(),
+                level: application.route.step(step).level,
+                articles: if agrees == Some(true) { assessment.articles.clone() } else { Vec::new() },
+                assessment,
+            })))
+        }
+        Command::RecordConclusionFact { order, fact, now } => {
+            let (application, conclusion) = record.concluded(&order)?;
+            let number = order.number;
+            let out_of_order = || Err(application.wrong_state());
+            match fact {
+                ConclusionFact::PublicityBegun if conclusion.publicity_begun_at.is_some() => Err(Rejection::AlreadySo),
+                ConclusionFact::PublicityBegun => one(Event::PublicityBegun { number, at: now }),
+                ConclusionFact::PublicityEnded if conclusion.publicity_ended_at.is_some() => Err(Rejection::AlreadySo),
+                ConclusionFact::PublicityEnded if conclusion.publicity_begun_at.is_none() => out_of_order(),
+                ConclusionFact::PublicityEnded => one(Event::PublicityEnded { number, at: now }),
+                ConclusionFact::ObjectionRecorded if conclusion.objection_open => Err(Rejection::AlreadySo),
+                ConclusionFact::ObjectionRecorded => one(Event::ObjectionRecorded(number)),
+                ConclusionFact::ObjectionSettled if !conclusion.objection_open => out_of_order(),
+                ConclusionFact::ObjectionSettled => one(Event::ObjectionSettled(number)),
+                ConclusionFact::NotePrinted if conclusion.note_printed => Err(Rejection::AlreadySo),
+                ConclusionFact::NotePrinted => one(Event::CertificateNotePrinted(number)),
+            }
+        }
+        Command::ProposeReversal { order, revoke, file_reference } => {
+            let (application, conclusion) = record.reversible(&order)?;
+            if conclusion.conclusion == Conclusion::Revoked || revoke && conclusion.conclusion != Conclusion::Qualified {
+                return Err(application.wrong_state());
+            }
+            one(Event::ReversalProposed { number: order.number, revoke, by: order.by.person, file_reference })
+        }
+        Command::ApproveReversal { order, today } => {
+            let (application, conclusion) = record.reversible(&order)?;
+            let proposed = conclusion.proposed.ok_or(Rejection::NoProposal)?;
+            if proposed.by == order.by.person {
+                return Err(Rejection::SecondPersonNeeded);
+            }
+            let level = application.route.step(application.route.last_index()).level;
+            one(if proposed.revoke {
+                Event::RegistrationRevoked { number: order.number, on: today }
+            } else {
+                Event::ConclusionReversed { number: order.number, level }
+            })
+        }
+    }
+}
+
+fn one(event: Event) -> Decision {
+    Ok(vec![event])
+}
+
+/// Whether a conclusion is what the rules compute; `None` where they leave it to the agency.
+fn agrees(conclusion: Conclusion, proposal: Proposal) -> Option<bool> {
+    match proposal {
+        Proposal::NeedsDecision => None,
+        Proposal::Qualified => Some(conclusion == Conclusion::Qualified),
+        Proposal::Deferred => Some(conclusion == Conclusion::Deferred),
+        Proposal::Failed => Some(conclusion == Conclusion::Failed),
+    }
+}
+
+fn unrestricted(restriction: Option<Restriction>) -> Result<(), Rejection> {
+    restriction.map_or(Ok(()), |restriction| Err(Rejection::CertificateRestricted(restriction)))
+}
+
+/// A point without dates has not ended.
+fn not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime) -> Result<(), Rejection> {
+    match assignment {
+        Some(Assignment { end, .. }) if now >= end => Err(Rejection::ConfirmationEnded { end }),
+        _ => Ok(()),
+    }
+}
+
+fn begun_and_not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime) -> Result<(), Rejection> {
+    match assignment {
+        None => Err(Rejection::NotOpen(crate::domain::opening::Closed::NoPoint)),
+        Some(Assignment { begin, .. }) if now < begin => Err(Rejection::ConfirmationNotBegun { begin }),
+        Some(_) => not_ended(assignment, now),
+    }
+}
+
+impl Registration {
+    fn submit(&self, submit: Submit) -> Decision {
+        if self.applications.iter().any(|application| application.draft == submit.draft && !application.lives()) {
+            return Err(Rejection::NotFound);
+        }
+        if let Some(live) = self.live() {
+            return Err(Rejection::AlreadyApplied { number: live.number });
+        }
+        let certificate = submit.certificate.filter(|certificate| certificate.person == Some(submit.person));
+        let certificate = certificate.ok_or(Rejection::CertificateUnknown)?;
+        if certificate.kind == CertificateKind::Higher {
+            return Err(Rejection::CertificateNotRegistrable);
+        }
+        unrestricted(certificate.restriction)?;
+        let ordinal = ordinal(self, &submit.rules, submit.today)?;
+        let admission = submit.admission.map_err(Rejection::NotOpen)?;
+        let submitted = Submitted {
+            number: submit.number,
+            person: submit.person,
+            draft: submit.draft,
+            ordinal,
+            kind: certificate.kind,
+            form: submit.form,
+            place: submit.place,
+            window: admission.window,
+            window_revision: admission.revision,
+            with_ticket: admission.with_ticket,
+            agreement: submit.agreement.ok_or(Rejection::AgreementMissing)?,
+            pledge: submit.pledge.ok_or(Rejection::PledgeRefused)?,
+            route: submit.route.ok_or(Rejection::NobodyReviews)?,
+            rules: submit.rules.reference(),
+            on: submit.today,
+        };
+        one(Event::ApplicationSubmitted(Box::new(submitted)))
+    }
+
+    fn amend(&self, amend: Amend) -> Decision {
+        let application = self.own(amend.number, amend.person)?;
+        application.pending()?;
+        not_ended(amend.assignment, amend.now)?;
+        if (amend.place.agency, amend.place.point) != (application.place.agency, application.place.point) {
+            amend.transfer.map_err(Rejection::NotOpen)?;
+        }
+        one(Event::ApplicationAmended(Box::new(Amended {
+            number: amend.number,
+            form_version: application.form_version + 1,
+            form: amend.form,
+            place: amend.place,
+            pledge: amend.pledge.ok_or(Rejection::PledgeRefused)?,
+            route: amend.route.ok_or(Rejection::NobodyReviews)?,
+        })))
+    }
+
+    fn find(&self, number: EnrolmentNumber) -> Result<&Application, Rejection> {
+        self.application(number).ok_or(Rejection::NotFound)
+    }
+
+    /// The application of this very person.
+    fn own(&self, number: EnrolmentNumber, person: uuid::Uuid) -> Result<&Application, Rejection> {
+        self.find(number).and_then(|found| if found.person == person { Ok(found) } else { Err(Rejection::NotFound) })
+    }
+
+    /// The application, if the officer is a clerk of its point.
+    fn at_point(&self, order: &Order) -> Result<&Application, Rejection> {
+        let application = self.find(order.number)?;
+        if order.by.points.contains(&application.place.point) { Ok(application) } else { Err(Rejection::NotFound) }
+    }
+
+    /// The application and the place of its step, if the officer reviews there.
+    fn in_review(&self, order: &Order) -> Result<(&Application, usize), Rejection> {
+        let application = self.find(order.number)?;
+        application.reviewer(&order.by)?;
+        match application.phase {
+            Phase::Confirmed { step, .. } if order.by.agencies.contains(&application.route.step(step).agency) => {
+                Ok((application, step))
+            }
+            Phase::Confirmed { .. } => Err(Rejection::NotYourTurn { turn: application.turn() }),
+            Phase::Pending { .. } | Phase::Concluded(_) | Phase::Withdrawn => Err(application.wrong_state()),
+        }
+    }
+
+    /// The application and its conclusion, if the officer reviews at the last level.
+    fn concluded(&self, order: &Order) -> Result<(&Application, &ConclusionRecord), Rejection> {
+        let application = self.find(order.number)?;
+        application.reviewer(&order.by)?;
+        let conclusion = application.conclusion().ok_or_else(|| application.wrong_state())?;
+        if !order.by.agencies.contains(&application.route.step(application.route.last_index()).agency) {
+            return Err(Rejection::NotLastLevel);
+        }
+        Ok((application, conclusion))
+    }
+
+    /// … and no later application stands in the way.
+    fn reversible(&self, order: &Order) -> Result<(&Application, &ConclusionRecord), Rejection> {
+        let found = self.concluded(order)?;
+        let later = self.applications.iter().skip_while(|other| other.number != order.number).skip(1);
+        match later.filter(|other| other.phase != Phase::Withdrawn).last() {
+            Some(later) => Err(Rejection::LaterApplication { number: later.number }),
+            None => Ok(found),
+        }
+    }
+
+    fn facts_complete(&self, application: &Application, rules: &RuleSet) -> Result<(), Rejection> {
+        let facts = application.facts.clone().unwrap_or_default();
+        let missing = missing(&facts, rules, &self.check(application, rules));
+        if missing.is_empty() { Ok(()) } else { Err(Rejection::FactsMissing(missing)) }
+    }
+
+    /// What facts and rules lead to for one of the record's applications.
+    pub fn assess(&self, application: &Application, rules: &RuleSet, restriction: Option<Restriction>) -> Assessment {
+        let circumstances = Circumstances {
+            check: self.check(application, rules),
+            kind_fits: application.kind.is_of(application.place.stage),
+            restriction,
+        };
+        assess(&application.facts.clone().unwrap_or_default(), rules, &circumstances)
+    }
+}
+
+impl Application {
+    fn wrong_state(&self) -> Rejection {
+        Rejection::WrongState { status: self.status() }
+    }
+
+    /// What is to be mended, while 网报待确认.
+    fn pending(&self) -> Result<Option<Mending>, Rejection> {
+        match self.phase {
+            Phase::Pending { mending } => Ok(mending),
+            Phase::Confirmed { .. } | Phase::Concluded(_) | Phase::Withdrawn => Err(self.wrong_state()),
+        }
+    }
+
+    /// Whether the officer reviews at some level of the route.
+    fn reviewer(&self, officer: &Officer) -> Result<(), Rejection> {
+        let reviews = self.route.steps().iter().any(|step| officer.agencies.contains(&step.agency));
+        if reviews { Ok(()) } else { Err(Rejection::NotFound) }
+    }
+
+    /// School and point before confirmation; afterwards the level whose turn it is.
+    fn may_record_facts(&self, officer: &Officer) -> Result<(), Rejection> {
+        let local = officer.schools.contains(&self.place.school) || officer.points.contains(&self.place.point);
+        let reviewer = self.reviewer(officer).is_ok();
+        match self.step() {
+            _ if !local && !reviewer => Err(Rejection::NotFound),
+            Some(step) if officer.agencies.contains(&step.agency) => Ok(()),
+            Some(_) if reviewer => Err(Rejection::NotYourTurn { turn: self.turn() }),
+            None if local && matches!(self.phase, Phase::Pending { .. }) => Ok(()),
+            _ => Err(self.wrong_state()),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! How an event changes the record. Total: history is not judged again.
+
+use crate::domain::registration::event::{Event, Submitted};
+use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Proposed, Registration};
+use crate::domain::values::{Conclusion, Level};
+
+pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
+    match event {
+        Event::PriorRegistrationRecorded(prior) => {
+            record.prior.push(*prior);
+            record.prior.sort_by_key(|prior| prior.on);
+        }
+        Event::ApplicationSubmitted(submitted) => record.applications.push(opened(submitted)),
+        Event::ApplicationAmended(_)
+        | Event::ApplicationWithdrawn(_)
+        | Event::FactsRecorded { .. }
+        | Event::ApplicationConfirmed { .. }
+        | Event::ConfirmationRefused { .. }
+        | Event::ApplicationReturned { .. }
+        | Event::ReviewPassed { .. }
+        | Event::ReviewSentBack { .. }
+        | Event::ApplicationConcluded(_)
+        | Event::PublicityBegun { .. }
+        | Event::PublicityEnded { .. }
+        | Event::ObjectionRecorded(_)
+        | Event::ObjectionSettled(_)
+        | Event::CertificateNotePrinted(_)
+        | Event::ReversalProposed { .. }
+        | Event::ConclusionReversed { .. }
+        | Event::RegistrationRevoked { .. } => {
+            if let Some(application) = record.applications.iter_mut().find(|known| Some(known.number) == event.number()) {
+                application.evolve(event);
+            }
+        }
+    }
+    record
+}
+
+fn opened(submitted: &Submitted) -> Application {
+    Application {
+        number: submitted.number,
+        person: submitted.person,
+        draft: submitted.draft,
+        ordinal: submitted.ordinal,
+        kind: submitted.kind,
+        form: submitted.form.clone(),
+        place: submitted.place,
+        form_version: 1,
+        route: submitted.route.clone(),
+        rules: submitted.rules.clone(),
+        submitted_on: submitted.on,
+        facts: None,
+        phase: Phase::Pending { mending: None },
+    }
+}
+
+impl Application {
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::PriorRegistrationRecorded(_) | Event::ApplicationSubmitted(_) => {}
+            Event::ApplicationAmended(amended) => {
+                self.form = amended.form.clone();
+                self.place = amended.place;
+                self.form_version = amended.form_version;
+                self.route = amended.route.clone();
+                self.phase = Phase::Pending { mending: None };
+            }
+            Event::ApplicationWithdrawn(_) => self.phase = Phase::Withdrawn,
+            Event::FactsRecorded { facts, .. } => self.facts = Some(facts.as_ref().clone()),
+            Event::ApplicationConfirmed { level, .. } => self.review_at(*level, false),
+            Event::ConfirmationRefused { .. } => self.phase = Phase::Pending { mending: Some(Mending::Refused) },
+            Event::ApplicationReturned { .. } => self.phase = Phase::Pending { mending: Some(Mending::Returned) },
+            Event::ReviewPassed { next, .. } => self.review_at(*next, true),
+            Event::ReviewSentBack { to: Some(level), .. } => self.review_at(*level, true),
+            Event::ReviewSentBack { to: None, .. } => self.phase = Phase::Pending { mending: Some(Mending::SentBack) },
+            Event::ApplicationConcluded(concluded) => {
+                self.phase = Phase::Concluded(Box::new(ConclusionRecord {
+                    conclusion: concluded.conclusion,
+                    on: concluded.on,
+                    rules: concluded.rules.clone(),
+                    articles: concluded.articles.clone(),
+                    assessment: concluded.assessment.clone(),
+                    publicity_begun_at: None,
+                    publicity_ended_at: None,
+                    objection_open: false,
+                    note_printed: false,
+                    proposed: None,
+                }));
+            }
+            Event::ConclusionReversed { level, .. } => self.review_at(*level, true),
+            Event::PublicityBegun { .. }
+            | Event::PublicityEnded { .. }
+            | Event::ObjectionRecorded(_)
+            | Event::ObjectionSettled(_)
+            | Event::CertificateNotePrinted(_)
+            | Event::ReversalProposed { .. }
+            | Event::RegistrationRevoked { .. } => {
+                if let Phase::Concluded(record) = &mut self.phase {
+                    record.evolve(event);
+                }
+            }
+        }
+    }
+
+    fn review_at(&mut self, level: Level, decided: bool) {
+        self.phase = Phase::Confirmed { step: self.route.index_of(level).unwrap_or_default(), decided };
+    }
+}
+
+impl ConclusionRecord {
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::PublicityBegun { at, .. } => self.publicity_begun_at = Some(*at),
+            Event::PublicityEnded { at, .. } => self.publicity_ended_at = Some(*at),
+            Event::ObjectionRecorded(_) => self.objection_open = true,
+            Event::ObjectionSettled(_) => self.objection_open = false,
+            Event::CertificateNotePrinted(_) => self.note_printed = true,
+            Event::ReversalProposed { revoke, by, .. } => self.proposed = Some(Proposed { by: *by, revoke: *revoke }),
+            Event::RegistrationRevoked { on, .. } => {
+                self.conclusion = Conclusion::Revoked;
+                self.on = *on;
+                self.proposed = None;
+            }
+            Event::PriorRegistrationRecorded(_)
+            | Event::ApplicationSubmitted(_)
+            | Event::ApplicationAmended(_)
+            | Event::ApplicationWithdrawn(_)
+            | Event::FactsRecorded { .. }
+            | Event::ApplicationConfirmed { .. }
+            | Event::ConfirmationRefused { .. }
+            | Event::ApplicationReturned { .. }
+            | Event::ReviewPassed { .. }
+            | Event::ReviewSentBack { .. }
+            | Event::ApplicationConcluded(_)
+            | Event::ConclusionReversed { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a command is refused.
+
+use time::{Date, OffsetDateTime};
+
+use crate::domain::assessment::Missing;
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::opening::Closed;
+use crate::domain::values::{Restriction, Status, Turn};
+
+/// Why a command is refused; the reason that callers see and its sentence are in `api/status.rs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// There is none of that number, or it is not the caller's to know.
+    NotFound,
+    /// 不同意承诺书
+    PledgeRefused,
+    /// 协议 was not agreed to.
+    AgreementMissing,
+    /// The certificate has a live application.
+    AlreadyApplied {
+        /// Its 报名号.
+        number: EnrolmentNumber,
+    },
+    /// The interval since the last 注册合格 is not over (L6b).
+    RegisteredRecently {
+        /// Day of that conclusion.
+        on: Date,
+        /// Earliest day of a new application.
+        earliest: Date,
+    },
+    /// The bar after 撤销注册 is not over (L17b).
+    RevokedRecently {
+        /// Day of the revocation.
+        on: Date,
+        /// Earliest day of a new application.
+        earliest: Date,
+    },
+    /// The rule set's days after 注册不合格 are not over.
+    FailedRecently {
+        /// Day of that conclusion.
+        on: Date,
+        /// Earliest day of a new application.
+        earliest: Date,
+    },
+    /// The certificate is restricted (L21).
+    CertificateRestricted(Restriction),
+    /// 高等学校教师资格 is not registered.
+    CertificateNotRegistrable,
+    /// The register has no such certificate of this person.
+    CertificateUnknown,
+    /// Not open, and why.
+    NotOpen(Closed),
+    /// The directory has no reviewing agency for the one that was chosen.
+    NobodyReviews,
+    /// Not possible in this status.
+    WrongState {
+        /// Where it stands.
+        status: Status,
+    },
+    /// The point does not confirm yet.
+    ConfirmationNotBegun {
+        /// When it begins.
+        begin: OffsetDateTime,
+    },
+    /// The point's confirmation is over.
+    ConfirmationEnded {
+        /// Since when.
+        end: OffsetDateTime,
+    },
+    /// 确认不通过: to be amended first.
+    ConfirmationRefused,
+    /// Facts of DOMAIN 2.3b are unknown.
+    FactsMissing(Vec<Missing>),
+    /// The first level has decided.
+    TooLate,
+    /// Another level's turn.
+    NotYourTurn {
+        /// Whose it is.
+        turn: Turn,
+    },
+    /// The last level concludes instead of passing.
+    LastLevel,
+    /// Only the last level concludes.
+    NotLastLevel,
+    /// The conclusion contradicts what the rules compute.
+    ReasonRequired,
+    /// It is so already.
+    AlreadySo,
+    /// A later application of the certificate stands in the way.
+    LaterApplication {
+        /// Its 报名号.
+        number: EnrolmentNumber,
+    },
+    /// Nothing is proposed.
+    NoProposal,
+    /// The one who proposed cannot approve.
+    SecondPersonNeeded,
+}

@@ -1,0 +1,214 @@
+//! What a record's history leads to.
+
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::domain::assessment::{Assessment, Check};
+use crate::domain::calendar::{Cycle, add_months, subtract_months};
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::facts::Facts;
+use crate::domain::form::{Coded, Place};
+use crate::domain::route::{Route, Step};
+use crate::domain::rules::{RuleRef, RuleSet};
+use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
+
+/// The record of a certificate; `default` is the empty one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Registration {
+    /// From the register: what happened before this system, oldest first.
+    pub prior: Vec<Prior>,
+    /// Applications in the order of their submission. At most one of them lives.
+    pub applications: Vec<Application>,
+}
+
+/// A registration from before this system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prior {
+    /// 注册次数
+    pub ordinal: u32,
+    /// Its conclusion.
+    pub conclusion: Conclusion,
+    /// When it was concluded.
+    pub on: Date,
+}
+
+/// One application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Application {
+    /// 报名号
+    pub number: EnrolmentNumber,
+    /// Whose account filed it.
+    pub person: Uuid,
+    /// The draft that became it.
+    pub draft: Uuid,
+    /// 注册次数
+    pub ordinal: u32,
+    /// 资格种类
+    pub kind: CertificateKind,
+    /// The newest form.
+    pub form: Coded,
+    /// Where it belongs by that form.
+    pub place: Place,
+    /// From 1; rises with each amendment.
+    pub form_version: u32,
+    /// Who reviews it.
+    pub route: Route,
+    /// Rules that it was admitted by.
+    pub rules: RuleRef,
+    /// Day of the submission in Shanghai.
+    pub submitted_on: Date,
+    /// Facts for the conclusion.
+    pub facts: Option<Facts>,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// 审批状态 with what exists in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// 网报待确认
+    Pending {
+        /// Set while the applicant has something to mend.
+        mending: Option<Mending>,
+    },
+    /// 已确认, under review.
+    Confirmed {
+        /// Place in the route of the level whose turn it is.
+        step: usize,
+        /// Whether the first level has decided since the confirmation.
+        decided: bool,
+    },
+    /// With its 注册结论.
+    Concluded(Box<ConclusionRecord>),
+    /// 已撤回
+    Withdrawn,
+}
+
+/// Why an application is with the applicant again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mending {
+    /// 确认不通过: cannot be confirmed until amended.
+    Refused,
+    /// Returned by school or point.
+    Returned,
+    /// Sent back by the first level.
+    SentBack,
+}
+
+/// A conclusion and what followed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConclusionRecord {
+    /// The conclusion; 撤销注册 once it was revoked.
+    pub conclusion: Conclusion,
+    /// Day of the conclusion, or of the revocation.
+    pub on: Date,
+    /// Rules in force then.
+    pub rules: RuleRef,
+    /// Articles that the conclusion rests on.
+    pub articles: Vec<String>,
+    /// What the rules computed.
+    pub assessment: Assessment,
+    /// 公示 began.
+    pub publicity_begun_at: Option<OffsetDateTime>,
+    /// 公示 ended.
+    pub publicity_ended_at: Option<OffsetDateTime>,
+    /// An objection waits for its settlement.
+    pub objection_open: bool,
+    /// The note on the 附页 is printed.
+    pub note_printed: bool,
+    /// A reversal waits for the second person.
+    pub proposed: Option<Proposed>,
+}
+
+/// A reversal or revocation that another officer has to approve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proposed {
+    /// Who proposed it.
+    pub by: Uuid,
+    /// 撤销注册 instead of a return to the last level.
+    pub revoke: bool,
+}
+
+impl Registration {
+    /// The application of a number.
+    pub fn application(&self, number: EnrolmentNumber) -> Option<&Application> {
+        self.applications.iter().find(|application| application.number == number)
+    }
+
+    /// The one that is neither concluded nor withdrawn.
+    pub fn live(&self) -> Option<&Application> {
+        self.applications.iter().find(|application| application.lives())
+    }
+
+    /// How an application is checked under a rule set (L10c, L10d, L5b).
+    pub fn check(&self, application: &Application, rules: &RuleSet) -> Check {
+        if application.ordinal == 1 && !rules.first_registration_full_check {
+            return Check::First;
+        }
+        Check::Cycle(self.cycle(application, rules).years(rules.school_year).collect())
+    }
+
+    /// 注册周期 of an application: the months that end at the expiry of the last 注册合格; where there is none, those
+    /// before the submission.
+    pub fn cycle(&self, application: &Application, rules: &RuleSet) -> Cycle {
+        match self.last_qualified_before(application) {
+            Some(from) => Cycle { from, to: add_months(from, rules.cycle_months) },
+            None => {
+                let to = application.submitted_on;
+                Cycle { from: subtract_months(to, rules.cycle_months), to }
+            }
+        }
+    }
+
+    fn last_qualified_before(&self, application: &Application) -> Option<Date> {
+        let others = self.applications.iter().take_while(|other| other.number != application.number);
+        let concluded = others.filter_map(|other| other.conclusion()).map(|record| (record.conclusion, record.on));
+        let prior = self.prior.iter().map(|prior| (prior.conclusion, prior.on));
+        let qualified = prior.chain(concluded).filter(|(conclusion, _)| *conclusion == Conclusion::Qualified);
+        qualified.map(|(_, on)| on).max()
+    }
+}
+
+impl Application {
+    /// Neither concluded nor withdrawn.
+    pub fn lives(&self) -> bool {
+        matches!(self.phase, Phase::Pending { .. } | Phase::Confirmed { .. })
+    }
+
+    /// Its status.
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::Pending { .. } => Status::Pending,
+            Phase::Confirmed { .. } => Status::Confirmed,
+            Phase::Concluded(_) => Status::Concluded,
+            Phase::Withdrawn => Status::Withdrawn,
+        }
+    }
+
+    /// The step of review whose turn it is.
+    pub fn step(&self) -> Option<Step> {
+        match self.phase {
+            Phase::Confirmed { step, .. } => Some(self.route.step(step)),
+            Phase::Pending { .. } | Phase::Concluded(_) | Phase::Withdrawn => None,
+        }
+    }
+
+    /// Whose turn it is.
+    pub fn turn(&self) -> Turn {
+        match self.phase {
+            Phase::Pending { mending: Some(_) } => Turn::Applicant,
+            Phase::Pending { mending: None } if self.facts.is_none() => Turn::School,
+            Phase::Pending { mending: None } => Turn::Point,
+            Phase::Confirmed { step, .. } => Turn::Review(self.route.step(step).level),
+            Phase::Concluded(_) | Phase::Withdrawn => Turn::Nobody,
+        }
+    }
+
+    /// Its conclusion, if it has one.
+    pub fn conclusion(&self) -> Option<&ConclusionRecord> {
+        match &self.phase {
+            Phase::Concluded(record) => Some(record),
+            Phase::Pending { .. } | Phase::Confirmed { .. } | Phase::Withdrawn => None,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! draft → 网报待确认, amend, withdraw; interval, bars, ordinal.
+
+use time::macros::date;
+use time::{Date, Duration};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::opening::Closed;
+use crate::domain::registration::{Prior, Submit};
+use crate::domain::rules::RuleSet;
+use crate::domain::values::CertificateKind;
+
+fn submitting(serial: u32) -> Command {
+    Command::Submit(Box::new(submit(serial)))
+}
+
+fn with(change: impl FnOnce(&mut Submit)) -> Command {
+    let mut submit = submit(1);
+    change(&mut submit);
+    Command::Submit(Box::new(submit))
+}
+
+fn amending(change: impl FnOnce(&mut Amend)) -> Command {
+    let mut amend = amend(1);
+    change(&mut amend);
+    Command::Amend(Box::new(amend))
+}
+
+fn withdraw(person: Uuid, now: time::OffsetDateTime) -> Command {
+    Command::Withdraw { number: number(1), person, now, assignment: directory().assignment(COUNTY, POINT) }
+}
+
+#[test]
+fn a_pledged_draft_becomes_a_first_registration_at_the_three_levels() {
+    on(Vec::new()).when(submitting(1)).then([submitted(1, 1)]);
+}
+
+#[test]
+fn without_the_pledge_nothing_is_filed() {
+    on(Vec::new()).when(with(|submit| submit.pledge = None)).then_refused(&Rejection::PledgeRefused);
+}
+
+#[test]
+fn without_the_agreement_nothing_is_filed() {
+    on(Vec::new()).when(with(|submit| submit.agreement = None)).then_refused(&Rejection::AgreementMissing);
+}
+
+#[test]
+fn a_submitted_application_cannot_be_submitted_again() {
+    let already = Rejection::AlreadyApplied { number: number(1) };
+    on(pending()).when(submitting(1)).then_refused(&already);
+    on(pending()).when(submitting(2)).then_refused(&already);
+    on(confirmed()).when(submitting(2)).then_refused(&already);
+}
+
+#[test]
+fn a_second_account_finds_the_same_live_application() {
+    let stranger = with(|submit| {
+        submit.person = Uuid::from_u128(7);
+        submit.certificate.as_mut().unwrap().person = Some(Uuid::from_u128(7));
+        submit.draft = Uuid::from_u128(8);
+    });
+    on(pending()).when(stranger).then_refused(&Rejection::AlreadyApplied { number: number(1) });
+}
+
+#[test]
+fn the_certificate_must_be_known_and_the_persons_own() {
+    on(Vec::new()).when(with(|submit| submit.certificate = None)).then_refused(&Rejection::CertificateUnknown);
+    let of_another = |person| with(move |submit| submit.certificate.as_mut().unwrap().person = person);
+    on(Vec::new()).when(of_another(None)).then_refused(&Rejection::CertificateUnknown);
+    on(Vec::new()).when(of_another(Some(Uuid::from_u128(9)))).then_refused(&Rejection::CertificateUnknown);
+}
+
+#[test]
+fn a_certificate_of_higher_education_is_not_registered() {
+    let higher = with(|submit| submit.certificate.as_mut().unwrap().kind = CertificateKind::Higher);
+    on(Vec::new()).when(higher).then_refused(&Rejection::CertificateNotRegistrable);
+}
+
+#[test]
+fn a_restricted_certificate_is_not_registered_whatever_its_kind() {
+    for restriction in [
+        Restriction::Unspecified,
+        Restriction::Forfeited,
+        Restriction::RevokedConduct,
+        Restriction::RevokedFraud,
+        Restriction::ExamCheating,
+    ] {
+        let restricted = with(|submit| submit.certificate.as_mut().unwrap().restriction = Some(restriction));
+        on(Vec::new()).when(restricted).then_refused(&Rejection::CertificateRestricted(restriction));
+    }
+}
+
+#[test]
+fn outside_the_window_nothing_is_filed() {
+    let closed = with(|submit| submit.admission = Err(Closed::PlanFinished));
+    on(Vec::new()).when(closed).then_refused(&Rejection::NotOpen(Closed::PlanFinished));
+}
+
+#[test]
+fn an_agency_that_nobody_reviews_for_takes_no_application() {
+    on(Vec::new()).when(with(|submit| submit.route = None)).then_refused(&Rejection::NobodyReviews);
+    on(pending()).when(amending(|amend| amend.route = None)).then_refused(&Rejection::NobodyReviews);
+}
+
+#[test]
+fn after_qualified_the_next_application_waits_54_months_and_counts_one_up() {
+    let qualified = prior(1, Conclusion::Qualified, date!(2022 - 05 - 23));
+    let at = |today: Date| with(move |submit| submit.today = today);
+    on(vec![qualified.clone()]).when(at(date!(2026 - 11 - 22))).then_refused(&Rejection::RegisteredRecently {
+        on: date!(2022 - 05 - 23),
+        earliest: date!(2026 - 11 - 23),
+    });
+    on(vec![qualified]).when(submitting(1)).then([submitted(1, 2)]);
+}
+
+#[test]
+fn an_overdue_teacher_may_apply() {
+    on(vec![prior(1, Conclusion::Qualified, date!(2010 - 01 - 01))]).when(submitting(1)).then([submitted(1, 2)]);
+}
+
+#[test]
+fn after_deferred_a_new_application_of_the_same_cycle_comes_at_once() {
+    let history = [concluded(Conclusion::Deferred)].concat();
+    on(history).when(submitting(2)).then([submitted(2, 1)]);
+    let second = vec![prior(1, Conclusion::Qualified, date!(2021 - 01 - 01)), prior(2, Conclusion::Deferred, TODAY)];
+    on(second).when(submitting(1)).then([submitted(1, 2)]);
+}
+
+#[test]
+fn after_failed_a_new_application_comes_when_the_rule_set_says() {
+    on(concluded(Conclusion::Failed)).when(submitting(2)).then([submitted(2, 1)]);
+    let waiting = RuleSet { reapply_after_failed_days: 365, ..rules() };
+    let mut later = submit(2);
+    later.rules = Arc::new(waiting);
+    on(concluded(Conclusion::Failed))
+        .when(Command::Submit(Box::new(later.clone())))
+        .then_refused(&Rejection::FailedRecently { on: TODAY, earliest: TODAY + Duration::days(365) });
+    later.today = TODAY + Duration::days(365);
+    assert_eq!(on(concluded(Conclusion::Failed)).when(Command::Submit(Box::new(later))).events().len(), 1);
+}
+
+#[test]
+fn a_revocation_bars_for_five_years_and_then_the_same_ordinal_comes_again() {
+    let revoked = prior(2, Conclusion::Revoked, date!(2021 - 11 - 24));
+    on(vec![revoked]).when(submitting(1)).then_refused(&Rejection::RevokedRecently {
+        on: date!(2021 - 11 - 24),
+        earliest: date!(2026 - 11 - 24),
+    });
+    on(vec![prior(2, Conclusion::Revoked, date!(2021 - 11 - 23))]).when(submitting(1)).then([submitted(1, 2)]);
+    let here = [concluded(Conclusion::Qualified), vec![Event::RegistrationRevoked { number: number(1), on: TODAY }]];
+    let earliest = date!(2031 - 11 - 23);
+    on(here.concat()).when(submitting(2)).then_refused(&Rejection::RevokedRecently { on: TODAY, earliest });
+}
+
+#[test]
+fn a_draft_that_was_filed_once_is_gone() {
+    let withdrawn = [pending(), vec![Event::ApplicationWithdrawn(number(1))]].concat();
+    on(withdrawn.clone()).when(submitting(1)).then_refused(&Rejection::NotFound);
+    on(withdrawn).when(submitting(2)).then([submitted(2, 1)]);
+}
+
+#[test]
+fn the_same_prior_registration_is_recorded_once() {
+    let known = Prior { ordinal: 1, conclusion: Conclusion::Qualified, on: date!(2021 - 01 - 01) };
+    on(Vec::new()).when(Command::RecordPrior(known)).then([Event::PriorRegistrationRecorded(known)]);
+    on(vec![Event::PriorRegistrationRecorded(known)]).when(Command::RecordPrior(known)).then_nothing();
+    let other = Prior { on: date!(2021 - 01 - 02), ..known };
+    let history = vec![Event::PriorRegistrationRecorded(known)];
+    on(history).when(Command::RecordPrior(other)).then([Event::PriorRegistrationRecorded(other)]);
+}
+
+#[test]
+fn an_amendment_takes_the_next_form_version_and_clears_the_refusal() {
+    let refused = Event::ConfirmationRefused { number: number(1), point: POINT };
+    let history = [recorded(), vec![refused]].concat();
+    let amended = Event::ApplicationAmended(Box::new(Amended {
+        number: number(1),
+        form_version: 2,
+        form: coded(),
+        place: coded().place().unwrap(),
+        pledge: text(),
+        route: route(),
+    }));
+    on(history.clone()).when(amending(|_| {})).then([amended.clone()]);
+    let state = on([history, vec![amended]].concat()).state();
+    assert_eq!(state.applications[0].phase, Phase::Pending { mending: None });
+    assert_eq!(state.applications[0].form_version, 2);
+}
+
+#[test]
+fn an_amendment_without_the_pledge_keeps_the_old_version() {
+    on(pending()).when(amending(|amend| amend.pledge = None)).then_refused(&Rejection::PledgeRefused);
+}
+
+#[test]
+fn only_the_applicant_amends_and_withdraws() {
+    let stranger = Uuid::from_u128(9);
+    on(pending()).when(amending(|amend| amend.person = stranger)).then_refused(&Rejection::NotFound);
+    on(pending()).when(withdraw(stranger, NOW)).then_refused(&Rejection::NotFound);
+}
+
+#[test]
+fn amending_and_withdrawing_end_with_the_points_dates_not_with_the_window() {
+    let end = directory().assignment(COUNTY, POINT).unwrap().end;
+    let just_before = end - Duration::microseconds(1);
+    assert_eq!(on(pending()).when(amending(|amend| amend.now = just_before)).events().len(), 1);
+    on(pending()).when(withdraw(TEACHER, just_before)).then([Event::ApplicationWithdrawn(number(1))]);
+    let ended = Rejection::ConfirmationEnded { end };
+    on(pending()).when(amending(|amend| amend.now = end)).then_refused(&ended);
+    on(pending()).when(withdraw(TEACHER, end)).then_refused(&ended);
+}
+
+#[test]
+fn only_what_is_pending_can_be_amended_or_withdrawn() {
+    for (history, status) in every_state().into_iter().filter(|(_, status)| *status != Status::Pending) {
+        on(history.clone()).when(amending(|_| {})).then_refused(&wrong_state(status));
+        on(history).when(withdraw(TEACHER, NOW)).then_refused(&wrong_state(status));
+    }
+}
+
+#[test]
+fn a_new_agency_or_point_must_take_part_and_the_number_stays() {
+    let moved = |transfer: Result<(), Closed>| {
+        amending(move |amend| {
+            amend.form.point = Some(OTHER_POINT);
+            amend.place.point = OTHER_POINT;
+            amend.transfer = transfer;
+        })
+    };
+    on(pending()).when(moved(Err(Closed::NoPoint))).then_refused(&Rejection::NotOpen(Closed::NoPoint));
+    let events = on(pending()).when(moved(Ok(()))).events();
+    let state = on([pending(), events].concat()).state();
+    assert_eq!((state.applications[0].number, state.applications[0].place.point), (number(1), OTHER_POINT));
+    // Where it stays, the present agency is not asked again.
+    assert_eq!(on(pending()).when(amending(|amend| amend.transfer = Err(Closed::NoPlan))).events().len(), 1);
+}
