@@ -60,7 +60,8 @@ pub async fn call(
     Ok(())
 }
 
-async fn sign_in(layout: &Layout, who: &str) -> Result<Actor> {
+/// Signs in a demonstration actor.
+pub async fn sign_in(layout: &Layout, who: &str) -> Result<Actor> {
     let staff = staff(layout)?;
     let credentials = staff.get(who).ok_or_else(|| {
         let names: Vec<&str> = staff.keys().map(String::as_str).collect();

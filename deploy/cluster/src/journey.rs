@@ -103,20 +103,17 @@ impl Applicant {
             let found = texts.iter().find(|text| text.name == name);
             found.ok_or_else(|| Failure::new(format!("there is no text {name}")))
         };
-        let request = applications::StartDraftRequest {
-            request_id: request_id(),
-            certificate_id: certificate_id.to_owned(),
-        };
+        let request =
+            applications::StartDraftRequest { request_id: request_id(), certificate_id: certificate_id.to_owned() };
         // The certificate may not have reached the service applications yet.
-        let draft_id = wait::until("a draft", ARRIVAL, async || {
-            match drafts.clone().start_draft(request.clone()).await {
+        let draft_id =
+            wait::until("a draft", ARRIVAL, async || match drafts.clone().start_draft(request.clone()).await {
                 Ok(started) => Some(Ok(started.into_inner().draft_id)),
                 Err(status) if may_come_true(&status) => None,
                 Err(status) => Some(Err(status)),
-            }
-        })
-        .await?
-        .doing(|| "start a draft".into())?;
+            })
+            .await?
+            .doing(|| "start a draft".into())?;
         let agreement = text("agreement")?;
         let request = applications::AcceptAgreementRequest {
             draft_id: draft_id.clone(),
@@ -134,11 +131,8 @@ impl Applicant {
             return Err(Failure::new(format!("the form has a problem: {} {}", problem.field, problem.message)));
         }
         let pledge = text("pledge")?;
-        let pledge = applications::Pledge {
-            accepted: true,
-            text_version: pledge.version,
-            text_digest: pledge.digest.clone(),
-        };
+        let pledge =
+            applications::Pledge { accepted: true, text_version: pledge.version, text_digest: pledge.digest.clone() };
         Ok(ReadyDraft { draft_id, revision: saved.revision, certificate_id: certificate_id.to_owned(), pledge })
     }
 
@@ -173,10 +167,8 @@ impl Applicant {
 
     /// Waits until the inbox holds this many notices.
     pub async fn notices_once(&self, count: usize) -> Result<Vec<notifications::Notice>> {
-        wait::until("the notices", ARRIVAL, async || {
-            self.notices().await.ok().filter(|notices| notices.len() >= count)
-        })
-        .await
+        wait::until("the notices", ARRIVAL, async || self.notices().await.ok().filter(|notices| notices.len() >= count))
+            .await
     }
 
     fn form(&self, place: &Place) -> applications::Form {
@@ -229,7 +221,11 @@ pub async fn read(actor: &Actor, key: &applications::ApplicationKey) -> Result<a
 }
 
 /// What school and point do: facts for the conclusion, then the confirmation.
-pub async fn confirm(clerk: &Actor, key: &applications::ApplicationKey, last_year: i32) -> Result<applications::Outcome> {
+pub async fn confirm(
+    clerk: &Actor,
+    key: &applications::ApplicationKey,
+    last_year: i32,
+) -> Result<applications::Outcome> {
     let channel = clerk.channel(&clerk.addresses.applications)?;
     let mut client = applications::confirmation_client::ConfirmationClient::new(channel);
     let request = applications::RecordFactsRequest {
@@ -273,7 +269,7 @@ fn good_facts(last_year: i32) -> applications::Facts {
     applications::Facts {
         ethics: passed,
         year_grades: years.map(|year| applications::YearGrade { year, grade: "2".to_owned() }).collect(),
-        training_total: 360.0,
+        training_total: Some(360.0),
         health: passed,
         probation: passed,
         contract: passed,
@@ -286,9 +282,7 @@ pub fn request_id() -> String {
     lifecycle::ids::random().to_string()
 }
 
-fn review(
-    reviewer: &Actor,
-) -> Result<applications::review_client::ReviewClient<crate::actor::Channel>> {
+fn review(reviewer: &Actor) -> Result<applications::review_client::ReviewClient<crate::actor::Channel>> {
     Ok(applications::review_client::ReviewClient::new(reviewer.channel(&reviewer.addresses.applications)?))
 }
 

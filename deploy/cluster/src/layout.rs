@@ -176,6 +176,11 @@ impl Layout {
         self.folder.join("secrets").join("staff.json")
     }
 
+    /// What was seeded.
+    pub fn seeded(&self) -> PathBuf {
+        self.folder.join("seeded.json")
+    }
+
     /// Where mail goes in place of a mail server.
     pub fn mail(&self) -> PathBuf {
         self.folder.join("mail")

@@ -19,11 +19,13 @@ pub mod proxy;
 pub mod register;
 pub mod running;
 pub mod secrets;
+pub mod seed;
 pub mod services;
 pub mod settings;
 pub mod test_env;
 pub mod up;
 pub mod wait;
+pub mod walk;
 
 pub use failure::{Failure, Result};
 pub use running::Cluster;

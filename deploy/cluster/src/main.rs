@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cluster::layout::Layout;
-use cluster::{Result, Service, call, gates, test_env, up};
+use cluster::{Result, Service, call, gates, seed, test_env, up, walk};
 
 /// Runs Dingzhu on one machine.
 #[derive(Parser)]
@@ -16,7 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subject {
-    /// Builds and starts everything; what an earlier `up` has written stays.
+    /// Builds and starts everything and walks one teacher to a conclusion; what an earlier `up` has written stays.
     Up {
         /// Return when everything runs, instead of staying until a signal.
         #[arg(long)]
@@ -71,6 +71,8 @@ async fn run(subject: Subject) -> Result<ExitCode> {
     match subject {
         Subject::Up { detach } => {
             let cluster = up::start(&say).await?;
+            let mut seeded = seed::fill(&cluster, seed::TEACHERS, &say).await?;
+            walk::walk(cluster.layout(), &mut seeded, &say).await?;
             up::describe(cluster.layout(), &say);
             if detach {
                 cluster.detach();

@@ -12,8 +12,18 @@ const COUNTY: &str = "320399";
 /// Weights of GB 11643.
 const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 /// Header of the register's file, as `certificates.Sync/ImportRegister` reads it.
-const HEADER: [&str; 10] =
-    ["证件号码", "姓名", "证书号码", "资格种类", "任教学科", "认定机构", "签发日期", "注册次数", "注册结论", "注册日期"];
+const HEADER: [&str; 10] = [
+    "证件号码",
+    "姓名",
+    "证书号码",
+    "资格种类",
+    "任教学科",
+    "认定机构",
+    "签发日期",
+    "注册次数",
+    "注册结论",
+    "注册日期",
+];
 /// Kinds by the tenth digit of a number, with the subjects that teachers of the kind have here.
 const KINDS: [(u32, &str, [&str; 3]); 4] = [
     (1, "幼儿园教师资格", ["无", "无", "无"]),
@@ -53,7 +63,10 @@ impl Teacher {
     pub fn name(self) -> String {
         const DIGITS: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
         let digits = format!("{:05}", self.index);
-        std::iter::once('示').chain(['例']).chain(digits.bytes().map(|digit| DIGITS[usize::from(digit - b'0')])).collect()
+        std::iter::once('示')
+            .chain(['例'])
+            .chain(digits.bytes().map(|digit| DIGITS[usize::from(digit - b'0')]))
+            .collect()
     }
 
     /// 手机, under a prefix that no operator uses.
@@ -130,7 +143,8 @@ mod tests {
     #[test]
     fn numbers_names_phones_and_certificates_are_all_different() {
         let teachers: Vec<Teacher> = (0..20_000).map(Teacher::new).collect();
-        let different = |of: fn(Teacher) -> String| teachers.iter().map(|teacher| of(*teacher)).collect::<HashSet<_>>().len();
+        let different =
+            |of: fn(Teacher) -> String| teachers.iter().map(|teacher| of(*teacher)).collect::<HashSet<_>>().len();
         assert_eq!(different(Teacher::number), 20_000);
         assert_eq!(different(Teacher::name), 20_000);
         assert_eq!(different(Teacher::phone), 20_000);
