@@ -1,6 +1,7 @@
 //! Every gate of `deploy/test`, in order: the first that fails ends the run, and the last line says how the tests stand.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -8,7 +9,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::failure::Doing as _;
-use crate::{Failure, Result, install, root, test_env};
+use crate::{Failure, Result, install, root, running, settings, test_env};
 
 /// Counts of the test runner's summary line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,13 +38,15 @@ pub async fn all(say: &dyn Fn(&str)) -> Result<Tally> {
     })
     .await?;
     gate(say, "doc tests", run("cargo", &["test", "--workspace", "--doc", "--quiet"])).await?;
-    gate(say, "nextest", nextest(&["--workspace".to_owned()])).await
+    gate(say, "nextest", tests(&["--workspace".to_owned()])).await
 }
 
-/// Runs only `cargo nextest run` with these arguments, between private servers.
+/// Runs `cargo nextest run` with these arguments, private servers around it and the services built.
 pub async fn tests(arguments: &[String]) -> Result<Tally> {
     install::nextest()?;
-    nextest(arguments).await
+    // Tests of whole clusters start the programs of all services.
+    let binaries = running::build(false)?;
+    nextest(arguments, &binaries).await
 }
 
 async fn gate<T>(say: &dyn Fn(&str), name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -75,9 +78,9 @@ async fn rustdoc() -> Result<()> {
 }
 
 /// Runs nextest under [`test_env`]. Failed tests are a tally, not a failure of this function.
-async fn nextest(arguments: &[String]) -> Result<Tally> {
+async fn nextest(arguments: &[String], binaries: &Path) -> Result<Tally> {
     let mut command = command("cargo", &["nextest", "run"]);
-    command.args(arguments).stderr(Stdio::piped());
+    command.args(arguments).env(settings::BINARIES, binaries).stderr(Stdio::piped());
     let (status, tally) = test_env::run(command, async |errors| echo(errors?).await).await?;
     match tally {
         Some(tally) if status.success() || tally.failed > 0 => Ok(tally),

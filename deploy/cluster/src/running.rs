@@ -250,7 +250,7 @@ impl Cluster {
     }
 }
 
-/// Builds the services' binaries; gives their folder. Only `up` and `bench` build: tests find them built by `deploy/test`.
+/// Builds the services' programs; gives their folder. Tests find them built by `deploy/test`.
 pub fn build(release: bool) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["build", "--quiet", "--bins"]).current_dir(root());
