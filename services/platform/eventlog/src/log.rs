@@ -9,7 +9,7 @@ use proto::operations::v1::EpochStarted;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use crate::append::{Append, AppendError, Appended};
@@ -190,7 +190,10 @@ impl EventLog {
             mpsc::error::TrySendError::Full(_) => AppendError::Overloaded { retry_after: RETRY_AFTER },
             mpsc::error::TrySendError::Closed(_) => AppendError::Unavailable,
         })?;
-        answered.await.unwrap_or(Err(AppendError::Unavailable))
+        match timeout_at(deadline, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(AppendError::Unavailable),
+        }
     }
 }
 

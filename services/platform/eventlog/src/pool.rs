@@ -6,7 +6,9 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 /// Of every session: nobody holds or waits for a lock for long.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
+    // Tables of views have a schema of their own, which the event bus fills.
+    ("search_path", "views,public"),
     ("lock_timeout", "3s"),
     ("idle_in_transaction_session_timeout", "3s"),
     ("statement_timeout", "15s"),

@@ -12,13 +12,15 @@ use uuid::Uuid;
 use crate::append::Claim;
 use crate::plan::{ClaimKey, Command, Ground, Held, Kept, Plan, Witness, plan};
 
-/// Of every transaction that holds the lock: it is short, or it is gone; and it reads by index however small a table
-/// was when the statement was planned.
-const LIMITS: [(&str, &str); 4] = [
+/// Of every transaction that holds the lock: it is short, or it is gone; its statements are planned once, and read by
+/// index however small the tables were then.
+const LIMITS: [(&str, &str); 6] = [
     ("lock_timeout", "3s"),
     ("idle_in_transaction_session_timeout", "3s"),
     ("statement_timeout", "5s"),
+    ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
+    ("jit", "off"),
 ];
 
 /// For an answer of PostgreSQL, a little longer than any statement may take: a silent network is a broken one.
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7308332183942328167)"; // "eventlog", as a number
 
 /// The session has the limits already.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7308332183942328167)";
+const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(7308332183942328167)";
 
 /// In somebody else's transaction the limits have to be set first.
 static JOIN: LazyLock<SqlStr> = LazyLock::new(|| {
@@ -83,7 +85,9 @@ SELECT *, $1 FROM unnest($18::text[], $19::uuid[], $20::bytea[], $21::bigint[], 
 
 /// Opens a connection for transactions that hold the lock.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    within(options.clone().options(LIMITS).disable_statement_logging().connect()).await
+    let isolation = [("default_transaction_isolation", "read committed")];
+    let options = options.clone().options(isolation).options(LIMITS).disable_statement_logging();
+    within(options.connect()).await
 }
 
 /// First round trip: a transaction that holds the lock.
