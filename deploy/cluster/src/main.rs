@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cluster::layout::Layout;
-use cluster::{Result, Service, call, gates, seed, test_env, up, walk};
+use cluster::{Result, Service, call, gates, root, running, seed, settings, test_env, up, walk};
+use tokio::process::Command;
 
 /// Runs Dingzhu on one machine.
 #[derive(Parser)]
@@ -44,6 +45,14 @@ enum Subject {
     /// Runs every gate; with arguments, only `cargo nextest run` with these.
     Test {
         /// Arguments of nextest.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Runs a benchmark of tests/benches and prints its ratios.
+    Bench {
+        /// append, rebuild
+        name: String,
+        /// Its own arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -94,13 +103,23 @@ async fn run(subject: Subject) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Subject::Test { arguments } => Ok(test(&arguments).await),
+        Subject::Bench { name, arguments } => {
+            let mut process = Command::new("cargo");
+            process.args(["bench", "--quiet", "--package", "cluster-tests", "--bench", &name, "--"]).args(arguments);
+            process.current_dir(root()).env(settings::BINARIES, running::build(true)?);
+            in_test_env(process).await
+        }
         Subject::TestEnv { command } => {
-            let mut process = tokio::process::Command::new(&command[0]);
+            let mut process = Command::new(&command[0]);
             process.args(&command[1..]);
-            let (status, ()) = test_env::run(process, async |_| ()).await?;
-            Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+            in_test_env(process).await
         }
     }
+}
+
+async fn in_test_env(command: Command) -> Result<ExitCode> {
+    let (status, ()) = test_env::run(command, async |_| ()).await?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 fn service(name: &str) -> std::result::Result<Service, String> {

@@ -8,6 +8,7 @@ mod season;
 use std::fs;
 use std::time::Duration;
 
+use proto::identity::v1::Role;
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 use tonic::{Code, Response, Status};
@@ -15,7 +16,9 @@ use tonic::{Code, Response, Status};
 use crate::failure::Doing as _;
 use crate::journey::Place;
 use crate::layout::Layout;
-use crate::{Cluster, Result, register, wait};
+use crate::{Cluster, Result, call, register, wait};
+
+use people::Post;
 
 /// Teachers in the register of the local cluster.
 pub const TEACHERS: u32 = 10_000;
@@ -64,33 +67,37 @@ pub async fn fill(cluster: &Cluster, teachers: u32, say: &dyn Fn(&str)) -> Resul
     say("seeding the directory: the national tree, agencies, schools and confirmation points of Jiangsu");
     directory::fill(cluster).await?;
     say("enrolling the demonstration staff");
-    let administrator = people::administrator(cluster).await?;
-    let appoint = async |name: &str, division: &str, unit: &str| {
-        people::appoint(cluster, &administrator, name, division, unit).await
-    };
-    let register_officer = appoint("register", people::PROVINCE, "").await?;
-    let rule_officer = appoint("rules", people::PROVINCE, "").await?;
-    for name in ["operator", "approver"] {
-        appoint(name, people::PROVINCE, "").await?;
-    }
-    let units = directory::units(&administrator).await?;
+    let officers = [
+        Post::of_province("operator", Role::Operator),
+        Post::of_province("approver", Role::Operator),
+        Post::of_province("rules", Role::RuleOfficer),
+        Post::of_province("register", Role::RegisterOfficer),
+    ];
+    people::enrol(cluster, &officers).await?;
+    let layout = cluster.layout();
+    let units = directory::units(&call::sign_in(layout, "rules").await?).await?;
     let (province, city, county) = (units.agency("320000")?, units.agency("320300")?, units.agency("320302")?);
-    let schedule_officer = appoint("schedule", &province.division, &province.agency_id).await?;
-    appoint("liaison", &units.school.division, &units.school.school_id).await?;
-    appoint("clerk", &units.point.division, &units.point.point_id).await?;
-    for (name, agency) in [("county", county), ("city", city), ("province", province)] {
-        appoint(name, &agency.division, &agency.agency_id).await?;
-    }
+    let (school, point) = (&units.school, &units.point);
+    let everybody_else = [
+        Post::at("schedule", Role::ScheduleOfficer, &province.division, &province.agency_id),
+        Post::at("liaison", Role::Liaison, &school.division, &school.school_id),
+        Post::at("clerk", Role::Clerk, &point.division, &point.point_id),
+        Post::at("county", Role::Reviewer, &county.division, &county.agency_id),
+        Post::at("city", Role::Reviewer, &city.division, &city.agency_id),
+        Post::at("province", Role::Reviewer, &province.division, &province.agency_id),
+        Post::of_province("security", Role::SecurityAdmin),
+    ];
+    people::enrol(cluster, &everybody_else).await?;
     say("publishing rules, plan, windows and points");
-    season::rules(&rule_officer).await?;
-    season::plan(&schedule_officer, &units, at).await?;
+    season::rules(&call::sign_in(layout, "rules").await?).await?;
+    season::plan(&call::sign_in(layout, "schedule").await?, &units, at).await?;
     say(&format!("importing a register of {teachers} synthetic teachers"));
     let mut file = Vec::new();
     let today = at.to_offset(UtcOffset::from_hms(8, 0, 0).expect("Shanghai's offset")).date();
     register::write(&mut file, teachers, today)?;
-    season::import(&register_officer, file).await?;
+    season::import(&call::sign_in(layout, "register").await?, file).await?;
     let seeded = Seeded { place: units.place(), teachers, walked: 0, at };
-    seeded.save(cluster.layout())?;
+    seeded.save(layout)?;
     Ok(seeded)
 }
 

@@ -1,95 +1,86 @@
-//! The demonstration staff: accounts with generated passwords, made and given roles as real staff would be.
+//! The demonstration staff: accounts with generated passwords and their roles, by the one-time enrolment of first staff.
 
 use std::collections::BTreeMap;
 
-use proto::identity::v1 as identity;
-use proto::identity::v1::profiles_client::ProfilesClient;
-use proto::identity::v1::staff_client::StaffClient;
+use proto::identity::v1::Role;
+use serde::Serialize;
 
-use crate::actor::{Actor, Credentials, Phones};
+use crate::actor::Credentials;
 use crate::call::{self, Staff};
 use crate::failure::Doing as _;
-use crate::journey::{Applicant, request_id};
 use crate::layout::Layout;
 use crate::register::Teacher;
 use crate::{Cluster, Result, Service, secrets};
 
-use super::once_allowed;
-
 /// The province of the demonstration.
-pub(super) const PROVINCE: &str = "320000";
+const PROVINCE: &str = "320000";
 /// Teachers from this number on are staff: beyond every register.
 const FIRST: u32 = 990_000;
-
-/// Names in `deploy/call` and their roles. The first one grants the others theirs. The order is that of their numbers: only ever
-/// add at the end.
-const POSTS: [(&str, identity::Role); 11] = [
-    ("security", identity::Role::SecurityAdmin),
-    ("schedule", identity::Role::ScheduleOfficer),
-    ("rules", identity::Role::RuleOfficer),
-    ("register", identity::Role::RegisterOfficer),
-    ("operator", identity::Role::Operator),
-    ("approver", identity::Role::Operator),
-    ("liaison", identity::Role::Liaison),
-    ("clerk", identity::Role::Clerk),
-    ("county", identity::Role::Reviewer),
-    ("city", identity::Role::Reviewer),
-    ("province", identity::Role::Reviewer),
+/// Everybody, in the order of their numbers: only ever add at the end.
+const NAMES: [&str; 11] = [
+    "security", "schedule", "rules", "register", "operator", "approver", "liaison", "clerk", "county", "city",
+    "province",
 ];
 
-/// The first administrator, whom only the one-time command can enrol.
-pub(super) async fn administrator(cluster: &Cluster) -> Result<Actor> {
-    let administrator = enrol(cluster, "security").await?;
-    let person = person_id(&administrator).await?;
-    let arguments = ["enrol-first-administrator", "--person", &person, "--division", PROVINCE];
-    cluster.run(Service::Identity, &arguments).await?;
-    Ok(administrator)
+/// Somebody to be enrolled.
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    name: &'static str,
+    role: Role,
+    division: String,
+    unit_id: String,
 }
 
-/// Gives somebody a role in a unit, or in the whole province where there is none.
-pub(super) async fn appoint(
-    cluster: &Cluster,
-    administrator: &Actor,
-    name: &str,
-    division: &str,
-    unit_id: &str,
-) -> Result<Actor> {
-    let somebody = enrol(cluster, name).await?;
-    let (_, role) = POSTS.iter().find(|(post, _)| *post == name).expect("only posts of the table are filled");
-    let request = identity::GrantRoleRequest {
-        request_id: request_id(),
-        person_id: person_id(&somebody).await?,
-        role: (*role).into(),
-        scope: Some(identity::Scope { division: division.to_owned(), unit_id: unit_id.to_owned() }),
-    };
-    let client = StaffClient::new(administrator.channel(&administrator.addresses.identity)?);
-    let what = format!("the appointment of {name}");
-    let granted = once_allowed(&what, async || client.clone().grant_role(request.clone()).await).await;
-    match granted {
-        Err(status) if rpc::Refusal::from_status(&status).reason != "ALREADY_GRANTED" => {
-            Err(status).doing(|| format!("appoint {name}"))
-        }
-        _ => Ok(somebody),
+impl Post {
+    /// A role that belongs to a school, a point or an agency.
+    pub(super) fn at(name: &'static str, role: Role, division: &str, unit_id: &str) -> Self {
+        Self { name, role, division: division.to_owned(), unit_id: unit_id.to_owned() }
+    }
+
+    /// A role that reaches over the province.
+    pub(super) fn of_province(name: &'static str, role: Role) -> Self {
+        Self::at(name, role, PROVINCE, "")
     }
 }
 
-/// Signs in somebody of the table; makes the account at the first time, with a password that is written down before.
-async fn enrol(cluster: &Cluster, name: &str) -> Result<Actor> {
+/// One entry of the file that identity reads.
+#[derive(Serialize)]
+struct Entry {
+    number: String,
+    name: String,
+    phone: String,
+    password: String,
+    role: &'static str,
+    division: String,
+    unit_id: String,
+}
+
+/// Enrols them. Doing it again changes nothing; once a security administrator is among them, nobody else can be enrolled so.
+pub(super) async fn enrol(cluster: &Cluster, posts: &[Post]) -> Result<()> {
     let layout = cluster.layout();
-    let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
     let mut staff: Staff = if layout.staff().exists() { call::staff(layout)? } else { BTreeMap::new() };
-    if let Some(credentials) = staff.get(name)
-        && let Ok(actor) = Actor::sign_in(&addresses, &phones, credentials).await
-    {
-        return Ok(actor);
+    let mut entries = Vec::new();
+    for post in posts {
+        let place = NAMES.iter().position(|name| *name == post.name).expect("only names of the list are enrolled");
+        let teacher = Teacher::new(FIRST + u32::try_from(place).expect("a short list"));
+        let drawn = || Credentials { number: teacher.number(), phone: teacher.phone(), password: password() };
+        let credentials = staff.entry(post.name.to_owned()).or_insert_with(drawn).clone();
+        entries.push(Entry {
+            number: credentials.number,
+            name: teacher.name(),
+            phone: credentials.phone,
+            password: credentials.password,
+            role: post.role.as_str_name(),
+            division: post.division.clone(),
+            unit_id: post.unit_id.clone(),
+        });
     }
-    let place = POSTS.iter().position(|(post, _)| *post == name).expect("only posts of the table are filled");
-    let teacher = Teacher::new(FIRST + u32::try_from(place).expect("a short table"));
-    let password = password();
-    let credentials = Credentials { number: teacher.number(), phone: teacher.phone(), password: password.clone() };
-    staff.insert(name.to_owned(), credentials);
+    // Before anybody is enrolled: a password that is in force is always written down.
     keep(layout, &staff)?;
-    Ok(Applicant::arrive(&addresses, &phones, teacher, &password).await?.actor)
+    let path = layout.staff().with_file_name("first-staff.json");
+    let text = serde_json::to_string_pretty(&entries).doing(|| "list the first staff".into())?;
+    secrets::write(&path, &text)?;
+    cluster.run(Service::Identity, &["enrol-staff", &path.to_string_lossy()]).await.map(|_| ())
 }
 
 /// Writes down who can sign in.
@@ -101,10 +92,4 @@ pub(crate) fn keep(layout: &Layout, staff: &Staff) -> Result<()> {
 /// A generated password by the rule of DOMAIN 3.2: letters, digits, one of the special characters.
 pub(crate) fn password() -> String {
     format!("{}#a1", hex::encode(rand::random::<[u8; 10]>()))
-}
-
-async fn person_id(actor: &Actor) -> Result<String> {
-    let mut profiles = ProfilesClient::new(actor.channel(&actor.addresses.identity)?);
-    let profile = profiles.get_profile(identity::GetProfileRequest {}).await.doing(|| "read the profile".into())?;
-    Ok(profile.into_inner().person_id)
 }
