@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// How a service offers its API.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// Address and port of the gRPC server; port 0 takes any free one.
     #[arg(long, env = "DINGZHU_LISTEN")]

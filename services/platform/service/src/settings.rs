@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Flags and environment of a service.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// PostgreSQL URL of the service's database, as the service's role.
     #[arg(long, env = "DINGZHU_DATABASE_URL", hide_env_values = true)]

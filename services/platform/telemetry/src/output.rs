@@ -20,6 +20,7 @@ static EXPORTING: AtomicBool = AtomicBool::new(false);
 
 /// What to log, how, and where traces and metrics go.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// Which log lines: a level, or directives such as `info,eventbus=debug`.
     #[arg(long = "log", env = "DINGZHU_LOG", default_value = "info")]

@@ -22,6 +22,7 @@ const REMEMBER_AT_MOST: u64 = 100_000;
 
 /// Where keys are.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// PostgreSQL URL of the service's key database.
     #[arg(long, env = "DINGZHU_KEYS_DATABASE_URL", hide_env_values = true)]
