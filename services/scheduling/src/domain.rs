@@ -5,6 +5,7 @@ pub mod availability;
 pub mod division;
 pub mod id;
 pub mod name;
+pub mod officer;
 pub mod plan;
 pub mod point;
 pub mod school;

@@ -1,3 +1,118 @@
-//! Divisions, agencies, points, schools, plans and filing windows.
+//! Where and when one may apply: divisions, agencies, points, schools, plans and filing windows.
+//!
+//! ```text
+//! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
+//!   └────> views/ (agencies and plans in memory, points and schools in tables)
+//! ```
+//!
+//! What it owns, its commands, events and reasons: `README.md`.
 
+pub mod api;
 pub mod domain;
+pub mod error;
+pub mod handle;
+pub mod seed;
+pub mod store;
+pub mod views;
+
+use std::path::PathBuf;
+
+use access::Rule;
+use eventbus::{Bus, BusHandle, Reference};
+use proto::identity::v1::Role;
+use proto::scheduling::v1::availability_server::AvailabilityServer;
+use proto::scheduling::v1::directory_server::DirectoryServer;
+use proto::scheduling::v1::plans_server::PlansServer;
+use rpc::Surface;
+use service::{Failure, Ground, NoSettings, Service};
+
+use api::{AvailabilityApi, DirectoryApi, PlansApi};
+use handle::Handle;
+use store::Aggregates;
+use views::directory::{Agencies, DIRECTORY, Directory};
+use views::plans::{PLANS, PlanIndex, Plans};
+
+/// The service.
+pub struct Scheduling {
+    handle: Handle,
+    agencies: Reference<Agencies>,
+    plans: Reference<Plans>,
+}
+
+/// Commands beyond those of every service.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Adds the education authorities of the national tree, and schools and points from files. What is there already stays
+    /// as it is, so that it can be repeated.
+    SeedDirectory {
+        /// CSV with the header `name,division,agency,kind`: six digits of the county and of the agency's division.
+        #[arg(long)]
+        schools: Option<PathBuf>,
+        /// CSV with the header `name,agency,school_division,school`; the last two are empty where a point is no school.
+        #[arg(long)]
+        points: Option<PathBuf>,
+    },
+}
+
+const OFFICER: Rule = Rule::Staff(&[Role::ScheduleOfficer]);
+
+impl Service for Scheduling {
+    const NAME: &'static str = "scheduling";
+
+    const ACCESS: access::Table = &[
+        ("dingzhu.scheduling.v1.Directory/ListDivisions", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Directory/ListAgencies", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Directory/ListPoints", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Directory/ListSchools", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Directory/AddAgency", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/AddPoint", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/AddSchool", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/PublishPlan", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/FinishPlan", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/JoinAgency", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/OpenWindow", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/ExtendWindow", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/CloseWindow", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/AssignPoint", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::SignedIn),
+    ];
+
+    type Settings = NoSettings;
+    type Command = Command;
+
+    fn migrations() -> sqlx::migrate::Migrator {
+        sqlx::migrate!()
+    }
+
+    async fn wire(ground: &Ground, NoSettings {}: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
+        let aggregates = Aggregates::new(ground.log.clone());
+        let handle = Handle::new(ground.log.clone(), aggregates.clone());
+        let bus = bus.own_view(Directory).own_view(PlanIndex);
+        let agencies = bus.reference(DIRECTORY, Agencies::load);
+        let plans = bus.reference(PLANS, move |pool| Plans::load(pool, aggregates.clone()));
+        Ok((Self { handle, agencies, plans }, bus))
+    }
+
+    fn surface(&self, ground: &Ground, _: &BusHandle) -> Surface {
+        let directory = DirectoryApi {
+            handle: self.handle.clone(),
+            agencies: self.agencies.clone(),
+            pool: ground.pool.clone(),
+            lifecycle: ground.lifecycle.clone(),
+        };
+        let plans =
+            PlansApi { handle: self.handle.clone(), plans: self.plans.clone(), lifecycle: ground.lifecycle.clone() };
+        let availability = AvailabilityApi { agencies: self.agencies.clone(), plans: self.plans.clone() };
+        Surface::new()
+            .offer(rpc::sized!(DirectoryServer::new(directory)))
+            .offer(rpc::sized!(PlansServer::new(plans)))
+            .offer(rpc::sized!(AvailabilityServer::new(availability)))
+    }
+
+    async fn run(ground: &Ground, NoSettings {}: NoSettings, command: Command) -> Result<(), Failure> {
+        let Command::SeedDirectory { schools, points } = command;
+        let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
+        Ok(seed::directory(&handle, &ground.pool, schools.as_deref(), points.as_deref()).await?)
+    }
+}

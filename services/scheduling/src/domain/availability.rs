@@ -13,8 +13,7 @@ mod tests;
 
 const NOT_STARTED: &str = "该机构目前未开展注册工作，请与该机构联系，了解其注册工作的时间安排";
 const FINISHED: &str = "该机构当前注册工作已经结束";
-const NO_ONLINE_FILING: &str =
-    "该机构注册工作目前未安排网上采集信息的时间，请与该机构联系，了解其注册工作的时间安排";
+const NO_ONLINE_FILING: &str = "该机构注册工作目前未安排网上采集信息的时间，请与该机构联系，了解其注册工作的时间安排";
 
 /// Why one may not file now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,9 @@ use std::sync::LazyLock;
 pub struct Code([u8; 6]);
 
 impl Code {
+    /// What covers every division.
+    pub const NATION: Self = Self(*b"000000");
+
     /// Reads two, four or six digits; shorter codes are filled with zeros.
     pub fn parse(code: &str) -> Option<Self> {
         let digits = code.as_bytes();
@@ -26,6 +29,7 @@ impl Code {
     }
 
     /// The province that it lies in.
+    #[must_use]
     pub fn province(self) -> Self {
         Self([self.0[0], self.0[1], b'0', b'0', b'0', b'0'])
     }
@@ -33,6 +37,7 @@ impl Code {
     /// Whether `other` is this division or lies within it.
     pub fn covers(self, other: Self) -> bool {
         let significant = match self.0 {
+            [b'0', b'0', ..] => 0,
             [_, _, b'0', b'0', b'0', b'0'] => 2,
             [_, _, _, _, b'0', b'0'] => 4,
             _ => 6,
@@ -135,7 +140,8 @@ impl Divisions {
                 let mut fields = line.splitn(3, ',');
                 let mut field = || fields.next().expect("a line of the tree has three fields");
                 let (digits, name, parent) = (field(), field(), field());
-                let pseudo = digits.len() == 4 && (matches!(name, "市辖区" | "县") || name.ends_with("直辖县级行政区划"));
+                let pseudo =
+                    digits.len() == 4 && (matches!(name, "市辖区" | "县") || name.ends_with("直辖县级行政区划"));
                 (digits, Division { digits, name, parent, pseudo, twin: false })
             })
             .collect();
@@ -208,7 +214,9 @@ mod tests {
         let tree = Divisions::national();
         let count = |length| tree.by_digits.values().filter(|division| division.digits.len() == length).count();
         assert_eq!((count(2), count(4), count(6)), (31, 342, 2_978));
-        assert!(tree.by_digits.values().all(|division| division.parent.is_empty() || tree.find(division.parent).is_some()));
+        assert!(
+            tree.by_digits.values().all(|division| division.parent.is_empty() || tree.find(division.parent).is_some())
+        );
     }
 
     #[test]
@@ -270,6 +278,7 @@ mod tests {
     #[test]
     fn a_code_covers_what_lies_within_it() {
         let code = |digits| Code::parse(digits).unwrap();
+        assert!(Code::NATION.covers(code("320302")));
         assert!(code("32").covers(code("320302")));
         assert!(code("3203").covers(code("320302")));
         assert!(code("3203").covers(code("320300")));

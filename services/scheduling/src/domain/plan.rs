@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use decider::Decider;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::agency::Agency;
 use super::division::Code;
@@ -35,12 +35,12 @@ impl State {
         }
     }
 
-    /// Until when a command that this state admits can be recorded: after it the decision would have been another.
+    /// Before which instant a command that this state admits must be recorded: then the decision would be another.
     pub fn deadline(&self, command: &Command) -> Option<OffsetDateTime> {
         match command {
             Command::OpenWindow { end, .. } => Some(*end),
             Command::ExtendWindow { window, .. } => self.plan()?.find_window(*window).map(|(_, window)| window.end),
-            Command::CloseWindow { end, .. } => Some(*end - CLOSING_NOTICE),
+            Command::CloseWindow { end, .. } => Some(*end - CLOSING_NOTICE + Duration::MICROSECOND),
             Command::PublishPlan { .. }
             | Command::FinishPlan
             | Command::JoinAgency { .. }
@@ -65,7 +65,8 @@ pub struct Plan {
 impl Plan {
     /// A window and the agency that opened it.
     pub fn find_window(&self, id: WindowId) -> Option<(AgencyId, &Window)> {
-        let windows = self.agencies.iter().flat_map(|(agency, plan)| plan.windows.iter().map(|window| (*agency, window)));
+        let windows =
+            self.agencies.iter().flat_map(|(agency, plan)| plan.windows.iter().map(|window| (*agency, window)));
         windows.into_iter().find(|(_, window)| window.id == id)
     }
 }
@@ -291,12 +292,9 @@ impl Decider for Decisions {
 
     fn evolve(state: State, event: &Event) -> State {
         match (state, event) {
-            (State::Empty, Event::PlanPublished { plan, province, batch }) => State::Live(Plan {
-                id: *plan,
-                province: *province,
-                batch: batch.clone(),
-                agencies: BTreeMap::new(),
-            }),
+            (State::Empty, Event::PlanPublished { plan, province, batch }) => {
+                State::Live(Plan { id: *plan, province: *province, batch: batch.clone(), agencies: BTreeMap::new() })
+            }
             (State::Live(plan), Event::PlanFinished) => State::Finished(plan),
             (State::Live(mut plan), event) => {
                 evolve_live(&mut plan, event);

@@ -175,16 +175,12 @@ pub(crate) mod tests {
     #[test]
     fn a_school_belongs_to_an_agency_that_is_responsible_there() {
         given::<Decisions>([]).when(add("320302", None)).then_refused(&Rejection::UnknownAgency);
-        given::<Decisions>([])
-            .when(add("320302", Some(agency("320303"))))
-            .then_refused(&Rejection::AgencyElsewhere);
+        given::<Decisions>([]).when(add("320302", Some(agency("320303")))).then_refused(&Rejection::AgencyElsewhere);
     }
 
     #[test]
     fn a_school_is_added_once() {
-        given::<Decisions>([added()])
-            .when(add("320302", Some(agency("3203"))))
-            .then_refused(&Rejection::SchoolExists);
+        given::<Decisions>([added()]).when(add("320302", Some(agency("3203")))).then_refused(&Rejection::SchoolExists);
     }
 
     #[test]

@@ -188,7 +188,8 @@ fn commands_that_depend_on_the_hour_say_until_when_they_may_be_recorded() {
     let deadline = |command| state.deadline(&command);
     assert_eq!(deadline(open(6, END, END + CLOSING_NOTICE, NOW)), Some(END + CLOSING_NOTICE));
     assert_eq!(deadline(Command::ExtendWindow { window, end: END + CLOSING_NOTICE, now: NOW }), Some(END));
-    assert_eq!(deadline(Command::CloseWindow { window, end: END, now: NOW }), Some(END - CLOSING_NOTICE));
+    let last = END - CLOSING_NOTICE;
+    assert_eq!(deadline(Command::CloseWindow { window, end: END, now: NOW }), Some(last + Duration::MICROSECOND));
     assert_eq!(deadline(Command::FinishPlan), None);
 }
 

@@ -1,0 +1,7 @@
+//! The program `scheduling`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service::main::<scheduling::Scheduling>()
+}

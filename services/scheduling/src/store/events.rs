@@ -1,0 +1,129 @@
+//! Events as the log keeps them: the full name of a message and its bytes. All of them are public, none has other parts.
+
+use prost::{Message, Name};
+use proto::scheduling::v1 as wire;
+use uuid::Uuid;
+
+use super::convert;
+use crate::domain::agency::AgencyAdded;
+use crate::domain::division::Code;
+use crate::domain::id::{AgencyId, PlanId};
+use crate::domain::plan::Event;
+use crate::domain::point::PointAdded;
+use crate::domain::school::SchoolAdded;
+
+/// An event that the log can keep.
+pub trait Stored: Sized {
+    /// Full name and bytes of its message, as an event of this stream.
+    fn write(&self, stream: Uuid) -> (String, Vec<u8>);
+
+    /// Reads it back; `None` when it is not what [`Self::write`] makes.
+    fn read(kind: &str, payload: &[u8]) -> Option<Self>;
+}
+
+fn form<M: Message + Name>(message: &M) -> (String, Vec<u8>) {
+    (M::full_name(), message.encode_to_vec())
+}
+
+fn message<M: Message + Name + Default>(kind: &str, payload: &[u8]) -> Option<M> {
+    if kind == M::full_name() { M::decode(payload).ok() } else { None }
+}
+
+impl Stored for AgencyAdded {
+    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
+        form(&wire::AgencyAdded { agency: Some(convert::agency(&self.0)) })
+    }
+
+    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
+        convert::read_agency(message::<wire::AgencyAdded>(kind, payload)?.agency).map(Self)
+    }
+}
+
+impl Stored for PointAdded {
+    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
+        form(&wire::PointAdded { point: Some(convert::point(&self.0)) })
+    }
+
+    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
+        convert::read_point(message::<wire::PointAdded>(kind, payload)?.point).map(Self)
+    }
+}
+
+impl Stored for SchoolAdded {
+    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
+        form(&wire::SchoolAdded { school: Some(convert::school(&self.0)) })
+    }
+
+    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
+        convert::read_school(message::<wire::SchoolAdded>(kind, payload)?.school).map(Self)
+    }
+}
+
+impl Stored for Event {
+    fn write(&self, stream: Uuid) -> (String, Vec<u8>) {
+        let plan_id = stream.to_string();
+        match self {
+            Self::PlanPublished { plan, province, batch } => {
+                let province = province.as_str()[..2].to_owned();
+                form(&wire::PlanPublished { plan_id: plan.to_string(), province, batch: batch.clone() })
+            }
+            Self::PlanFinished => form(&wire::PlanFinished { plan_id }),
+            Self::AgencyJoined { agency, join_in, is_open } => form(&wire::AgencyJoined {
+                plan_id,
+                agency_id: agency.to_string(),
+                join_in: *join_in,
+                is_open: *is_open,
+            }),
+            Self::WindowOpened { agency, window } => {
+                let window = Some(convert::window(window));
+                form(&wire::WindowOpened { plan_id, agency_id: agency.to_string(), window })
+            }
+            Self::WindowExtended { agency, window } => {
+                let window = Some(convert::window(window));
+                form(&wire::WindowExtended { plan_id, agency_id: agency.to_string(), window })
+            }
+            Self::WindowClosed { agency, window } => {
+                let window = Some(convert::window(window));
+                form(&wire::WindowClosed { plan_id, agency_id: agency.to_string(), window })
+            }
+            Self::PointAssigned { agency, assignment } => {
+                let assignment = Some(convert::assignment(assignment));
+                form(&wire::PointAssigned { plan_id, agency_id: agency.to_string(), assignment })
+            }
+        }
+    }
+
+    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
+        let agency = |text: &str| convert::id(text).map(AgencyId);
+        match kind.strip_prefix("dingzhu.scheduling.v1.")? {
+            "PlanPublished" => {
+                let wire::PlanPublished { plan_id, province, batch } = message(kind, payload)?;
+                let (plan, province) = (PlanId(convert::id(&plan_id)?), Code::parse(&province)?);
+                Some(Self::PlanPublished { plan, province, batch })
+            }
+            "PlanFinished" => message::<wire::PlanFinished>(kind, payload).map(|_| Self::PlanFinished),
+            "AgencyJoined" => {
+                let wire::AgencyJoined { agency_id, join_in, is_open, .. } = message(kind, payload)?;
+                Some(Self::AgencyJoined { agency: agency(&agency_id)?, join_in, is_open })
+            }
+            "WindowOpened" => {
+                let wire::WindowOpened { agency_id, window, .. } = message(kind, payload)?;
+                Some(Self::WindowOpened { agency: agency(&agency_id)?, window: convert::read_window(window)? })
+            }
+            "WindowExtended" => {
+                let wire::WindowExtended { agency_id, window, .. } = message(kind, payload)?;
+                Some(Self::WindowExtended { agency: agency(&agency_id)?, window: convert::read_window(window)? })
+            }
+            "WindowClosed" => {
+                let wire::WindowClosed { agency_id, window, .. } = message(kind, payload)?;
+                Some(Self::WindowClosed { agency: agency(&agency_id)?, window: convert::read_window(window)? })
+            }
+            "PointAssigned" => {
+                let wire::PointAssigned { agency_id, assignment, .. } = message(kind, payload)?;
+                let assignment = convert::read_assignment(assignment)?;
+                Some(Self::PointAssigned { agency: agency(&agency_id)?, assignment })
+            }
+            _ => None,
+        }
+    }
+}

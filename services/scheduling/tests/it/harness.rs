@@ -1,0 +1,137 @@
+//! A running service and its clients.
+
+use std::time::Duration;
+
+use proto::identity::v1::Role;
+use proto::scheduling::v1::availability_client::AvailabilityClient;
+use proto::scheduling::v1::directory_client::DirectoryClient;
+use proto::scheduling::v1::plans_client::PlansClient;
+use proto::scheduling::v1::{
+    AddAgencyRequest, AddPointRequest, AddSchoolRequest, Agency, JoinAgencyRequest, ListAgenciesRequest, Point,
+    PublishPlanRequest, School,
+};
+use rpc::{ReadRefusal, Refusal};
+use scheduling::Scheduling;
+use service::NoSettings;
+use service::testing::{Channel, Running, start};
+use tonic::{Response, Status};
+use uuid::Uuid;
+
+/// The service and an officer of 江苏.
+pub(crate) struct World {
+    pub(crate) running: Running<Scheduling>,
+    pub(crate) officer: Channel,
+}
+
+pub(crate) fn request_id() -> String {
+    lifecycle::ids::random().to_string()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "fields of messages are optional")]
+pub(crate) fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds: lifecycle::clock::now().unix_timestamp() + seconds, nanos: 0 })
+}
+
+#[track_caller]
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> ReadRefusal {
+    Refusal::from_status(&answer.expect_err("it was to be refused"))
+}
+
+#[track_caller]
+pub(crate) fn reason<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> String {
+    refused(answer).reason
+}
+
+/// Asks again until the answer is as it should be: reads follow writes within moments.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let running = start::<Scheduling>(NoSettings {}, Vec::new()).await;
+        let officer = running.staff(Uuid::from_u128(0xa), Role::ScheduleOfficer, "320000", None).await;
+        Self { running, officer }
+    }
+
+    pub(crate) fn directory(&self) -> DirectoryClient<Channel> {
+        DirectoryClient::new(self.officer.clone())
+    }
+
+    pub(crate) fn plans(&self) -> PlansClient<Channel> {
+        PlansClient::new(self.officer.clone())
+    }
+
+    pub(crate) fn availability(&self) -> AvailabilityClient<Channel> {
+        AvailabilityClient::new(self.running.person(Uuid::from_u128(0xb)))
+    }
+
+    pub(crate) async fn add_agency(&self, division: &str, name: &str) -> Agency {
+        let (request_id, division, name) = (request_id(), division.to_owned(), name.to_owned());
+        let added = self.directory().add_agency(AddAgencyRequest { request_id, division, name }).await.unwrap();
+        added.into_inner().agency.unwrap()
+    }
+
+    /// 江苏省教育厅, 徐州市教育局, 鼓楼区教育局, when everybody sees them.
+    pub(crate) async fn agencies(&self) -> [Agency; 3] {
+        let agencies = [
+            self.add_agency("320000", "江苏省教育厅").await,
+            self.add_agency("320300", "徐州市教育局").await,
+            self.add_agency("320302", "鼓楼区教育局").await,
+        ];
+        eventually("the agencies to be listed", || async {
+            let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+            let listed = self.directory().list_agencies(request).await.ok()?.into_inner().agencies;
+            (listed.len() == 3).then_some(())
+        })
+        .await;
+        agencies
+    }
+
+    pub(crate) async fn add_school(&self, agency: &Agency, name: &str) -> School {
+        let request = AddSchoolRequest {
+            request_id: request_id(),
+            name: name.to_owned(),
+            division: "320302".to_owned(),
+            agency_id: agency.agency_id.clone(),
+            kind: "34".to_owned(),
+        };
+        self.directory().add_school(request).await.unwrap().into_inner().school.unwrap()
+    }
+
+    pub(crate) async fn add_point(&self, agency: &Agency, name: &str, school: Option<&School>) -> Point {
+        let request = AddPointRequest {
+            request_id: request_id(),
+            agency_id: agency.agency_id.clone(),
+            name: name.to_owned(),
+            school_id: school.map(|school| school.school_id.clone()).unwrap_or_default(),
+        };
+        self.directory().add_point(request).await.unwrap().into_inner().point.unwrap()
+    }
+
+    pub(crate) async fn publish_plan(&self) -> String {
+        let request =
+            PublishPlanRequest {
+                request_id: request_id(), province: "32".to_owned(), batch: "2026年秋季".to_owned()
+            };
+        self.plans().publish_plan(request).await.unwrap().into_inner().plan_id
+    }
+
+    pub(crate) async fn join(&self, plan_id: &str, agency: &Agency) {
+        let request = JoinAgencyRequest {
+            request_id: request_id(),
+            plan_id: plan_id.to_owned(),
+            agency_id: agency.agency_id.clone(),
+            join_in: true,
+            is_open: true,
+        };
+        self.plans().join_agency(request).await.unwrap();
+    }
+}

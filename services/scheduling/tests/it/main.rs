@@ -1,0 +1,10 @@
+//! The service in process, on a database of its own: every RPC with its codes, reasons and violations; events for ever.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod availability;
+mod directory;
+mod harness;
+mod plans;
+mod record;
+mod seed;

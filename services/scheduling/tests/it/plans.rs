@@ -1,0 +1,193 @@
+//! Plans, windows and points over gRPC: every reason that an officer can meet.
+
+use proto::scheduling::v1::{
+    AssignPointRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest, GetPlanRequest, JoinAgencyRequest,
+    OpenWindowRequest, PointAssignment, PublishPlanRequest, Window,
+};
+use tonic::Code;
+
+use crate::harness::{World, at, eventually, reason, refused, request_id};
+
+const HOUR: i64 = 3_600;
+
+fn open(plan: &str, agency: &str, begin: i64, end: i64) -> OpenWindowRequest {
+    OpenWindowRequest {
+        request_id: request_id(),
+        plan_id: plan.to_owned(),
+        agency_id: agency.to_owned(),
+        begin_time: at(begin),
+        end_time: at(end),
+        grace_minutes: 30,
+    }
+}
+
+async fn opened(world: &World, plan: &str, agency: &str, begin: i64, end: i64) -> Window {
+    let answer = world.plans().open_window(open(plan, agency, begin, end)).await.unwrap();
+    answer.into_inner().window.unwrap()
+}
+
+#[tokio::test]
+async fn a_province_has_one_live_plan() {
+    let world = World::start().await;
+    let plan_id = world.publish_plan().await;
+    let publish =
+        || PublishPlanRequest {
+            request_id: request_id(), province: "32".to_owned(), batch: "2027年春季".to_owned()
+        };
+    assert_eq!(reason(world.plans().publish_plan(publish()).await), "PLAN_EXISTS");
+    let finish = || FinishPlanRequest { request_id: request_id(), plan_id: plan_id.clone() };
+    world.plans().finish_plan(finish()).await.unwrap();
+    assert_eq!(reason(world.plans().finish_plan(finish()).await), "PLAN_FINISHED");
+    let next = world.plans().publish_plan(publish()).await.unwrap().into_inner().plan_id;
+    let current = eventually("the new plan to be current", || async {
+        let request = GetPlanRequest { plan_id: String::new(), province: "32".to_owned() };
+        let plan = world.plans().get_plan(request).await.ok()?.into_inner().plan?;
+        (plan.plan_id == next).then_some(plan)
+    })
+    .await;
+    assert_eq!((current.batch.as_str(), current.finished), ("2027年春季", false));
+    let wrong = PublishPlanRequest { request_id: request_id(), province: "3203".to_owned(), batch: " ".to_owned() };
+    let refusal = refused(world.plans().publish_plan(wrong).await);
+    assert_eq!(refusal.violation("province").unwrap().reason, "UNKNOWN_DIVISION");
+    assert_eq!(refusal.violation("batch").unwrap().reason, "WRONG_LENGTH");
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_knows_is_refused() {
+    let world = World::start().await;
+    let finish = FinishPlanRequest { request_id: request_id(), plan_id: request_id() };
+    assert_eq!(reason(world.plans().finish_plan(finish).await), "UNKNOWN_PLAN");
+    let get = GetPlanRequest { plan_id: request_id(), province: String::new() };
+    let refusal = eventually("the plans to be loaded", || async {
+        Some(refused(world.plans().get_plan(get.clone()).await))
+            .filter(|refusal| refusal.reason != "REFERENCE_NOT_READY")
+    })
+    .await;
+    assert_eq!(refusal.code, Code::NotFound);
+}
+
+#[tokio::test]
+async fn an_agency_joins_before_it_opens_windows() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    let early = world.plans().open_window(open(&plan, &xuzhou.agency_id, 0, HOUR)).await;
+    assert_eq!(reason(early), "AGENCY_NOT_JOINED");
+    let join = |agency_id: String, join_in, is_open| JoinAgencyRequest {
+        request_id: request_id(),
+        plan_id: plan.clone(),
+        agency_id,
+        join_in,
+        is_open,
+    };
+    assert_eq!(reason(world.plans().join_agency(join(request_id(), true, true)).await), "UNKNOWN_AGENCY");
+    let contradictory = refused(world.plans().join_agency(join(xuzhou.agency_id.clone(), false, true)).await);
+    assert_eq!(contradictory.violation("is_open").unwrap().reason, "NOT_JOINED");
+    world.join(&plan, &xuzhou).await;
+    world.join(&plan, &xuzhou).await;
+    let window = opened(&world, &plan, &xuzhou.agency_id, -HOUR, HOUR).await;
+    assert_eq!((window.revision, window.grace_minutes), (1, 30));
+    let overlap = refused(world.plans().open_window(open(&plan, &xuzhou.agency_id, 0, 2 * HOUR)).await);
+    assert_eq!(overlap.reason, "WINDOWS_OVERLAP");
+    assert!(overlap.sentence.contains("重叠"), "{}", overlap.sentence);
+    let past = world.plans().open_window(open(&plan, &xuzhou.agency_id, -9 * HOUR, -8 * HOUR)).await;
+    assert_eq!(reason(past), "WINDOW_IN_THE_PAST");
+    let wrong = OpenWindowRequest { grace_minutes: 121, ..open(&plan, &xuzhou.agency_id, HOUR, HOUR) };
+    let refusal = refused(world.plans().open_window(wrong).await);
+    assert_eq!(refusal.violation("end_time").unwrap().reason, "NOT_AFTER_BEGIN");
+    assert_eq!(refusal.violation("grace_minutes").unwrap().reason, "OUT_OF_RANGE");
+}
+
+#[tokio::test]
+async fn windows_end_later_at_once_and_earlier_after_ten_minutes() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    world.join(&plan, &xuzhou).await;
+    let window = opened(&world, &plan, &xuzhou.agency_id, -HOUR, HOUR).await;
+    let extend = |end| ExtendWindowRequest {
+        request_id: request_id(),
+        plan_id: plan.clone(),
+        window_id: window.window_id.clone(),
+        end_time: at(end),
+    };
+    let close = |end| CloseWindowRequest {
+        request_id: request_id(),
+        plan_id: plan.clone(),
+        window_id: window.window_id.clone(),
+        end_time: at(end),
+    };
+    assert_eq!(reason(world.plans().extend_window(extend(HOUR / 2)).await), "NOT_LATER");
+    let longer = world.plans().extend_window(extend(2 * HOUR)).await.unwrap().into_inner().window.unwrap();
+    assert_eq!((longer.revision, &longer.window_id), (2, &window.window_id));
+    assert_eq!(reason(world.plans().close_window(close(3 * HOUR)).await), "NOT_EARLIER");
+    assert_eq!(reason(world.plans().close_window(close(-2 * HOUR)).await), "ENDS_BEFORE_BEGIN");
+    let early = refused(world.plans().close_window(close(60)).await);
+    assert_eq!(early.reason, "TOO_EARLY");
+    assert!(early.sentence.contains("10分钟"), "{}", early.sentence);
+    let request = close(HOUR);
+    let shorter = world.plans().close_window(request.clone()).await.unwrap().into_inner();
+    assert_eq!(shorter.window.as_ref().unwrap().revision, 3);
+    assert_eq!(world.plans().close_window(request).await.unwrap().into_inner(), shorter);
+    let unknown = ExtendWindowRequest { window_id: request_id(), ..extend(3 * HOUR) };
+    assert_eq!(reason(world.plans().extend_window(unknown).await), "UNKNOWN_WINDOW");
+}
+
+#[tokio::test]
+async fn a_window_that_has_ended_is_not_extended() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    world.join(&plan, &xuzhou).await;
+    let window = opened(&world, &plan, &xuzhou.agency_id, -HOUR, 2).await;
+    let refusal = eventually("the window to end", || async {
+        let request = ExtendWindowRequest {
+            request_id: request_id(),
+            plan_id: plan.clone(),
+            window_id: window.window_id.clone(),
+            // Never later than the present end as long as that has not passed.
+            end_time: window.end_time,
+        };
+        Some(refused(world.plans().extend_window(request).await)).filter(|refusal| refusal.reason != "NOT_LATER")
+    })
+    .await;
+    assert_eq!(refusal.reason, "WINDOW_CLOSED");
+}
+
+#[tokio::test]
+async fn points_are_assigned_and_the_plan_shows_them() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    let point = world.add_point(&xuzhou, "徐州市政务服务中心", None).await;
+    let assign = |point_id: &str, notes: &str| AssignPointRequest {
+        request_id: request_id(),
+        plan_id: plan.clone(),
+        assignment: Some(PointAssignment {
+            point_id: point_id.to_owned(),
+            confirm_begin_time: at(0),
+            confirm_end_time: at(HOUR),
+            range: "市直属学校教师".to_owned(),
+            notes: notes.to_owned(),
+        }),
+    };
+    assert_eq!(reason(world.plans().assign_point(assign(&point.point_id, "")).await), "AGENCY_NOT_JOINED");
+    world.join(&plan, &xuzhou).await;
+    assert_eq!(reason(world.plans().assign_point(assign(&request_id(), "")).await), "UNKNOWN_POINT");
+    let wrong = AssignPointRequest { request_id: request_id(), plan_id: plan.clone(), assignment: None };
+    let refusal = refused(world.plans().assign_point(wrong).await);
+    assert!(refusal.violation("assignment.point_id").is_some());
+    assert!(refusal.violation("assignment.confirm_begin_time").is_some());
+    world.plans().assign_point(assign(&point.point_id, "请携带证书原件")).await.unwrap();
+    let window = opened(&world, &plan, &xuzhou.agency_id, 0, HOUR).await;
+    let shown = eventually("the plan to show the window", || async {
+        let request = GetPlanRequest { plan_id: plan.clone(), province: String::new() };
+        let shown = world.plans().get_plan(request).await.ok()?.into_inner().plan?;
+        shown.agencies.first().is_some_and(|agency| !agency.windows.is_empty()).then_some(shown)
+    })
+    .await;
+    let agency = &shown.agencies[0];
+    assert_eq!((&agency.agency_id, agency.join_in, agency.is_open), (&xuzhou.agency_id, true, true));
+    assert_eq!(agency.windows, [window]);
+    assert_eq!(agency.points[0].notes, "请携带证书原件");
+}
