@@ -1,1 +1,95 @@
-//! The certificate register of a province: sync, matching, manual entry.
+//! The certificate register of a province: sync, matching, manual entry, restrictions.
+//!
+//! ```text
+//! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
+//!   ├────> import/ (a register's file, many records at a time)
+//!   └────> views/ (certificates of a person)      reactions/ (a certificate finds its owner)
+//! ```
+//!
+//! What it owns, its commands, events and reasons: `README.md`.
+
+pub mod api;
+pub mod domain;
+pub mod error;
+pub mod handle;
+pub mod import;
+pub mod reactions;
+pub mod store;
+pub mod views;
+
+use access::Rule;
+use eventbus::{Bus, BusHandle};
+use proto::certificates::v1::certificates_server::CertificatesServer;
+use proto::certificates::v1::restrictions_server::RestrictionsServer;
+use proto::certificates::v1::sync_server::SyncServer;
+use proto::identity::v1::Role;
+use proto::identity::v1::profiles_client::ProfilesClient;
+use rpc::Surface;
+use service::{Failure, Ground, NoCommand, NoSettings, Service};
+
+use api::{CertificatesApi, RestrictionsApi, SyncApi};
+use handle::Handle;
+use reactions::on_certificate_synced::OnCertificateSynced;
+use reactions::on_profile_completed::OnProfileCompleted;
+use views::register::Register;
+
+/// The service.
+pub struct Certificates {
+    handle: Handle,
+}
+
+const OFFICER: Rule = Rule::Staff(&[Role::RegisterOfficer]);
+
+impl Service for Certificates {
+    const NAME: &'static str = "certificates";
+
+    const ACCESS: access::Table = &[
+        ("dingzhu.certificates.v1.Certificates/ListMyCertificates", Rule::Person),
+        ("dingzhu.certificates.v1.Certificates/AddCertificate", Rule::Person),
+        (
+            "dingzhu.certificates.v1.Certificates/GetCertificate",
+            Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer]),
+        ),
+        ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
+        ("dingzhu.certificates.v1.Sync/ImportRegister", OFFICER),
+        ("dingzhu.certificates.v1.Restrictions/RestrictCertificate", OFFICER),
+        ("dingzhu.certificates.v1.Restrictions/LiftRestriction", OFFICER),
+    ];
+
+    type Settings = NoSettings;
+    type Command = NoCommand;
+
+    fn migrations() -> sqlx::migrate::Migrator {
+        sqlx::migrate!()
+    }
+
+    async fn wire(ground: &Ground, NoSettings {}: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
+        let handle = Handle::new(ground.log.clone(), ground.vault.clone());
+        let profiles = ProfilesClient::new(ground.peers.channel("identity"));
+        let bus = bus
+            .own_view(Register)
+            .own_reaction(OnCertificateSynced { handle: handle.clone(), profiles: profiles.clone() })
+            .reaction("identity", OnProfileCompleted { handle: handle.clone(), profiles });
+        Ok((Self { handle }, bus))
+    }
+
+    fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
+        let (handle, lifecycle) = (self.handle.clone(), ground.lifecycle.clone());
+        let certificates = CertificatesApi {
+            handle: handle.clone(),
+            bus: bus.clone(),
+            peers: ground.peers.clone(),
+            lifecycle: lifecycle.clone(),
+        };
+        let sync = SyncApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let restrictions = RestrictionsApi { handle, lifecycle };
+        Surface::new()
+            .offer(rpc::sized!(CertificatesServer::new(certificates)))
+            .offer(rpc::sized!(SyncServer::new(sync)))
+            .offer(rpc::sized!(RestrictionsServer::new(restrictions)))
+    }
+
+    async fn run(_: &Ground, _: NoSettings, command: NoCommand) -> Result<(), Failure> {
+        match command {}
+    }
+}

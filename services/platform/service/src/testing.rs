@@ -174,6 +174,16 @@ impl<S> Running<S> {
         self.with_token(&token)
     }
 
+    /// A channel of another service that acts for a person, whose token it passes along.
+    pub fn service_for(&self, name: &'static str, person: Uuid) -> InterceptedService<tonic::transport::Channel, access::PeerToken>
+    where
+        S: Service,
+    {
+        let token = access::ServiceIdentity::from_seed(name, &service_seed(name)).token_for(S::NAME);
+        let token = token.on_behalf_of(&person_token(person, identity::Entry::Registration, true));
+        InterceptedService::new(self.channel.clone(), token)
+    }
+
     /// A channel of a person who holds this role from now on.
     pub async fn staff(&self, person: Uuid, role: identity::Role, division: &str, unit: Option<Uuid>) -> Channel {
         let scope = identity::Scope {
@@ -185,7 +195,7 @@ impl<S> Running<S> {
             person_id: person.to_string(),
             role: role.into(),
             scope: Some(scope),
-            root_signature: Default::default(),
+            root_signature: bytes::Bytes::new(),
         };
         granted.root_signature = root_key().sign_grant(&granted).into();
         self.neighbour("identity").publish(person, "00", &granted).await;
@@ -207,7 +217,7 @@ impl<S> Running<S> {
             public_key: public_key.to_vec().into(),
             not_before_time: timestamp(0),
             not_after_time: timestamp(32_503_680_000),
-            root_signature: Default::default(),
+            root_signature: bytes::Bytes::new(),
         };
         key.root_signature = root_key().sign_key(&key).into();
         let published = identity::SigningKeyPublished { key: Some(key) };
@@ -268,7 +278,7 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
         let neighbour = neighbours.iter().find(|neighbour| neighbour.service == service);
         neighbour.map_or("http://127.0.0.1:9".to_owned(), |neighbour| neighbour.url.clone())
     };
-    let digits = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = hex::encode::<[u8; 32]>;
     let public = |service: &str| digits(access::token::public_key(&service_seed(service)));
     let keys: Vec<String> = SERVICES.iter().map(|name| format!("\"{name}\": \"{}\"", public(name))).collect();
     Settings {

@@ -1,0 +1,30 @@
+//! The gRPC surface: one file per service, and the way of refusals to the wire.
+
+mod certificates;
+mod restrictions;
+mod status;
+mod sync;
+
+use rpc::Violations;
+use tonic::Request;
+
+pub use certificates::CertificatesApi;
+pub use restrictions::RestrictionsApi;
+pub use sync::SyncApi;
+
+use crate::handle::Asked;
+
+/// Who asks, by which request.
+fn asked<T: prost::Message>(request: &Request<T>, request_id: &str, violations: &mut Violations) -> Option<Asked> {
+    let id = rpc::parse_uuid("request_id", request_id, violations)?;
+    let actor = access::Caller::of(request).actor();
+    Some(Asked { actor, request: Some((id, rpc::fingerprint(request.get_ref()))), cause: None })
+}
+
+/// A text of 1 to `longest` characters.
+fn text(field: &'static str, text: &str, longest: usize, violations: &mut Violations) -> String {
+    let text = text.trim();
+    let fits = (1..=longest).contains(&text.chars().count());
+    violations.check(field, fits, "WRONG_LENGTH", format!("应为1至{longest}个字。"));
+    text.to_owned()
+}

@@ -1,0 +1,263 @@
+//! `Certificates`: people see and enter their own; officers and the service applications see single ones.
+
+use std::collections::HashMap;
+
+use access::{Caller, Person};
+use eventbus::BusHandle;
+use eventlog::Division;
+use lifecycle::{Lifecycle, clock};
+use prost::Message as _;
+use proto::certificates::v1 as wire;
+use proto::certificates::v1::certificates_server::Certificates;
+use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::{GetPersonDetailsRequest, GetPersonDetailsResponse, Role};
+use rpc::{Refusal, Violations, parse_date, parse_uuid};
+use service::Peers;
+use time::{Date, UtcOffset};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{asked, text};
+use crate::domain::certificate::Details;
+use crate::domain::hand_entry;
+use crate::domain::kind::Kind;
+use crate::domain::number::{Malformed, Number};
+use crate::error::Error;
+use crate::handle::{Handle, is_of_province};
+use crate::store::Personal;
+use crate::views::register::{self, REGISTER, Row};
+
+/// Characters of the longest subject and agency.
+const LONGEST_SUBJECT: usize = 60;
+const LONGEST_AGENCY: usize = 100;
+
+/// Serves `Certificates`.
+pub struct CertificatesApi {
+    /// Use cases.
+    pub handle: Handle,
+    /// The view's progress.
+    pub bus: BusHandle,
+    /// Identity knows who asks.
+    pub peers: Peers,
+    /// Tasks.
+    pub lifecycle: Lifecycle,
+}
+
+#[tonic::async_trait]
+impl Certificates for CertificatesApi {
+    async fn list_my_certificates(
+        &self,
+        request: Request<wire::ListMyCertificatesRequest>,
+    ) -> Result<Response<wire::ListMyCertificatesResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        // A view that is late is shown as it is: what is missing comes with the next look.
+        let _ = self.bus.wait_for(REGISTER, request.get_ref().min_position).await;
+        let rows = register::of_person(self.handle.log().pool(), person).await.map_err(Error::from)?;
+        let certificates = self.render(rows).await?.into_iter().map(|(_, certificate)| certificate).collect();
+        Ok(Response::new(wire::ListMyCertificatesResponse { certificates }))
+    }
+
+    async fn add_certificate(
+        &self,
+        request: Request<wire::AddCertificateRequest>,
+    ) -> Result<Response<wire::AddCertificateResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.clone();
+        let mut violations = Violations::new();
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let entry = entry(request.get_ref(), &mut violations);
+        let (Some(asked), Some((number, said))) = (asked, entry) else { return Err(violations.into()) };
+        hand_entry::judge(&number, said.kind, said.issue_date).map_err(Error::HandEntry)?;
+        let details = self.person(&person).await?;
+        let warnings = sentences(&number.warnings(said.kind, said.issue_date));
+        let personal = Personal {
+            number: number.as_str().to_owned(),
+            holder_number: details.number,
+            holder_name: details.name,
+        };
+        let handle = self.handle.clone();
+        let answered = rpc::run(&self.lifecycle, async move {
+            let answer = |id: Uuid| {
+                let certificate_id = id.to_string();
+                wire::AddCertificateResponse { certificate_id, position: 0, warnings: warnings.clone() }.encode_to_vec()
+            };
+            handle.add_by_hand(&asked, person.id, &said, &personal, answer).await
+        });
+        let answered = answered.await?;
+        let answer = wire::AddCertificateResponse::decode(&answered.answer[..])
+            .map_err(|error| Error::Storage(Box::new(error)))?;
+        Ok(Response::new(wire::AddCertificateResponse { position: answered.position, ..answer }))
+    }
+
+    async fn get_certificate(
+        &self,
+        request: Request<wire::GetCertificateRequest>,
+    ) -> Result<Response<wire::GetCertificateResponse>, Status> {
+        let caller = Caller::of(&request);
+        let (number, certificate) = self.one(&request.get_ref().certificate_id).await?;
+        let covers = |province: Division| {
+            [Role::RegisterOfficer, Role::Reviewer].into_iter().any(|role| {
+                // A county's reviewer may look at certificates that were issued anywhere in the province.
+                caller.holds(role).any(|scope| scope.division.as_str()[..2] == province.as_str()[..2])
+            })
+        };
+        if !is_of_province(&number, covers) {
+            return Err(Error::NotFound.into());
+        }
+        Ok(Response::new(wire::GetCertificateResponse { certificate: Some(certificate) }))
+    }
+
+    async fn get_certificate_details(
+        &self,
+        request: Request<wire::GetCertificateDetailsRequest>,
+    ) -> Result<Response<wire::GetCertificateDetailsResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let body = request.get_ref();
+        let row = self.row(&body.certificate_id).await?;
+        // The service shows the person's own token: it sees what the person may see.
+        if row.person != Some(person) || body.person_id != person.to_string() {
+            return Err(Error::NotFound.into());
+        }
+        let (number, certificate) = self.rendered(row).await?;
+        let number = number.as_str().to_owned();
+        Ok(Response::new(wire::GetCertificateDetailsResponse { number, certificate: Some(certificate) }))
+    }
+}
+
+impl CertificatesApi {
+    async fn row(&self, certificate_id: &str) -> Result<Row, Status> {
+        let mut violations = Violations::new();
+        let Some(id) = parse_uuid("certificate_id", certificate_id, &mut violations) else {
+            return Err(violations.into());
+        };
+        let row = register::find(self.handle.log().pool(), id).await.map_err(Error::from)?;
+        Ok(row.ok_or(Error::NotFound)?)
+    }
+
+    async fn one(&self, certificate_id: &str) -> Result<(Number, wire::Certificate), Status> {
+        let row = self.row(certificate_id).await?;
+        Ok(self.rendered(row).await?)
+    }
+
+    async fn rendered(&self, row: Row) -> Result<(Number, wire::Certificate), Error> {
+        self.render(vec![row]).await?.into_iter().next().ok_or(Error::NotFound)
+    }
+
+    /// Opens and masks; certificates whose keys were destroyed are left out.
+    async fn render(&self, rows: Vec<Row>) -> Result<Vec<(Number, wire::Certificate)>, Error> {
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.certificate_id).collect();
+        let mut priors: HashMap<Uuid, Vec<wire::PriorRegistration>> = HashMap::new();
+        for (id, ordinal, conclusion, concluded) in
+            register::prior_registrations(self.handle.log().pool(), &ids).await?
+        {
+            let conclude_date = rpc::render_date(concluded);
+            priors.entry(id).or_default().push(wire::PriorRegistration { ordinal, conclusion, conclude_date });
+        }
+        let mut rendered = Vec::with_capacity(rows.len());
+        for row in rows {
+            let opened =
+                self.handle.open(row.certificate_id, &row.sealed, row.sealed_event, row.sealed_version).await?;
+            let Some(personal) = opened else { continue };
+            let number = Number::parse(&personal.number, Date::MAX)
+                .map_err(|_| Error::Storage("a stored number is none".into()))?;
+            let prior_registrations = priors.remove(&row.certificate_id).unwrap_or_default();
+            let certificate = certificate(row, &number, prior_registrations);
+            rendered.push((number, certificate));
+        }
+        Ok(rendered)
+    }
+
+    async fn person(&self, person: &Person) -> Result<GetPersonDetailsResponse, Status> {
+        let mut profiles = ProfilesClient::new(self.peers.channel_for("identity", person));
+        let request =
+            GetPersonDetailsRequest { person_id: person.id.to_string(), purpose: "添加教师资格证书".to_owned() };
+        match profiles.get_person_details(request).await {
+            Ok(details) => Ok(details.into_inner()),
+            Err(status) if status.code() == tonic::Code::FailedPrecondition => {
+                Err(Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再添加证书。").into())
+            }
+            Err(_) => Err(Error::Unavailable { dependency: "identity" }.into()),
+        }
+    }
+}
+
+fn certificate(
+    row: Row,
+    number: &Number,
+    prior_registrations: Vec<wire::PriorRegistration>,
+) -> wire::Certificate {
+    let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
+    let warnings = kind.map(|kind| number.warnings(kind, row.issue_date)).unwrap_or_default();
+    wire::Certificate {
+        certificate_id: row.certificate_id.to_string(),
+        masked_number: vault::mask::certificate(number.as_str()),
+        kind: row.kind,
+        subject: row.subject,
+        issuing_agency: row.issuing_agency,
+        issue_date: rpc::render_date(row.issue_date),
+        source: row.source,
+        prior_registrations,
+        restricted: row.restriction.is_some(),
+        restriction: row.restriction.unwrap_or_default(),
+        warnings: sentences(&warnings),
+    }
+}
+
+fn sentences(warnings: &[&str]) -> Vec<String> {
+    warnings.iter().map(|warning| (*warning).to_owned()).collect()
+}
+
+/// What a person entered, with every field's problem at once.
+fn entry(body: &wire::AddCertificateRequest, violations: &mut Violations) -> Option<(Number, Details)> {
+    let today = clock::now().to_offset(UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset")).date();
+    let number = match Number::parse(&body.number, today) {
+        Ok(number) => Some(number),
+        Err(Malformed::Digits) => {
+            violations.add("number", "NOT_A_CERTIFICATE_NUMBER", "教师资格证书号码不规范，应为15位或17位数字。");
+            None
+        }
+        Err(Malformed::FutureYear) => {
+            violations.add("number", "FUTURE_YEAR", "教师资格证书号码不规范，号码中的年份晚于今年。");
+            None
+        }
+    };
+    let kind = u8::try_from(body.kind).ok().and_then(Kind::of_digit);
+    violations.check("kind", kind.is_some(), "UNKNOWN_KIND", "请选择证书上的资格种类。");
+    let subject = text("subject", &body.subject, LONGEST_SUBJECT, violations);
+    let issuing_agency = text("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
+    let issue_date = parse_date("issue_date", &body.issue_date, violations);
+    if let Some(date) = issue_date {
+        violations.check("issue_date", date <= today, "IN_THE_FUTURE", "签发日期不能晚于今天。");
+    }
+    let (number, kind, issue_date) = (number?, kind?, issue_date?);
+    let unhashed = [0; 32];
+    let details =
+        Details { kind, subject, issuing_agency, issue_date, number: unhashed, holder: unhashed, digest: unhashed };
+    violations.is_empty().then_some((number, details))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_of_an_entry_are_told_at_once() {
+        let mut violations = Violations::new();
+        assert!(entry(&wire::AddCertificateRequest::default(), &mut violations).is_none());
+        let fields: Vec<_> = violations.into_iter().map(|violation| violation.field.into_owned()).collect();
+        assert_eq!(fields, ["number", "kind", "subject", "issuing_agency", "issue_date"]);
+    }
+
+    #[test]
+    fn a_whole_entry_is_read() {
+        let body = wire::AddCertificateRequest {
+            request_id: String::new(),
+            number: "20053203211234567".to_owned(),
+            kind: 2,
+            subject: " 语文 ".to_owned(),
+            issuing_agency: "徐州市教育局".to_owned(),
+            issue_date: "2005-06-30".to_owned(),
+        };
+        let (number, details) = entry(&body, &mut Violations::new()).unwrap();
+        assert_eq!((number.year(), details.subject.as_str(), details.kind), (2005, "语文", Kind::Primary));
+    }
+}

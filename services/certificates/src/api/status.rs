@@ -1,0 +1,74 @@
+//! From an error of the service to what its caller sees: reason, sentence, what to do next.
+
+use rpc::Refusal;
+use tonic::Status;
+
+use crate::domain::certificate::Rejection;
+use crate::domain::hand_entry;
+use crate::error::Error;
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::not_found("certificate", ""),
+            Error::Rejected(rejection) => rejected(&rejection),
+            Error::HandEntry(refusal) => hand_entry(refusal),
+            Error::RequestIdReused => {
+                Self::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一项操作，请重新发起。")
+            }
+            Error::Conflict => Self::conflict(),
+            Error::Overloaded { retry_after } => Self::overloaded(retry_after),
+            Error::Unavailable { dependency } => Self::unavailable(dependency),
+            Error::Storage(source) => {
+                let id = lifecycle::ids::random().to_string();
+                tracing::error!(error = source.to_string(), request_id = id, "cannot use what is stored");
+                Self::internal(id)
+            }
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+fn rejected(rejection: &Rejection) -> Refusal {
+    match rejection {
+        Rejection::RegisteredBefore => Refusal::rejected(
+            "REGISTERED_BEFORE",
+            "该证书已参加过首次注册，系统可以同步到首次注册信息，不允许添加证书。如列表中没有该证书，请核对姓名和证件号码，或联系发证机关。",
+        ),
+        Rejection::CertificateOfAnother => Refusal::rejected(
+            "CERTIFICATE_OF_ANOTHER",
+            "该证书号码登记在他人名下，请仔细核对证书号码；如确认无误，请携带证书原件联系发证机关核实。",
+        ),
+        Rejection::AlreadyListed => {
+            Refusal::rejected("ALREADY_LISTED", "该证书已在您的证书列表中，无需重复添加，请直接选择。")
+        }
+        Rejection::UnknownCertificate => Refusal::not_found("certificate", ""),
+        Rejection::AlreadyRestricted => Refusal::rejected("ALREADY_RESTRICTED", "该证书已处于受限状态，请先解除再重新设置。"),
+        Rejection::NotRestricted => Refusal::rejected("NOT_RESTRICTED", "该证书没有受到限制，无需解除。"),
+    }
+}
+
+fn hand_entry(refusal: hand_entry::Refusal) -> Refusal {
+    match refusal {
+        hand_entry::Refusal::SyncedSince { year } => Refusal::rejected(
+            "SYNCED_SINCE_2008",
+            format!(
+                "{year}年及以后取得的教师资格证书由系统同步，不允许添加证书。如列表中没有该证书，请核对姓名和证件号码，或联系发证机关处理。"
+            ),
+        ),
+        hand_entry::Refusal::Before1996 => {
+            Refusal::rejected("BEFORE_1996", "无此教师资格,请与发证机关确认")
+        }
+        hand_entry::Refusal::NumberAndDateDisagree => {
+            Refusal::rejected("NUMBER_AND_DATE_DISAGREE", "请仔细检查证书号码或证书签发日期是否有误")
+        }
+        hand_entry::Refusal::HigherEducation => {
+            Refusal::rejected("HIGHER_EDUCATION", "高等学校教师资格不参加中小学教师资格定期注册，请选择其他证书。")
+        }
+    }
+}

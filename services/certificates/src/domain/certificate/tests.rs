@@ -1,0 +1,180 @@
+//! Given what is known of a certificate, when something is said of it, then this follows.
+
+use decider::testing::given;
+use proptest::prelude::*;
+use time::macros::date;
+
+use super::*;
+
+const TEACHER: Uuid = Uuid::from_u128(1);
+const STRANGER: Uuid = Uuid::from_u128(2);
+
+fn details() -> Details {
+    Details {
+        kind: Kind::Primary,
+        subject: "语文".to_owned(),
+        issuing_agency: "徐州市教育局".to_owned(),
+        issue_date: date!(2010 - 06 - 15),
+        number: [1; 32],
+        holder: [2; 32],
+        digest: [3; 32],
+    }
+}
+
+fn synced() -> Event {
+    Event::Synced { details: details(), source: Source::Register }
+}
+
+fn entered() -> Event {
+    Event::AddedByHand { details: details(), person: TEACHER }
+}
+
+fn matched(person: Uuid) -> Event {
+    Event::Matched { person, evidence: Evidence::NumberAndName }
+}
+
+fn prior() -> PriorRegistration {
+    PriorRegistration { ordinal: 1, conclusion: Conclusion::Qualified, concluded: date!(2021 - 11 - 30) }
+}
+
+fn sync(details: Details, prior: Option<PriorRegistration>) -> Command {
+    Command::Sync { details, source: Source::Register, prior }
+}
+
+fn restrict() -> Command {
+    Command::Restrict { kind: Restriction::Forfeited, end: None, file_reference: "苏教〔2026〕1号".to_owned() }
+}
+
+fn restricted() -> Event {
+    Event::Restricted { kind: Restriction::Forfeited, end: None, file_reference: "苏教〔2026〕1号".to_owned() }
+}
+
+#[test]
+fn a_row_makes_a_record_with_its_registration() {
+    given::<Decisions>([])
+        .when(sync(details(), Some(prior())))
+        .then([synced(), Event::PriorRegistrationImported(prior())]);
+}
+
+#[test]
+fn the_same_row_again_changes_nothing() {
+    given::<Decisions>([synced(), Event::PriorRegistrationImported(prior())])
+        .when(sync(details(), Some(prior())))
+        .then_nothing();
+}
+
+#[test]
+fn a_changed_row_changes_the_record() {
+    let changed = Details { subject: "数学".to_owned(), digest: [4; 32], ..details() };
+    given::<Decisions>([synced()])
+        .when(sync(changed.clone(), None))
+        .then([Event::Changed { details: changed, source: Source::Register }]);
+}
+
+#[test]
+fn a_registration_that_is_corrected_is_imported_again() {
+    let corrected = PriorRegistration { conclusion: Conclusion::Deferred, ..prior() };
+    given::<Decisions>([synced(), Event::PriorRegistrationImported(prior())])
+        .when(sync(details(), Some(corrected)))
+        .then([Event::PriorRegistrationImported(corrected)]);
+}
+
+#[test]
+fn what_a_person_entered_becomes_the_registers_record() {
+    given::<Decisions>([entered(), matched(TEACHER)])
+        .when(sync(details(), None))
+        .then([Event::Changed { details: details(), source: Source::Register }]);
+}
+
+#[test]
+fn another_holder_ends_the_match() {
+    let changed = Details { holder: [9; 32], digest: [4; 32], ..details() };
+    let state = given::<Decisions>([
+        synced(),
+        matched(TEACHER),
+        Event::Changed { details: changed, source: Source::Register },
+    ]);
+    assert_eq!(state.state().record().unwrap().person, None);
+}
+
+#[test]
+fn a_person_enters_an_unknown_certificate() {
+    given::<Decisions>([]).when(Command::AddByHand { details: details(), person: TEACHER }).then([
+        entered(),
+        Event::Matched { person: TEACHER, evidence: Evidence::AddedByHand },
+    ]);
+}
+
+#[test]
+fn a_known_certificate_is_not_entered_again() {
+    let enter = |person, holder| Command::AddByHand { details: Details { holder, ..details() }, person };
+    let imported = Event::PriorRegistrationImported(prior());
+    given::<Decisions>([synced()]).when(enter(TEACHER, [2; 32])).then_refused(&Rejection::AlreadyListed);
+    given::<Decisions>([synced(), imported.clone()])
+        .when(enter(TEACHER, [2; 32]))
+        .then_refused(&Rejection::RegisteredBefore);
+    given::<Decisions>([synced()]).when(enter(STRANGER, [9; 32])).then_refused(&Rejection::CertificateOfAnother);
+    given::<Decisions>([entered(), matched(TEACHER)])
+        .when(enter(STRANGER, [2; 32]))
+        .then_refused(&Rejection::CertificateOfAnother);
+}
+
+#[test]
+fn a_match_is_recorded_once_and_follows_a_new_account() {
+    given::<Decisions>([synced()]).when(Command::Match { person: TEACHER }).then([matched(TEACHER)]);
+    given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Match { person: TEACHER }).then_nothing();
+    given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Match { person: STRANGER }).then([matched(STRANGER)]);
+    given::<Decisions>([]).when(Command::Match { person: TEACHER }).then_refused(&Rejection::UnknownCertificate);
+}
+
+#[test]
+fn a_restriction_holds_until_it_is_lifted() {
+    let lift = || Command::Lift { file_reference: "苏教〔2026〕2号".to_owned() };
+    let lifted = Event::RestrictionLifted { file_reference: "苏教〔2026〕2号".to_owned() };
+    given::<Decisions>([synced()]).when(restrict()).then([restricted()]);
+    given::<Decisions>([synced(), restricted()]).when(restrict()).then_refused(&Rejection::AlreadyRestricted);
+    given::<Decisions>([synced(), restricted()]).when(lift()).then([lifted.clone()]);
+    given::<Decisions>([synced(), restricted(), lifted.clone()]).when(lift()).then_refused(&Rejection::NotRestricted);
+    given::<Decisions>([synced(), restricted(), lifted]).when(restrict()).then([restricted()]);
+    given::<Decisions>([]).when(restrict()).then_refused(&Rejection::UnknownCertificate);
+    given::<Decisions>([]).when(lift()).then_refused(&Rejection::UnknownCertificate);
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let details = (0_u8..3, 0_u8..3).prop_map(|(holder, digest)| Details {
+        holder: [holder; 32],
+        digest: [holder * 3 + digest; 32],
+        ..details()
+    });
+    let person = prop_oneof![Just(TEACHER), Just(STRANGER)];
+    prop_oneof![
+        (details.clone(), proptest::option::of(Just(prior()))).prop_map(|(details, prior)| sync(details, prior)),
+        (details, person.clone()).prop_map(|(details, person)| Command::AddByHand { details, person }),
+        person.prop_map(|person| Command::Match { person }),
+        Just(restrict()),
+        Just(Command::Lift { file_reference: String::new() }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_replay_gives_the_same_state_and_repeating_a_row_changes_nothing(
+        commands in proptest::collection::vec(any_command(), 1..30)
+    ) {
+        let mut history = Vec::new();
+        let mut state = State::default();
+        for command in commands {
+            let again = command.clone();
+            if let Ok(events) = Decisions::decide(&state, command) {
+                for event in &events {
+                    state = Decisions::evolve(state, event);
+                }
+                history.extend(events);
+                if matches!(again, Command::Sync { .. }) {
+                    prop_assert_eq!(Decisions::decide(&state, again), Ok(Vec::new()));
+                }
+            }
+        }
+        prop_assert_eq!(Decisions::fold(&history), state);
+    }
+}

@@ -1,0 +1,83 @@
+//! Why the service says no, or cannot answer.
+
+use std::time::Duration;
+
+use eventlog::{AppendError, ReadError};
+use vault::VaultError;
+
+use crate::domain::certificate::Rejection;
+use crate::domain::hand_entry::Refusal;
+
+/// Every refusal and failure of a use case.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none, or it is not the caller's to know.
+    #[error("there is no such certificate for this caller")]
+    NotFound,
+    /// The record refuses.
+    #[error("the record refuses: {0:?}")]
+    Rejected(Rejection),
+    /// The certificate may not be entered by hand.
+    #[error("the certificate may not be entered by hand: {0:?}")]
+    HandEntry(Refusal),
+    /// The same request id came with another body.
+    #[error("the request id was used for another request")]
+    RequestIdReused,
+    /// Others changed the same record, again and again.
+    #[error("the record changed under every attempt")]
+    Conflict,
+    /// The writer's queue is full.
+    #[error("the writer's queue is full")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Something that is needed does not answer.
+    #[error("{dependency} does not answer")]
+    Unavailable {
+        /// Which.
+        dependency: &'static str,
+    },
+    /// What stands in the database cannot be read or used.
+    #[error("cannot use what is stored")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict | Self::Overloaded { .. } | Self::Unavailable { .. } | Self::Storage(_))
+    }
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::RequestIdReused => Self::RequestIdReused,
+            AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Self::Conflict,
+            AppendError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            AppendError::Unavailable => Self::Unavailable { dependency: "database" },
+            AppendError::TooLate { .. } | AppendError::TooLarge { .. } | AppendError::Refused(_) => {
+                Self::Storage(Box::new(error))
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Self::Storage(Box::new(error))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(Box::new(error))
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        Self::Storage(Box::new(error))
+    }
+}

@@ -1,0 +1,276 @@
+//! Use cases: load, decide, seal, append; again when somebody else was faster.
+
+use decider::Decider;
+use eventlog::{Append, AppendError, Appended, Claim, Division, EventLog, NewEvent, Recorded, Remembered, RequestKey};
+use lifecycle::ids;
+use uuid::Uuid;
+use vault::{Index, PersonKey, Vault};
+
+use crate::domain::certificate::{Command, Decisions, Details, Event, Hash, Rejection, State};
+use crate::domain::number::Number;
+use crate::error::Error;
+use crate::store::lookup::CERTIFICATE;
+use crate::store::{self, Personal};
+
+/// Attempts at a command while others change the same record.
+const ATTEMPTS: usize = 5;
+
+/// Who asks, and by which request.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// As the log names them.
+    pub actor: String,
+    /// The request, where it can come again; a reaction's too.
+    pub request: Option<(Uuid, [u8; 32])>,
+    /// The event that this is a reaction to.
+    pub cause: Option<Uuid>,
+}
+
+/// What is answered, and where the log stood afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The encoded answer: the first one, when the request came again.
+    pub answer: Vec<u8>,
+    /// Position of the last event.
+    pub position: i64,
+}
+
+/// A record as it stands.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The record's id.
+    pub id: Uuid,
+    /// Its version, 0 for none.
+    pub version: i64,
+    /// Its state.
+    pub state: State,
+}
+
+/// The use cases. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    log: EventLog,
+    vault: Vault,
+    numbers: Index,
+    holders: Index,
+    rows: Index,
+}
+
+impl Handle {
+    /// Over this log and these keys.
+    pub fn new(log: EventLog, vault: Vault) -> Self {
+        let (numbers, holders, rows) = (vault.index("certificate"), vault.index("holder"), vault.index("row"));
+        Self { log, vault, numbers, holders, rows }
+    }
+
+    /// The log that it writes.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Keyed hash of a certificate's number.
+    pub fn number_hash(&self, number: &str) -> Hash {
+        self.numbers.hash(number)
+    }
+
+    /// Keyed hash of a document number, in the form that is compared.
+    pub fn holder_hash(&self, number: &str) -> Hash {
+        self.holders.hash(&number.trim().to_uppercase())
+    }
+
+    /// What a certificate's details are when this was said of it; the digest covers everything.
+    pub fn details(&self, said: &Details, personal: &Personal) -> Details {
+        let parts = [
+            &personal.number,
+            &personal.holder_number,
+            &personal.holder_name,
+            said.kind.name(),
+            &said.subject,
+            &said.issuing_agency,
+            &rpc::render_date(said.issue_date),
+        ];
+        Details {
+            number: self.number_hash(&personal.number),
+            holder: self.holder_hash(&personal.holder_number),
+            digest: self.rows.hash(&parts.join("\u{1f}")),
+            ..said.clone()
+        }
+    }
+
+    /// The answer that a request got before.
+    pub async fn remembered(&self, asked: &Asked) -> Result<Option<Answered>, Error> {
+        let Some((id, fingerprint)) = &asked.request else { return Ok(None) };
+        match self.log.remembered(&asked.actor, *id, fingerprint).await? {
+            None => Ok(None),
+            Some(Remembered::Reused) => Err(Error::RequestIdReused),
+            Some(Remembered::Answer { answer, position }) => Ok(Some(Answered { answer, position })),
+        }
+    }
+
+    /// The record of a number; a fresh id where nothing is known of it yet.
+    pub async fn by_number(&self, number: &str) -> Result<Loaded, Error> {
+        let hash = self.number_hash(number);
+        match store::lookup::find(self.log.pool(), &[hash]).await?.get(&hash) {
+            Some(id) => self.load(*id).await,
+            None => Ok(Loaded { id: ids::random(), version: 0, state: State::Empty }),
+        }
+    }
+
+    /// The record of an id.
+    pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
+        fold(id, &self.log.load(id).await?)
+    }
+
+    /// Decides about an existing record and records what follows.
+    pub async fn change(&self, asked: &Asked, id: Uuid, command: Command, answer: Vec<u8>) -> Result<Answered, Error> {
+        if let Some(answered) = self.remembered(asked).await? {
+            return Ok(answered);
+        }
+        for _ in 0..ATTEMPTS {
+            let loaded = self.load(id).await?;
+            let events = Decisions::decide(&loaded.state, command.clone()).map_err(rejected)?;
+            match self.append(asked, &loaded, &events, None, Division::NONE, answer.clone()).await {
+                Err(Error::Conflict) => {}
+                done => return done,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Records a person's own entry of a certificate.
+    pub async fn add_by_hand(
+        &self,
+        asked: &Asked,
+        person: Uuid,
+        said: &Details,
+        personal: &Personal,
+        answer: impl Fn(Uuid) -> Vec<u8>,
+    ) -> Result<Answered, Error> {
+        if let Some(answered) = self.remembered(asked).await? {
+            return Ok(answered);
+        }
+        for _ in 0..ATTEMPTS {
+            let loaded = self.by_number(&personal.number).await?;
+            let command = Command::AddByHand { details: self.details(said, personal), person };
+            let events = Decisions::decide(&loaded.state, command).map_err(Error::Rejected)?;
+            let (answer, division) = (answer(loaded.id), division_of(&personal.number));
+            match self.append(asked, &loaded, &events, Some(personal), division, answer).await {
+                Err(Error::Conflict) => {}
+                done => return done,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Seals and records events of one record.
+    pub async fn append(
+        &self,
+        asked: &Asked,
+        loaded: &Loaded,
+        events: &[Event],
+        personal: Option<&Personal>,
+        division: Division,
+        answer: Vec<u8>,
+    ) -> Result<Answered, Error> {
+        let key = match personal {
+            Some(_) => Some(self.vault.obtain(loaded.id).await?),
+            None => None,
+        };
+        let append = self.prepare(asked, loaded, events, personal.zip(key.as_ref()), division, answer);
+        let Appended { answer, position, .. } = self.log.append(append).await?;
+        Ok(Answered { answer, position })
+    }
+
+    /// What is handed to the log's writer; `personal` comes with the record's key.
+    pub fn prepare(
+        &self,
+        asked: &Asked,
+        loaded: &Loaded,
+        events: &[Event],
+        personal: Option<(&Personal, &PersonKey)>,
+        division: Division,
+        answer: Vec<u8>,
+    ) -> Append {
+        let mut claims = Vec::new();
+        let mut new = Vec::with_capacity(events.len());
+        for (event, version) in events.iter().zip(loaded.version + 1..) {
+            let stored = store::write(loaded.id, event);
+            let event_id = ids::random();
+            let sealed = match personal {
+                Some((personal, key)) if stored.personal => {
+                    key.seal(&personal.encode(), &vault::binding(event_id, loaded.id, version))
+                }
+                _ => Vec::new(),
+            };
+            if let (Event::Synced { details, .. } | Event::AddedByHand { details, .. }, 1) = (event, version) {
+                claims.push(Claim::Take { kind: CERTIFICATE, key: details.number.to_vec() });
+            }
+            let store::StoredEvent { kind, payload, inner, .. } = stored;
+            new.push(NewEvent { event_id, kind, payload, inner, sealed, division });
+        }
+        Append {
+            stream: loaded.id,
+            expected_version: loaded.version,
+            events: new,
+            actor: asked.actor.clone(),
+            request: asked.request.map(|(id, fingerprint)| RequestKey { id, fingerprint, answer }),
+            claims,
+            not_after: None,
+            traceparent: telemetry::current_traceparent(),
+            cause: asked.cause,
+        }
+    }
+
+    /// Opens what is personal in a certificate; `None` when its key was destroyed.
+    pub async fn open(
+        &self,
+        certificate: Uuid,
+        sealed: &[u8],
+        event: Uuid,
+        version: i64,
+    ) -> Result<Option<Personal>, Error> {
+        let Some(key) = self.vault.find(certificate).await? else { return Ok(None) };
+        let plain = key.open(sealed, &vault::binding(event, certificate, version));
+        let personal = plain.as_deref().and_then(|plain| Personal::decode(plain));
+        personal.map(Some).ok_or_else(|| Error::Storage("what was sealed does not open".into()))
+    }
+
+    /// The keys of records, made where they are missing.
+    pub async fn keys(&self, records: &[Uuid]) -> Result<std::collections::HashMap<Uuid, PersonKey>, Error> {
+        Ok(self.vault.obtain_all(records).await?)
+    }
+}
+
+/// Folds the events of a record.
+pub fn fold(id: Uuid, recorded: &[Recorded]) -> Result<Loaded, Error> {
+    let mut state = State::default();
+    for event in recorded {
+        let read = store::read(&event.kind, &event.payload, &event.inner)
+            .ok_or_else(|| Error::Storage(format!("{} at position {} cannot be read", event.kind, event.position).into()))?;
+        state = Decisions::evolve(state, &read);
+    }
+    Ok(Loaded { id, version: recorded.last().map_or(0, |event| event.version), state })
+}
+
+/// The province that a number names.
+pub fn division_of(number: &str) -> Division {
+    let province = if number.len() == 17 { Division::parse(&number[4..6]) } else { None };
+    province.unwrap_or(Division::NONE)
+}
+
+/// Whether a number names this province; of 15 digits no province is known, and it is everybody's.
+pub fn is_of_province(number: &Number, covers: impl Fn(Division) -> bool) -> bool {
+    number.province().and_then(Division::parse).is_none_or(covers)
+}
+
+fn rejected(rejection: Rejection) -> Error {
+    match rejection {
+        Rejection::UnknownCertificate => Error::NotFound,
+        rejection => Error::Rejected(rejection),
+    }
+}
+
+/// Whether an append failed because somebody else was faster.
+pub fn was_slower(error: &AppendError) -> bool {
+    matches!(error, AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. })
+}

@@ -1,0 +1,90 @@
+//! A person came: the certificates that carry their number and name become theirs.
+
+use eventbus::{Event, Reaction, ReactionError, ReactionIds};
+use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::{AccountRegistered, GetPersonDetailsRequest, ProfileCompleted};
+use service::PeerChannel;
+use tonic::Code;
+use uuid::Uuid;
+
+use super::{is_settled, judge, same_name};
+use crate::domain::certificate::Command;
+use crate::error::Error;
+use crate::handle::{Asked, Handle};
+use crate::views::register;
+
+/// Written into the person's own access log.
+const PURPOSE: &str = "匹配教师资格证书";
+
+/// The reaction to identity's events.
+#[derive(Debug)]
+pub struct OnProfileCompleted {
+    /// Records the matches.
+    pub handle: Handle,
+    /// Knows number and name.
+    pub profiles: ProfilesClient<PeerChannel>,
+}
+
+#[eventbus::async_trait]
+impl Reaction for OnProfileCompleted {
+    fn name(&self) -> &'static str {
+        "match-person"
+    }
+
+    async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
+        let person_id = if event.is::<AccountRegistered>() {
+            event.decode::<AccountRegistered>()?.person_id
+        } else if event.is::<ProfileCompleted>() {
+            event.decode::<ProfileCompleted>()?.person_id
+        } else {
+            return Ok(());
+        };
+        let person = Uuid::parse_str(&person_id)
+            .map_err(|_| ReactionError::Rejected("the event names no person".to_owned()))?;
+        let request = GetPersonDetailsRequest { person_id, purpose: PURPOSE.to_owned() };
+        let details = match self.profiles.clone().get_person_details(request).await {
+            Ok(details) => details.into_inner(),
+            // Erased since, or not complete yet: then another event follows.
+            Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => return Ok(()),
+            Err(status) => return Err(ReactionError::Transient(format!("identity: {:?}", status.code()))),
+        };
+        self.match_all(person, &details.number, &details.name, ids).await
+    }
+}
+
+impl OnProfileCompleted {
+    async fn match_all(
+        &self,
+        person: Uuid,
+        number: &str,
+        name: &str,
+        ids: &ReactionIds,
+    ) -> Result<(), ReactionError> {
+        let pool = self.handle.log().pool();
+        let stored = |error: sqlx::Error| judge(&Error::from(error));
+        // A certificate that was recorded before this person came must be seen here, since its own reaction may have asked
+        // identity before: the view has to be as far as the log was when we began.
+        let head = *self.handle.log().head().borrow();
+        if register::position(pool).await.map_err(stored)? < head {
+            return Err(ReactionError::Transient("the register's view is behind".to_owned()));
+        }
+        let rows = register::of_holder(pool, &self.handle.holder_hash(number)).await.map_err(stored)?;
+        for (row, ordinal) in rows.into_iter().zip(0..).filter(|(row, _)| row.person != Some(person)) {
+            let opened = self.handle.open(row.certificate_id, &row.sealed, row.sealed_event, row.sealed_version).await;
+            let Some(personal) = opened.map_err(|error| judge(&error))? else { continue };
+            if !same_name(&personal.holder_name, name) {
+                continue;
+            }
+            let asked = Asked {
+                actor: "service:certificates".to_owned(),
+                request: Some((ids.request_id(ordinal), [0; 32])),
+                cause: Some(ids.cause()),
+            };
+            match self.handle.change(&asked, row.certificate_id, Command::Match { person }, Vec::new()).await {
+                Err(error) if !is_settled(&error) => return Err(judge(&error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

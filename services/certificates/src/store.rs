@@ -1,0 +1,6 @@
+//! The stored form of what is decided, and the finding of a record by its number.
+
+pub mod events;
+pub mod lookup;
+
+pub use events::{Personal, StoredEvent, read, write};

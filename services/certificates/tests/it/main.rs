@@ -1,0 +1,20 @@
+//! The service on a real PostgreSQL, with a neighbour that stands for identity.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api;
+mod identity;
+mod sync;
+
+use certificates::Certificates;
+use service::Service as _;
+
+#[test]
+fn every_rpc_has_its_row_in_the_access_table() {
+    assert_eq!(access::uncovered(Certificates::ACCESS, "dingzhu.certificates.v1"), Vec::<String>::new());
+}
+
+#[test]
+fn the_platforms_tables_are_the_platforms() {
+    assert_eq!(include_str!("../../migrations/20261123000001_create_event_log.sql"), eventlog::MIGRATION_SQL);
+    assert_eq!(include_str!("../../migrations/20261123000002_create_bus.sql"), eventbus::SCHEMA);
+}

@@ -1,0 +1,123 @@
+//! A register's file becomes certificates, once, and they find their owners from either side.
+
+use certificates::Certificates;
+use futures::stream;
+use proto::certificates::v1 as wire;
+use proto::certificates::v1::certificates_client::CertificatesClient;
+use proto::certificates::v1::import_register_request::Part;
+use proto::certificates::v1::sync_client::SyncClient;
+use proto::identity::v1::{AccountRegistered, Role};
+use service::NoSettings;
+use service::testing::{Running, start};
+use uuid::Uuid;
+
+use crate::identity::{self, People, Somebody};
+
+const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
+pub const TEACHER: Somebody =
+    Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
+
+pub fn row(somebody: &Somebody, number: &str, subject: &str) -> String {
+    format!("{},{},{number},小学教师资格,{subject},徐州市教育局,2010-06-15,,,\n", somebody.number, somebody.name)
+}
+
+/// Imports a file and gives every report.
+pub async fn import(running: &Running<Certificates>, text: &str, dry_run: bool) -> Vec<wire::ImportRegisterResponse> {
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let options = wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run };
+    let chunks = text.as_bytes().chunks(1_000).map(|chunk| Part::Chunk(chunk.to_vec().into()));
+    let parts: Vec<_> = std::iter::once(Part::Options(options))
+        .chain(chunks)
+        .map(|part| wire::ImportRegisterRequest { part: Some(part) })
+        .collect();
+    let mut answers = SyncClient::new(officer).import_register(stream::iter(parts)).await.unwrap().into_inner();
+    let mut reports = Vec::new();
+    while let Some(report) = answers.message().await.unwrap() {
+        reports.push(report);
+    }
+    reports
+}
+
+pub async fn listed(running: &Running<Certificates>, person: Uuid, count: usize) -> Vec<wire::Certificate> {
+    let client = CertificatesClient::new(running.person(person));
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let answer = client.clone().list_my_certificates(wire::ListMyCertificatesRequest::default()).await.unwrap();
+        let certificates = answer.into_inner().certificates;
+        if certificates.len() >= count {
+            return certificates;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {count} certificates");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_taken_once_and_its_bad_rows_are_reported() {
+    let people = People::default();
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let registered =
+        "320399199001010018,示例一,20103203222000002,小学教师资格,数学,徐州市教育局,2010-06-15,1,注册合格,2021-11-30\n";
+    let file = format!("{HEADER}{}{registered},,x,,,,,,,\n", row(&TEACHER, "20103203221000001", "语文"));
+
+    let dry = import(&running, &file, true).await;
+    assert_eq!(dry.last().map(|report| (report.rows_read, report.added, report.rejected)), Some((3, 2, 1)));
+    let first = import(&running, &file, false).await;
+    let last = first.last().unwrap();
+    assert!(last.done);
+    assert_eq!((last.rows_read, last.added, last.unchanged, last.rejected), (3, 2, 0, 1));
+    let rejected: Vec<_> = first.iter().flat_map(|report| &report.rejected_rows).collect();
+    assert!(rejected.iter().any(|row| row.line == 4 && row.field == "证书号码"));
+
+    let head = *running.service.ground.log.head().borrow();
+    let again = import(&running, &file, false).await;
+    assert_eq!(again.last().map(|report| (report.added, report.changed, report.unchanged)), Some((0, 0, 2)));
+    // Only the run itself was recorded.
+    let events = running.service.ground.log.read(head, 100).await.unwrap();
+    assert!(events.iter().all(|event| event.kind.starts_with("dingzhu.certificates.v1.Sync")), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_finds_its_owner_whichever_comes_first() {
+    let people = People::default();
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+
+    people.add(&TEACHER);
+    let registered = AccountRegistered { person_id: TEACHER.id.to_string(), document_type: 1 };
+    running.neighbour("identity").publish(TEACHER.id, "00", &registered).await;
+    let certificates = listed(&running, TEACHER.id, 1).await;
+    assert_eq!(certificates[0].masked_number, "2010***********01");
+
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000002", "数学")), false).await;
+    assert_eq!(listed(&running, TEACHER.id, 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn another_name_is_no_match() {
+    let people = People::default();
+    people.add(&Somebody { name: "示例二", ..TEACHER });
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+    let own = Somebody { name: "示例二", ..TEACHER };
+    import(&running, &format!("{HEADER}{}", row(&own, "20103203221000002", "语文")), false).await;
+    let certificates = listed(&running, TEACHER.id, 1).await;
+    assert_eq!(certificates.iter().map(|one| one.masked_number.as_str()).collect::<Vec<_>>(), ["2010***********02"]);
+}
+
+#[tokio::test]
+async fn nothing_that_leaves_the_service_names_a_person_or_a_number() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+    listed(&running, TEACHER.id, 1).await;
+    for event in running.service.ground.log.read(0, 1_000).await.unwrap() {
+        for secret in [TEACHER.number, TEACHER.name, "20103203221000001"] {
+            for part in [&event.payload, &event.inner, &event.sealed, &event.metadata_bytes] {
+                let found = part.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{} shows {secret}", event.kind);
+            }
+        }
+    }
+}
