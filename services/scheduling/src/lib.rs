@@ -29,7 +29,7 @@ use service::{Failure, Ground, NoSettings, Service};
 use api::{AvailabilityApi, DirectoryApi, PlansApi};
 use handle::Handle;
 use store::Aggregates;
-use views::directory::{Agencies, DIRECTORY, Directory};
+use views::directory::{Agencies, DIRECTORY, Directory, Listings};
 use views::plans::{PLANS, PlanIndex, Plans};
 
 /// The service.
@@ -98,7 +98,7 @@ impl Service for Scheduling {
         let directory = DirectoryApi {
             handle: self.handle.clone(),
             agencies: self.agencies.clone(),
-            pool: ground.pool.clone(),
+            listings: Listings::new(ground.pool.clone()),
             lifecycle: ground.lifecycle.clone(),
         };
         let plans =
@@ -113,6 +113,6 @@ impl Service for Scheduling {
     async fn run(ground: &Ground, NoSettings {}: NoSettings, command: Command) -> Result<(), Failure> {
         let Command::SeedDirectory { schools, points } = command;
         let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
-        Ok(seed::directory(&handle, &ground.pool, schools.as_deref(), points.as_deref()).await?)
+        Ok(seed::directory(&handle, &Listings::new(ground.pool.clone()), schools.as_deref(), points.as_deref()).await?)
     }
 }

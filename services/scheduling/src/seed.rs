@@ -9,7 +9,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use proto::scheduling::v1::{AddAgencyRequest, AddPointRequest, AddSchoolRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::domain::division::{Code, Division, Divisions};
@@ -20,7 +19,7 @@ use crate::domain::school::Kind;
 use crate::domain::{agency, point, school};
 use crate::error::Error;
 use crate::handle::{Answered, Asked, Handle};
-use crate::views::directory::find_school;
+use crate::views::directory::Listings;
 
 /// Rows in hand at a time: one batch of the log's writer.
 const AT_ONCE: usize = 256;
@@ -99,7 +98,7 @@ impl Tally {
 /// Seeds agencies, then schools, then points.
 pub async fn directory(
     handle: &Handle,
-    pool: &PgPool,
+    listings: &Listings,
     schools: Option<&Path>,
     points: Option<&Path>,
 ) -> Result<(), SeedError> {
@@ -112,7 +111,7 @@ pub async fn directory(
         all_taken(path, &tally)?;
     }
     if let Some(path) = points {
-        let tally = seed_points(handle, pool, read(path)?, &ids).await?;
+        let tally = seed_points(handle, listings, read(path)?, &ids).await?;
         tracing::info!(added = tally.added, known = tally.known, refused = tally.refused, "points");
         all_taken(path, &tally)?;
     }
@@ -214,12 +213,12 @@ async fn add_school(handle: &Handle, line: u64, row: SchoolRow) -> Result<(Outco
 
 async fn seed_points(
     handle: &Handle,
-    pool: &PgPool,
+    listings: &Listings,
     rows: Vec<Row<PointRow>>,
     ids: &HashMap<(String, String), SchoolId>,
 ) -> Result<Tally, Error> {
     stream::iter(rows)
-        .map(|(line, row)| add_point(handle, pool, line, row, ids))
+        .map(|(line, row)| add_point(handle, listings, line, row, ids))
         .buffer_unordered(AT_ONCE)
         .try_fold(Tally::default(), async |tally, outcome| Ok(tally.count(&outcome)))
         .await
@@ -227,7 +226,7 @@ async fn seed_points(
 
 async fn add_point(
     handle: &Handle,
-    pool: &PgPool,
+    listings: &Listings,
     line: u64,
     row: PointRow,
     ids: &HashMap<(String, String), SchoolId>,
@@ -240,7 +239,7 @@ async fn add_point(
     let site = if school.is_empty() && school_division.is_empty() {
         None
     } else {
-        let Some(id) = school_of(pool, ids, &school_division, &school).await? else {
+        let Some(id) = school_of(listings, ids, &school_division, &school).await? else {
             tracing::error!(line, "the point's school is not known");
             return Ok(Outcome::Refused);
         };
@@ -264,7 +263,7 @@ async fn add_point(
 
 /// A school of this run, or one that the view knows from before.
 async fn school_of(
-    pool: &PgPool,
+    listings: &Listings,
     ids: &HashMap<(String, String), SchoolId>,
     division: &str,
     name: &str,
@@ -273,7 +272,7 @@ async fn school_of(
         return Ok(Some(*id));
     }
     let (Some(division), Some(name)) = (Code::parse(division), Name::parse(name)) else { return Ok(None) };
-    find_school(pool, division, &name).await.map_err(Error::View)
+    listings.find_school(division, &name).await.map_err(Error::View)
 }
 
 fn outcome(answered: &Answered) -> Outcome {

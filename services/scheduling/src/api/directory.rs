@@ -6,7 +6,6 @@ use prost::Message as _;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::directory_server::Directory;
 use rpc::{Violations, page_size, page_token, parse_page_token, parse_uuid};
-use sqlx::PgPool;
 use tonic::{Request, Response, Status};
 
 use super::asked;
@@ -17,7 +16,7 @@ use crate::domain::school::Kind;
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::store;
-use crate::views::directory::{self, Agencies};
+use crate::views::directory::{Agencies, Listings};
 
 /// Longest part of a name that is searched for, in bytes.
 const LONGEST_QUERY: usize = 200;
@@ -28,8 +27,8 @@ pub struct DirectoryApi {
     pub handle: Handle,
     /// All agencies.
     pub agencies: Reference<Agencies>,
-    /// The views.
-    pub pool: PgPool,
+    /// Points and schools.
+    pub listings: Listings,
     /// Tasks.
     pub lifecycle: Lifecycle,
 }
@@ -72,7 +71,7 @@ impl Directory for DirectoryApi {
         let agency = parse_uuid("agency_id", &request.get_ref().agency_id, &mut violations);
         violations.into_result()?;
         let agency = AgencyId(agency.expect("without violations it was read"));
-        let points = directory::points(&self.pool, agency).await.map_err(Error::View)?;
+        let points = self.listings.points(agency).await.map_err(Error::View)?;
         Ok(Response::new(wire::ListPointsResponse { points: points.iter().map(store::point).collect() }))
     }
 
@@ -89,8 +88,7 @@ impl Directory for DirectoryApi {
         violations.into_result()?;
         let place = String::from_utf8_lossy(&place).into_owned();
         let after = place.split_once('/').unwrap_or_default();
-        let mut schools =
-            directory::schools(&self.pool, &division, &query, after, size + 1).await.map_err(Error::View)?;
+        let mut schools = self.listings.schools(&division, &query, after, size + 1).await.map_err(Error::View)?;
         let more = schools.len() > size;
         schools.truncate(size);
         let next_page_token = match schools.last() {

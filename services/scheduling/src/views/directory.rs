@@ -22,7 +22,7 @@ pub const DIRECTORY: &str = "directory";
 /// Fed by the service's own events.
 pub struct Directory;
 
-#[tonic::async_trait]
+#[eventbus::async_trait]
 impl View for Directory {
     fn name(&self) -> &'static str {
         DIRECTORY
@@ -143,55 +143,68 @@ impl Agencies {
 
 const NOT_A_DIVISION: &str = "the view holds a code that is no division";
 
-/// The points of an agency, by name.
-pub async fn points(pool: &PgPool, agency: AgencyId) -> Result<Vec<Point>, LoadError> {
-    let rows: Vec<(Uuid, String, String, Option<Uuid>)> =
-        sqlx::query_as("SELECT point_id, name, division, school_id FROM point WHERE agency_id = $1 ORDER BY name")
-            .bind(agency.0)
-            .fetch_all(pool)
-            .await?;
-    let points = rows.into_iter().map(|(id, name, division, school)| {
-        let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
-        let (id, name, school) = (PointId(id), Name::recorded(name), school.map(SchoolId));
-        Ok(Point { id, agency, name, division, school })
-    });
-    points.collect()
+/// Points and schools as the view's tables hold them. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Listings {
+    pool: PgPool,
 }
 
-/// Schools within a division whose names contain `part`, by county and name, after a place.
-pub async fn schools(
-    pool: &PgPool,
-    within: &str,
-    part: &str,
-    after: (&str, &str),
-    limit: usize,
-) -> Result<Vec<School>, LoadError> {
-    let rows: Vec<(Uuid, String, String, Uuid, String)> = sqlx::query_as(
-        "SELECT school_id, name, division, agency_id, kind FROM school \
-         WHERE division >= rpad($1, 6, '0') AND division <= rpad($1, 6, '9') AND strpos(name, $2) > 0 \
-         AND (division, name) > ($3, $4) ORDER BY division, name LIMIT $5",
-    )
-    .bind(within)
-    .bind(part)
-    .bind(after.0)
-    .bind(after.1)
-    .bind(i64::try_from(limit)?)
-    .fetch_all(pool)
-    .await?;
-    let schools = rows.into_iter().map(|(id, name, division, agency, kind)| {
-        let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
-        let (id, name, agency, kind) = (SchoolId(id), Name::recorded(name), AgencyId(agency), Kind::recorded(kind));
-        Ok(School { id, name, division, agency, kind })
-    });
-    schools.collect()
-}
+impl Listings {
+    /// Over the service's database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
 
-/// The school of that name in a county.
-pub async fn find_school(pool: &PgPool, division: Code, name: &Name) -> Result<Option<SchoolId>, LoadError> {
-    let row = sqlx::query_scalar("SELECT school_id FROM school WHERE division = $1 AND name = $2")
-        .bind(division.as_str())
-        .bind(name.as_str())
-        .fetch_optional(pool)
+    /// The points of an agency, by name.
+    pub async fn points(&self, agency: AgencyId) -> Result<Vec<Point>, LoadError> {
+        let rows: Vec<(Uuid, String, String, Option<Uuid>)> =
+            sqlx::query_as("SELECT point_id, name, division, school_id FROM point WHERE agency_id = $1 ORDER BY name")
+                .bind(agency.0)
+                .fetch_all(&self.pool)
+                .await?;
+        let points = rows.into_iter().map(|(id, name, division, school)| {
+            let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
+            let (id, name, school) = (PointId(id), Name::recorded(name), school.map(SchoolId));
+            Ok(Point { id, agency, name, division, school })
+        });
+        points.collect()
+    }
+
+    /// Schools within a division whose names contain `part`, by county and name, after a place.
+    pub async fn schools(
+        &self,
+        within: &str,
+        part: &str,
+        after: (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<School>, LoadError> {
+        let rows: Vec<(Uuid, String, String, Uuid, String)> = sqlx::query_as(
+            "SELECT school_id, name, division, agency_id, kind FROM school \
+             WHERE division >= rpad($1, 6, '0') AND division <= rpad($1, 6, '9') AND strpos(name, $2) > 0 \
+             AND (division, name) > ($3, $4) ORDER BY division, name LIMIT $5",
+        )
+        .bind(within)
+        .bind(part)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(i64::try_from(limit)?)
+        .fetch_all(&self.pool)
         .await?;
-    Ok(row.map(SchoolId))
+        let schools = rows.into_iter().map(|(id, name, division, agency, kind)| {
+            let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
+            let (id, name, agency, kind) = (SchoolId(id), Name::recorded(name), AgencyId(agency), Kind::recorded(kind));
+            Ok(School { id, name, division, agency, kind })
+        });
+        schools.collect()
+    }
+
+    /// The school of that name in a county.
+    pub async fn find_school(&self, division: Code, name: &Name) -> Result<Option<SchoolId>, LoadError> {
+        let row = sqlx::query_scalar("SELECT school_id FROM school WHERE division = $1 AND name = $2")
+            .bind(division.as_str())
+            .bind(name.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(SchoolId))
+    }
 }

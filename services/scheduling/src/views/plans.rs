@@ -20,7 +20,7 @@ pub const PLANS: &str = "plans";
 /// Fed by the service's own events.
 pub struct PlanIndex;
 
-#[tonic::async_trait]
+#[eventbus::async_trait]
 impl View for PlanIndex {
     fn name(&self) -> &'static str {
         PLANS

@@ -112,6 +112,23 @@ async fn schools_are_added_once_and_found_by_place_and_name() {
 }
 
 #[tokio::test]
+async fn rebuilt_views_are_the_same() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let school = world.add_school(&xuzhou, "徐州市第一中学").await;
+    world.add_point(&xuzhou, "徐州市第一中学", Some(&school)).await;
+    let plan = world.publish_plan().await;
+    world.join(&plan, &xuzhou).await;
+    for view in ["directory", "plans"] {
+        let rebuilt = world.running.service.bus.rebuild(view, |_| {}).await.unwrap();
+        assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest, "{view}");
+        assert!(rebuilt.position > 0);
+    }
+    let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+    assert_eq!(world.directory().list_agencies(request).await.unwrap().into_inner().agencies.len(), 3);
+}
+
+#[tokio::test]
 async fn points_belong_to_an_agency_and_may_be_its_schools() {
     let world = World::start().await;
     let [_, xuzhou, gulou] = world.agencies().await;

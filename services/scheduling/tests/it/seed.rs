@@ -7,6 +7,7 @@ use proto::scheduling::v1::{ListAgenciesRequest, ListSchoolsRequest};
 use scheduling::handle::Handle;
 use scheduling::seed;
 use scheduling::store::Aggregates;
+use scheduling::views::directory::Listings;
 
 use crate::harness::{World, eventually};
 
@@ -27,11 +28,12 @@ async fn the_national_tree_is_seeded_once() {
     let world = World::start().await;
     let ground = &world.running.service.ground;
     let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
+    let listings = Listings::new(ground.pool.clone());
     world.add_agency("320300", "徐州市教育局（原名）").await;
     let before = head(&ground.log).await;
-    seed::directory(&handle, &ground.pool, None, None).await.unwrap();
+    seed::directory(&handle, &listings, None, None).await.unwrap();
     assert_eq!(head(&ground.log).await, before + AUTHORITIES - 1);
-    seed::directory(&handle, &ground.pool, None, None).await.unwrap();
+    seed::directory(&handle, &listings, None, None).await.unwrap();
     assert_eq!(head(&ground.log).await, before + AUTHORITIES - 1, "seeding again has no effect");
     let names = eventually("the agencies of 徐州 to be listed", || async {
         let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
@@ -47,6 +49,7 @@ async fn schools_and_points_come_from_files() {
     let world = World::start().await;
     let ground = &world.running.service.ground;
     let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
+    let listings = Listings::new(ground.pool.clone());
     let folder = tempfile::tempdir().unwrap();
     let schools = file(
         folder.path(),
@@ -58,7 +61,7 @@ async fn schools_and_points_come_from_files() {
         "points.csv",
         "name,agency,school_division,school\n徐州市第一中学,320300,320302,徐州市第一中学\n鼓楼区政务服务中心,320302,,\n",
     );
-    let seed = async || seed::directory(&handle, &ground.pool, Some(&schools), Some(&points)).await;
+    let seed = async || seed::directory(&handle, &listings, Some(&schools), Some(&points)).await;
     seed().await.unwrap();
     let after = head(&ground.log).await;
     assert_eq!(after, AUTHORITIES + 4);
@@ -75,7 +78,7 @@ async fn schools_and_points_come_from_files() {
         "wrong.csv",
         "name,division,agency,kind\n第二中学,320302,320300,34\n无区学校,3203,320300,34\n异地学校,320302,330000,34\n",
     );
-    let refused = seed::directory(&handle, &ground.pool, Some(&wrong), None).await.unwrap_err();
+    let refused = seed::directory(&handle, &listings, Some(&wrong), None).await.unwrap_err();
     assert!(matches!(refused, seed::SeedError::Refused { refused: 2, .. }), "{refused}");
     assert_eq!(head(&ground.log).await, after + 1, "good rows beside bad ones are taken");
 }
