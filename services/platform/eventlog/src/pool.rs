@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 /// Of every session: nobody holds or waits for a lock for long.
 const LIMITS: [(&str, &str); 5] = [
-    // Tables of views have a schema of their own, which the event bus fills.
-    ("search_path", "views,public"),
+    // Tables of views have a schema of their own, which the event bus fills; what migrations make is public.
+    ("search_path", "public,views"),
     ("lock_timeout", "3s"),
     ("idle_in_transaction_session_timeout", "3s"),
     ("statement_timeout", "15s"),
