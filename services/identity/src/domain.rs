@@ -9,6 +9,7 @@ pub mod local_id;
 pub mod lockout;
 pub mod password;
 pub mod personal;
+pub mod profile;
 pub mod role;
 pub mod session;
 pub mod signing_key;

@@ -1,3 +1,154 @@
 //! Accounts, sign-in, tokens, staff roles and the personal data of people.
+//!
+//! ```text
+//! api/ ──> handle/ ──> domain/account ──> event_log: one stream per person, found by the claim on its number
+//!            │  └────> courier ──> notifications: one-time codes
+//!            ├──> hashing: argon2id behind a bounded queue
+//!            ├──> store/{codes, failures, sessions}: plain records of signing in
+//!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
+//! ```
+//!
+//! Personal data is sealed beside the events, under a key per person; a number is found by its keyed hash.
 
+pub mod api;
+pub mod chance;
+pub mod config;
+pub mod courier;
 pub mod domain;
+pub mod enrol;
+pub mod error;
+pub mod handle;
+pub mod hashing;
+pub mod store;
+pub mod tokens;
+pub mod views;
+
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use access::root::{RootKey, RootPublicKey};
+use access::{Rule, Table};
+use eventbus::{Bus, BusHandle};
+use proto::identity::v1::accounts_server::AccountsServer;
+use proto::identity::v1::keys_server::KeysServer;
+use proto::identity::v1::profiles_server::ProfilesServer;
+use proto::identity::v1::sessions_server::SessionsServer;
+use proto::identity::v1::staff_server::StaffServer;
+use proto::identity::v1::{Role, StaffRoleRevoked};
+use rpc::Surface;
+use service::{Failure, Ground, Service};
+
+use crate::config::Settings;
+use crate::courier::Courier;
+use crate::handle::Handle;
+use crate::hashing::Hasher;
+use crate::store::accounts::Accounts;
+use crate::store::codes::Codes;
+use crate::store::failures::Failures;
+use crate::store::sessions::Sessions;
+use crate::tokens::Tokens;
+use crate::views::grants::Grants;
+
+/// The service.
+#[derive(Debug)]
+pub struct Identity {
+    handle: Handle,
+}
+
+/// Commands beyond those of every service.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Enrols the first staff, once; the same list again changes nothing.
+    EnrolStaff {
+        /// JSON list of {number, name, phone, password, role, division, `unit_id`}.
+        #[arg(long)]
+        file: PathBuf,
+    },
+}
+
+impl Service for Identity {
+    const NAME: &'static str = "identity";
+
+    const ACCESS: Table = &[
+        ("dingzhu.identity.v1.Accounts/SendPhoneCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Accounts/RegisterAccount", Rule::Anyone),
+        ("dingzhu.identity.v1.Sessions/StartSignIn", Rule::Anyone),
+        ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
+        ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
+        ("dingzhu.identity.v1.Sessions/EndSession", Rule::SignedIn),
+        ("dingzhu.identity.v1.Profiles/GetProfile", Rule::SignedIn),
+        ("dingzhu.identity.v1.Profiles/CompleteProfile", Rule::SignedIn),
+        ("dingzhu.identity.v1.Profiles/FindPersonByNumber", Rule::Service(&["certificates"])),
+        ("dingzhu.identity.v1.Profiles/GetPersonDetails", Rule::Service(&["applications", "certificates"])),
+        ("dingzhu.identity.v1.Profiles/GetContact", Rule::Service(&["notifications"])),
+        ("dingzhu.identity.v1.Staff/GrantRole", Rule::Staff(&[Role::SecurityAdmin])),
+        ("dingzhu.identity.v1.Staff/RevokeRole", Rule::Staff(&[Role::SecurityAdmin])),
+        ("dingzhu.identity.v1.Staff/ListGrants", Rule::Staff(&[Role::SecurityAdmin, Role::Auditor])),
+        ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
+    ];
+
+    type Settings = Settings;
+    type Command = Command;
+
+    fn migrations() -> sqlx::migrate::Migrator {
+        sqlx::migrate!()
+    }
+
+    async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
+        let handle = handle(ground, &settings).await?;
+        let bus = bus.own_view(handle.grants.clone());
+        Ok((Self { handle }, bus))
+    }
+
+    fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
+        let handle = self.handle.clone();
+        handle.tokens.keep(&ground.lifecycle);
+        handle.sweep();
+        Surface::new()
+            .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
+            .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
+            .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
+            .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
+            .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
+    }
+
+    async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {
+        let Command::EnrolStaff { file } = command;
+        let enrolled = enrol::enrol(&handle(ground, &settings).await?, &file).await?;
+        tracing::info!(accounts = enrolled.accounts, grants = enrolled.grants, "the staff is enrolled");
+        Ok(())
+    }
+}
+
+/// Everything that the use cases need, on this ground.
+pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Failure> {
+    let root = RootKey::read(&settings.root_key_file)?;
+    if !is_pinned(&root, ground.root) {
+        return Err("the root key is not the one whose public half every service has pinned".into());
+    }
+    let pepper = access::root::read_key(&settings.pepper_file)?;
+    let cores = available_parallelism().map_or(1, usize::from);
+    let (pool, log, vault) = (ground.pool.clone(), ground.log.clone(), ground.vault.clone());
+    Ok(Handle {
+        accounts: Accounts::new(log.clone(), vault.clone()),
+        codes: Codes::new(pool.clone(), &vault),
+        failures: Failures::new(pool.clone()),
+        sessions: Sessions::new(pool.clone()),
+        grants: Grants::new(pool),
+        hasher: Hasher::new(pepper.to_vec(), cores),
+        courier: Courier::new(ground.peers.channel("notifications")),
+        tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,
+        requests: vault.index("request"),
+        lifecycle: ground.lifecycle.clone(),
+        log,
+        vault,
+        root,
+    })
+}
+
+/// Whether what this key signs is trusted by the services, this one among them.
+fn is_pinned(root: &RootKey, pinned: RootPublicKey) -> bool {
+    let mut probe = StaffRoleRevoked::default();
+    probe.root_signature = root.sign_revocation(&probe).into();
+    pinned.signed_revocation(&probe)
+}

@@ -142,10 +142,14 @@ impl Division {
         std::str::from_utf8(&self.0).expect("a division holds ASCII digits only")
     }
 
+    /// The digits that all divisions below it share: `32` for 320000, nothing for the nation.
+    pub fn prefix(&self) -> &str {
+        &self.as_str()[..self.significant()]
+    }
+
     /// Whether it is the other one, or the other one lies below it.
     pub fn covers(self, other: Self) -> bool {
-        let significant = self.significant();
-        self.0[..significant] == other.0[..significant]
+        other.as_str().starts_with(self.prefix())
     }
 
     fn is_province(self) -> bool {
@@ -153,7 +157,7 @@ impl Division {
     }
 
     /// Digits before the first pair of zeros.
-    fn significant(self) -> usize {
+    fn significant(&self) -> usize {
         self.0.chunks(2).take_while(|pair| *pair != b"00").count() * 2
     }
 }

@@ -1,4 +1,4 @@
-//! How long a session lives: by its last use, and by its beginning.
+//! How long a session lives, by its last use and by its beginning, and through which entry it began.
 
 use time::{Duration, OffsetDateTime};
 
@@ -18,6 +18,34 @@ pub struct Session {
     pub started_at: OffsetDateTime,
     /// Last refresh.
     pub used_at: OffsetDateTime,
+}
+
+/// Business entry through which a session began: what one opens, the other does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// 教师资格定期注册申请人网报入口
+    Registration,
+    /// 教师资格认定
+    Recognition,
+}
+
+impl Entry {
+    /// Number of the entry in the API and in records.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Registration => 1,
+            Self::Recognition => 2,
+        }
+    }
+
+    /// The entry of this number.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Registration),
+            2 => Some(Self::Recognition),
+            _ => None,
+        }
+    }
 }
 
 impl Limits {

@@ -33,7 +33,7 @@ pub enum KeyFileError {
 }
 
 /// Reads 32 bytes that stand in a file as 64 hex digits.
-pub(crate) fn read_key(path: &Path) -> Result<[u8; 32], KeyFileError> {
+pub fn read_key(path: &Path) -> Result<[u8; 32], KeyFileError> {
     let name = || path.display().to_string();
     let digits = std::fs::read_to_string(path).map_err(|source| KeyFileError::Read { path: name(), source })?;
     parse_key(&digits).ok_or_else(|| KeyFileError::Format { path: name() })

@@ -1,0 +1,69 @@
+//! `Accounts`: phone codes and new accounts.
+
+use access::Caller;
+use proto::identity::v1::accounts_server;
+use proto::identity::v1::{
+    RegisterAccountRequest, RegisterAccountResponse, SendPhoneCodeRequest, SendPhoneCodeResponse,
+};
+use rpc::Violations;
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use crate::handle::{Asked, Handle, Registration};
+
+/// The RPC service.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// The use cases.
+    pub handle: Handle,
+}
+
+#[tonic::async_trait]
+impl accounts_server::Accounts for Accounts {
+    async fn send_phone_code(
+        &self,
+        request: Request<SendPhoneCodeRequest>,
+    ) -> Result<Response<SendPhoneCodeResponse>, Status> {
+        let mut violations = Violations::new();
+        let phone = convert::phone(&request.get_ref().phone, &mut violations);
+        let Some(phone) = phone else { return Err(violations.into()) };
+        let handle = self.handle.clone();
+        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_phone_code(&phone).await }).await?;
+        Ok(Response::new(SendPhoneCodeResponse {
+            challenge_id: begun.id.to_string(),
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+            resend_time: Some(rpc::timestamp(begun.resend_at)),
+        }))
+    }
+
+    async fn register_account(
+        &self,
+        request: Request<RegisterAccountRequest>,
+    ) -> Result<Response<RegisterAccountResponse>, Status> {
+        let actor = Caller::of(&request).actor();
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let (id, registration) = parse(request.into_inner())?;
+        let masked_number = vault::mask::number(registration.document.number());
+        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        rpc::run(&self.handle.lifecycle, async move { handle.register(&asked, &registration).await }).await?;
+        Ok(Response::new(RegisterAccountResponse { masked_number }))
+    }
+}
+
+fn parse(request: RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), Violations> {
+    let mut violations = Violations::new();
+    let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+    let document = convert::document(request.document_type, &request.number, &mut violations);
+    let name = convert::name(&request.name, &mut violations);
+    let phone = convert::phone(&request.phone, &mut violations);
+    let challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);
+    let code = convert::code("phone_code", &request.phone_code, &mut violations);
+    let password = convert::new_password(request.password, &mut violations);
+    let email = convert::email(&request.email, &mut violations);
+    match (id, document, name, phone, challenge, email, violations.is_empty()) {
+        (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
+            Ok((id, Registration { document, name, phone, email, challenge, code, password }))
+        }
+        _ => Err(violations),
+    }
+}

@@ -1,0 +1,107 @@
+//! From the service's error to the status that its caller reads.
+
+use std::time::Duration;
+
+use rpc::Refusal;
+use tonic::{Code, Status};
+use vault::VaultError;
+
+use super::convert;
+use crate::domain::account::Rejection;
+use crate::domain::role::Role;
+use crate::error::Error;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let refusal = match error {
+            Error::Profile(flaws) => Refusal::invalid(convert::profile_violations(flaws)),
+            Error::NotFound => Refusal::not_found("person", ""),
+            Error::Rejected(rejection) => rejected(rejection),
+            Error::ProfileIncomplete => {
+                Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再办理业务。")
+            }
+            Error::WrongCode => Refusal::rejected("WRONG_CODE", "验证码不正确，请按最近一条短信重新填写。"),
+            Error::CodeExpired => {
+                Refusal::rejected("CODE_EXPIRED", "验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。")
+            }
+            Error::TooSoon { retry_after } => {
+                Refusal::new(Code::ResourceExhausted, "TOO_SOON", "同一手机号60秒内只能获取一次验证码，请稍后再试。")
+                    .retry_after(whole_seconds(retry_after))
+            }
+            Error::WrongCredentials => Refusal::unauthenticated(
+                "WRONG_CREDENTIALS",
+                "证件号码或密码不正确，请核对后重试；连续5次不正确，该账号将锁定15分钟。",
+            ),
+            Error::LockedOut { retry_after } => {
+                let minutes = retry_after.whole_seconds().div_euclid(60) + 1;
+                let sentence = format!("密码连续多次不正确，该账号已锁定，请在约{minutes}分钟后再试。");
+                Refusal::new(Code::ResourceExhausted, "LOCKED_OUT", sentence).retry_after(whole_seconds(retry_after))
+            }
+            Error::Busy => Refusal::new(Code::ResourceExhausted, "BUSY", "当前登录和注册的人数较多，请稍后再试。")
+                .retry_after(Duration::from_secs(2)),
+            Error::SessionEnded => Refusal::unauthenticated("SESSION_ENDED", "登录已结束，请重新登录。"),
+            Error::NotDelivered => Refusal::unavailable("notifications"),
+            Error::NoSigningKey => Refusal::unavailable("signing-key"),
+            Error::RequestIdReused => Refusal::rejected(
+                "REQUEST_ID_REUSED",
+                "该请求编号已用于内容不同的另一请求，请使用新的请求编号重新提交。",
+            ),
+            Error::ViewBehind => Refusal::new(Code::Unavailable, "VIEW_BEHIND", "最近的更改还在处理中，请稍后再查询。")
+                .retry_after(Duration::from_secs(1)),
+            Error::Conflict => Refusal::conflict(),
+            Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
+            Error::Unavailable | Error::Vault(VaultError::Database(_)) => Refusal::unavailable("database"),
+            Error::Append(_) | Error::Read(_) | Error::Storage(_) | Error::Vault(_) | Error::Corrupt(_) => {
+                internal(&error)
+            }
+        };
+        refusal.into()
+    }
+}
+
+fn rejected(rejection: Rejection) -> Refusal {
+    match rejection {
+        Rejection::UnknownPerson => Refusal::rejected("UNKNOWN_PERSON", "没有找到该人员，请其先注册账号。"),
+        Rejection::ProfileAlreadyComplete => {
+            Refusal::rejected("PROFILE_ALREADY_COMPLETE", "个人身份信息已经完善，无需再次提交。")
+        }
+        Rejection::AlreadyGranted => Refusal::rejected("ALREADY_GRANTED", "该人员在此范围内已有该角色，无需重复授予。"),
+        Rejection::RolesExcludeEachOther(held, asked) => Refusal::rejected(
+            "ROLES_EXCLUDE_EACH_OTHER",
+            format!("该人员已是{}，不能同时担任{}；系统、安全、审计管理须由不同人员担任。", title(held), title(asked)),
+        ),
+        Rejection::OwnRole => Refusal::forbidden("OWN_ROLE", "不能为自己授予角色，请由其他安全管理员办理。"),
+        Rejection::OutsideScope => {
+            Refusal::forbidden("OUTSIDE_SCOPE", "该范围不在您的管理范围之内，请由上级安全管理员办理。")
+        }
+        Rejection::UnknownGrant => {
+            Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
+        }
+    }
+}
+
+fn title(role: Role) -> &'static str {
+    match role {
+        Role::Liaison => "学校老师",
+        Role::Clerk => "确认点工作人员",
+        Role::Reviewer => "审核人员",
+        Role::ScheduleOfficer => "计划管理员",
+        Role::RuleOfficer => "规则管理员",
+        Role::Helpdesk => "服务台人员",
+        Role::Operator => "系统管理员",
+        Role::SecurityAdmin => "安全管理员",
+        Role::Auditor => "审计管理员",
+        Role::RegisterOfficer => "证书登记管理员",
+    }
+}
+
+fn whole_seconds(duration: time::Duration) -> Duration {
+    Duration::from_secs(duration.whole_seconds().max(0).unsigned_abs() + 1)
+}
+
+/// Logged once, here, with all its causes.
+fn internal(error: &Error) -> Refusal {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(%error, cause, "a call failed");
+    Refusal::internal(rpc::request_id())
+}

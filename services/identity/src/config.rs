@@ -1,0 +1,14 @@
+//! The settings of this service: its two secrets, from files.
+
+use std::path::PathBuf;
+
+/// Flags and environment beyond what all services share.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    /// File with the pepper of passwords, 64 hex digits; it is never in the database, so that a stolen one is worth little.
+    #[arg(long, env = "DINGZHU_PEPPER_FILE")]
+    pub pepper_file: PathBuf,
+    /// File with the seed of the root key, 64 hex digits: signs keys and roles, and is nowhere else.
+    #[arg(long, env = "DINGZHU_ROOT_KEY_FILE")]
+    pub root_key_file: PathBuf,
+}

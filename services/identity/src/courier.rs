@@ -1,0 +1,66 @@
+//! Hands one-time codes, and what stands in their place, to the service notifications; nothing of it is kept here.
+
+use std::time::Duration;
+
+use proto::notifications::v1::secrets_client::SecretsClient;
+use proto::notifications::v1::{Channel, DeliverRequest};
+use service::PeerChannel;
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// How long a code may take to be handed over: a person waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A message that goes to a phone at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The code of a registration.
+    RegisterCode,
+    /// The code of a sign-in.
+    SignInCode,
+    /// Somebody tried to register a number that has an account.
+    AccountExists,
+}
+
+/// The way to notifications. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Courier {
+    client: SecretsClient<PeerChannel>,
+}
+
+impl Courier {
+    /// Through this channel.
+    pub fn new(channel: PeerChannel) -> Self {
+        Self { client: SecretsClient::new(channel) }
+    }
+
+    /// Sends a message by SMS; `id` makes it arrive once. An error says that it was not taken.
+    pub async fn send(&self, id: Uuid, message: Message, phone: &str, secret: &str) -> Result<(), Error> {
+        let deliver = DeliverRequest {
+            request_id: id.to_string(),
+            channel: Channel::Sms.into(),
+            address: phone.to_owned(),
+            template: message.template().to_owned(),
+            secret: secret.to_owned(),
+        };
+        let mut request = Request::new(deliver);
+        request.set_timeout(PATIENCE);
+        self.client.clone().deliver(request).await.map(drop).map_err(|status| {
+            // The status of another service may quote what it was sent: only its code is logged.
+            tracing::warn!(code = ?status.code(), ?message, "notifications did not take a message");
+            Error::NotDelivered
+        })
+    }
+}
+
+impl Message {
+    const fn template(self) -> &'static str {
+        match self {
+            Self::RegisterCode => "register_code",
+            Self::SignInCode => "sign_in_code",
+            Self::AccountExists => "account_exists",
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong in this service, as one enum.
+
+use eventlog::{AppendError, ReadError};
+use vault::VaultError;
+
+use crate::domain::account::Rejection;
+use crate::domain::profile::{Field, Flaw};
+use crate::store::CorruptEvent;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields of a profile are wrong, all of them.
+    #[error("fields of the profile are wrong")]
+    Profile(Vec<(Field, Flaw)>),
+    /// There is no such person, or it is not the caller's to know.
+    #[error("there is no such person")]
+    NotFound,
+    /// The rules forbid it.
+    #[error("the account refuses: {0}")]
+    Rejected(Rejection),
+    /// The person has not completed the profile.
+    #[error("the profile is incomplete")]
+    ProfileIncomplete,
+    /// Not the code that was sent.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// The code counts no more: too old, too often wrong, or used.
+    #[error("the code has expired")]
+    CodeExpired,
+    /// The phone has just got a code.
+    #[error("the phone has just got a code")]
+    TooSoon {
+        /// When it may get the next one.
+        retry_after: time::Duration,
+    },
+    /// Number and password do not belong together; which of them is wrong is not said.
+    #[error("number or password are wrong")]
+    WrongCredentials,
+    /// Too many wrong passwords for this number.
+    #[error("the number is locked out")]
+    LockedOut {
+        /// Until then.
+        retry_after: time::Duration,
+    },
+    /// As many passwords wait to be checked as can be in time.
+    #[error("too many passwords wait to be checked")]
+    Busy,
+    /// The session ended, or the token is none.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The code could not be sent.
+    #[error("notifications did not take the message")]
+    NotDelivered,
+    /// No key signs tokens now.
+    #[error("no key signs tokens now")]
+    NoSigningKey,
+    /// The same request id came with another body.
+    #[error("the request id was used for another request")]
+    RequestIdReused,
+    /// The view has not come as far as was asked for.
+    #[error("the view is behind")]
+    ViewBehind,
+    /// Others changed the same account at the same time, more than once.
+    #[error("others were faster, more than once")]
+    Conflict,
+    /// The log takes nothing more at this moment.
+    #[error("the log is overloaded")]
+    Overloaded {
+        /// When to try again.
+        retry_after: std::time::Duration,
+    },
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Unavailable,
+    /// The log will not take this.
+    #[error("an event could not be recorded")]
+    Append(#[source] AppendError),
+    /// The log cannot be read.
+    #[error("the log could not be read")]
+    Read(#[from] ReadError),
+    /// A record cannot be read or written.
+    #[error("a record could not be read or written")]
+    Storage(#[from] sqlx::Error),
+    /// A key of a person cannot be had.
+    #[error("a key could not be had")]
+    Vault(#[from] VaultError),
+    /// The log holds an event that this program did not write.
+    #[error("a stored event is corrupt")]
+    Corrupt(#[from] CorruptEvent),
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::RequestIdReused => Self::RequestIdReused,
+            AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Self::Conflict,
+            AppendError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            AppendError::Unavailable => Self::Unavailable,
+            error @ (AppendError::TooLate { .. } | AppendError::TooLarge { .. } | AppendError::Refused(_)) => {
+                Self::Append(error)
+            }
+        }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}

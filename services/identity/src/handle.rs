@@ -1,0 +1,142 @@
+//! The use cases: load, decide, append; and the plain records of signing in.
+
+mod enrolment;
+mod people;
+mod registration;
+mod sign_in;
+mod staff;
+
+use std::time::Duration;
+
+use access::root::RootKey;
+use decider::Decider as _;
+use eventlog::{Append, Claim, EventLog, Remembered, RequestKey};
+use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
+use uuid::Uuid;
+use vault::{Index, PersonKey, Vault};
+
+pub use enrolment::{Enrolled, EnrolmentError, Member};
+pub(crate) use people::SHANGHAI;
+pub use people::{Details, Lookup, Match};
+pub use registration::Registration;
+pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
+
+use crate::courier::Courier;
+use crate::domain::account::{Account, Command, Event};
+use crate::domain::personal::Personal;
+use crate::error::Error;
+use crate::hashing::Hasher;
+use crate::store::account_event::{self, Place, Sealing};
+use crate::store::accounts::{Accounts, Loaded};
+use crate::store::codes::Codes;
+use crate::store::failures::Failures;
+use crate::store::sessions::Sessions;
+use crate::tokens::Tokens;
+use crate::views::grants::Grants;
+
+/// How often a command is decided again when others are faster.
+const TRIES: usize = 5;
+/// How often records that count no more are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// What the use cases need. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) log: EventLog,
+    pub(crate) vault: Vault,
+    pub(crate) root: RootKey,
+    pub(crate) accounts: Accounts,
+    pub(crate) codes: Codes,
+    pub(crate) failures: Failures,
+    pub(crate) sessions: Sessions,
+    pub(crate) grants: Grants,
+    pub(crate) hasher: Hasher,
+    pub(crate) courier: Courier,
+    pub(crate) tokens: Tokens,
+    pub(crate) lifecycle: Lifecycle,
+    /// Requests hold passwords and numbers: what is kept of them is a keyed hash.
+    pub(crate) requests: Index,
+}
+
+/// A changing request, as its caller identifies it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Who asks.
+    pub actor: String,
+    /// Made by the caller.
+    pub id: Uuid,
+    /// SHA-256 of the whole request.
+    pub fingerprint: [u8; 32],
+}
+
+impl Handle {
+    /// Removes records that count no more, every now and then, until the service stops.
+    pub fn sweep(&self) {
+        let (pool, stopping) = (self.log.pool().clone(), self.lifecycle.stopping(Stage::Work));
+        self.lifecycle.spawn("sweep", OnDeath::StopsTheService, async move {
+            let sweeping = async {
+                loop {
+                    tokio::time::sleep(SWEEP_EVERY).await;
+                    if let Err(error) = crate::store::sweep(&pool, clock::now()).await {
+                        tracing::warn!(%error, "old records could not be removed");
+                    }
+                }
+            };
+            stopping.run_until_cancelled(sweeping).await;
+        });
+    }
+
+    /// What was answered to this request before, with the position of its last event.
+    async fn remembered(&self, asked: &Asked) -> Result<Option<(Vec<u8>, i64)>, Error> {
+        match self.log.remembered(&asked.actor, asked.id, &self.fingerprint(asked)).await? {
+            Some(Remembered::Answer { answer, position }) => Ok(Some((answer, position))),
+            Some(Remembered::Reused) => Err(Error::RequestIdReused),
+            None => Ok(None),
+        }
+    }
+
+    fn fingerprint(&self, asked: &Asked) -> [u8; 32] {
+        self.requests.hash(&hex::encode(asked.fingerprint))
+    }
+
+    fn request(&self, asked: &Asked, answer: Vec<u8>) -> RequestKey {
+        RequestKey { id: asked.id, fingerprint: self.fingerprint(asked), answer }
+    }
+
+    /// An append of what was decided about a loaded account. `sealing` goes to the first event, the only one that sets
+    /// personal data.
+    fn append(
+        &self,
+        loaded: &Loaded,
+        events: &[Event],
+        sealing: Option<(&PersonKey, &Personal)>,
+        actor: &str,
+    ) -> Append {
+        let encoded = events.iter().zip(loaded.version + 1..).map(|(event, version)| {
+            let place = Place { event_id: ids::random(), person: loaded.person, version };
+            let first = version == loaded.version + 1;
+            let sealing = sealing.filter(|_| first).map(|(key, personal)| Sealing { key, personal });
+            account_event::encode(event, place, sealing, &self.root)
+        });
+        Append {
+            stream: loaded.person,
+            expected_version: loaded.version,
+            events: encoded.collect(),
+            actor: actor.to_owned(),
+            request: None,
+            claims: Vec::new(),
+            not_after: None,
+            traceparent: telemetry::current_traceparent(),
+            cause: None,
+        }
+    }
+}
+
+fn decide(loaded: &Loaded, command: Command) -> Result<Vec<Event>, Error> {
+    Ok(Account::decide(&loaded.account, command)?)
+}
+
+/// The claim that makes an account the only one of its number.
+fn account_claim(number_hash: &[u8; 32]) -> Claim {
+    Claim::Take { kind: crate::store::accounts::CLAIM, key: number_hash.to_vec() }
+}

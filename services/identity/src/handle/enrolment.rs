@@ -1,0 +1,172 @@
+//! The one-time enrolment of the first staff: through the same decisions and the same log as everything else.
+
+use eventlog::{Append, Claim};
+use lifecycle::ids;
+
+use super::{Handle, account_claim, decide};
+use crate::domain::account::{Authority, Command, Rejection};
+use crate::domain::document::Document;
+use crate::domain::personal::Personal;
+use crate::domain::role::{Grant, Role, Scope};
+use crate::error::Error;
+use crate::hashing::Password;
+use crate::store::accounts::Loaded;
+
+const ACTOR: &str = "system";
+/// Taken when a security administrator was enrolled with everybody else: from then on roles come from administrators.
+const OVER: (&str, &[u8]) = ("enrolment", b"staff");
+
+/// A person and one role of theirs. Somebody with two roles comes twice.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The account's name.
+    pub document: Document,
+    /// 姓名
+    pub name: String,
+    /// 手机
+    pub phone: String,
+    /// The first password.
+    pub password: Password,
+    /// The role.
+    pub role: Role,
+    /// Where it holds.
+    pub scope: Scope,
+}
+
+/// What an enrolment did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    /// New accounts.
+    pub accounts: usize,
+    /// New roles.
+    pub grants: usize,
+}
+
+/// Why nobody, or not everybody, was enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// There is an administrator, and the list would change something.
+    #[error(
+        "the enrolment is over: roles are granted by a security administrator now (dingzhu.identity.v1.Staff/GrantRole)"
+    )]
+    Over,
+    /// The account of this entry has another name, phone or password.
+    #[error("entry {entry}: its number has an account already, with another name, phone or password")]
+    Differs {
+        /// Number of the entry, from 1.
+        entry: usize,
+    },
+    /// The role of this entry cannot be given.
+    #[error("entry {entry}: {rejection}")]
+    Rejected {
+        /// Number of the entry, from 1.
+        entry: usize,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// Something does not answer.
+    #[error("the enrolment failed")]
+    Failed(#[from] Error),
+}
+
+impl Handle {
+    /// Makes the accounts and roles that are missing. Doing it again changes nothing; a list that would change something
+    /// is refused as soon as an enrolment with a security administrator has ended.
+    pub async fn enrol(&self, members: &[Member]) -> Result<Enrolled, EnrolmentError> {
+        let mut missing = Vec::new();
+        for (entry, member) in (1..).zip(members) {
+            let loaded = self.find_member(entry, member).await?;
+            let account = loaded.as_ref().and_then(|loaded| loaded.account.registered());
+            if !account.is_some_and(|account| account.holds(member.role, member.scope)) {
+                missing.push((entry, member));
+            }
+        }
+        if !missing.is_empty() && self.enrolment_is_over().await? {
+            return Err(EnrolmentError::Over);
+        }
+        let mut enrolled = Enrolled::default();
+        for (entry, member) in missing {
+            let account = match self.find_member(entry, member).await? {
+                Some(loaded) => loaded,
+                None => {
+                    enrolled.accounts += 1;
+                    self.make_account(member).await?
+                }
+            };
+            self.give_first_role(entry, member, &account).await?;
+            enrolled.grants += 1;
+        }
+        if members.iter().any(|member| member.role == Role::SecurityAdmin) && !self.enrolment_is_over().await? {
+            self.end_enrolment().await?;
+        }
+        Ok(enrolled)
+    }
+
+    /// The account of an entry, which must be the very one that the entry would make.
+    async fn find_member(&self, entry: usize, member: &Member) -> Result<Option<Loaded>, EnrolmentError> {
+        let Some(person) = self.accounts.find(&self.accounts.hash(&member.document)).await? else { return Ok(None) };
+        let Some((loaded, personal)) = self.accounts.open(person).await? else {
+            return Err(EnrolmentError::Differs { entry });
+        };
+        let known = loaded.account.registered().map(|account| account.password_hash.clone());
+        let same_password = self.hasher.admit().await?.verify(member.password.clone(), known).await;
+        if personal.name == member.name && personal.phone == member.phone && same_password {
+            Ok(Some(loaded))
+        } else {
+            Err(EnrolmentError::Differs { entry })
+        }
+    }
+
+    async fn make_account(&self, member: &Member) -> Result<Loaded, Error> {
+        let loaded = self.accounts.load(ids::random()).await?;
+        let number_hash = self.accounts.hash(&member.document);
+        let command = Command::Register {
+            document_type: member.document.kind(),
+            number_hash,
+            password_hash: self.hasher.admit().await?.hash(member.password.clone()).await,
+        };
+        let events = decide(&loaded, command)?;
+        let key = self.vault.obtain(loaded.person).await?;
+        let personal = Personal {
+            number: member.document.number().to_owned(),
+            name: member.name.clone(),
+            phone: member.phone.clone(),
+            ..Personal::default()
+        };
+        let mut append = self.append(&loaded, &events, Some((&key, &personal)), ACTOR);
+        append.claims.push(account_claim(&number_hash));
+        self.log.append(append).await.map_err(Error::from)?;
+        self.accounts.load(loaded.person).await
+    }
+
+    async fn give_first_role(&self, entry: usize, member: &Member, account: &Loaded) -> Result<(), EnrolmentError> {
+        let grant = Grant { id: ids::random(), role: member.role, scope: member.scope };
+        let events = decide(account, Command::GrantRole { grant, by: Authority::Bootstrap });
+        let events = events.map_err(|error| match error {
+            Error::Rejected(rejection) => EnrolmentError::Rejected { entry, rejection },
+            error => EnrolmentError::Failed(error),
+        })?;
+        self.log.append(self.append(account, &events, None, ACTOR)).await.map_err(Error::from)?;
+        Ok(())
+    }
+
+    async fn enrolment_is_over(&self) -> Result<bool, Error> {
+        self.accounts.is_claimed(OVER.0, OVER.1).await
+    }
+
+    async fn end_enrolment(&self) -> Result<(), Error> {
+        let append = Append {
+            stream: ids::random(),
+            expected_version: 0,
+            events: Vec::new(),
+            actor: ACTOR.to_owned(),
+            request: None,
+            claims: vec![Claim::Take { kind: OVER.0, key: OVER.1.to_vec() }],
+            not_after: None,
+            traceparent: None,
+            cause: None,
+        };
+        self.log.append(append).await.map_err(Error::from)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Profiles: completed and read by their person; details, contacts and matches for the other services.
+
+use std::collections::HashMap;
+
+use lifecycle::clock;
+use time::UtcOffset;
+use uuid::Uuid;
+
+use super::{Asked, Handle, TRIES, decide};
+use crate::domain::account::{Account, Command};
+use crate::domain::contact::same_name;
+use crate::domain::document::{Document, DocumentType};
+use crate::domain::personal::Personal;
+use crate::domain::profile::{self, Form};
+use crate::error::Error;
+
+/// What is known of a person.
+#[derive(Clone, Debug)]
+pub struct Details {
+    /// Who.
+    pub person: Uuid,
+    /// Type of the document.
+    pub document_type: DocumentType,
+    /// Everything that is sealed, with what a resident number says.
+    pub personal: Personal,
+    /// Whether the profile is complete.
+    pub complete: bool,
+}
+
+/// Whose account has this number, and is the name right?
+#[derive(Clone)]
+pub struct Lookup {
+    /// As it stands in a register.
+    pub number: String,
+    /// As it stands in a register.
+    pub name: String,
+}
+
+/// An account that has the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Whose.
+    pub person: Uuid,
+    /// Whether the name is the account's.
+    pub name_matches: bool,
+}
+
+impl Handle {
+    /// Completes the profile of a person.
+    pub async fn complete_profile(&self, asked: &Asked, person: Uuid, form: &Form) -> Result<(), Error> {
+        if self.remembered(asked).await?.is_some() {
+            return Ok(());
+        }
+        for _ in 0..TRIES {
+            let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
+            let document = Document::recognise(&known.number).ok_or(Error::NotFound)?;
+            let today = clock::now().to_offset(SHANGHAI).date();
+            let personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            let events = decide(&loaded, Command::CompleteProfile)?;
+            let key = self.vault.obtain(person).await?;
+            let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
+            append.request = Some(self.request(asked, Vec::new()));
+            match self.log.append(append).await.map_err(Error::from) {
+                Err(Error::Conflict) => {}
+                done => return done.map(drop),
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// All that is known of a person.
+    pub async fn details(&self, person: Uuid) -> Result<Details, Error> {
+        let (loaded, personal) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
+        let Account::Registered(account) = loaded.account else { return Err(Error::NotFound) };
+        Ok(Details {
+            person,
+            document_type: account.document_type,
+            personal: personal.with_what_the_number_says(),
+            complete: account.complete,
+        })
+    }
+
+    /// The accounts of many numbers, in order; four queries however many they are.
+    pub async fn find_by_number(&self, lookups: &[Lookup]) -> Result<Vec<Option<Match>>, Error> {
+        let hash = |lookup: &Lookup| Document::recognise(&lookup.number).map(|document| self.accounts.hash(&document));
+        let hashes: Vec<Option<[u8; 32]>> = lookups.iter().map(hash).collect();
+        let asked: Vec<[u8; 32]> = hashes.iter().flatten().copied().collect();
+        let people = self.accounts.find_all(&asked).await?;
+        let found: Vec<Uuid> = people.values().copied().collect();
+        let keys = self.vault.find_all(&found).await?;
+        let mut names: HashMap<Uuid, String> = HashMap::with_capacity(found.len());
+        for (person, loaded) in self.accounts.load_all(&found).await? {
+            // An account whose key was destroyed is nobody's any more.
+            if let Some(key) = keys.get(&person) {
+                names.insert(person, loaded.personal(key)?.name);
+            }
+        }
+        let matched = lookups.iter().zip(hashes).map(|(lookup, hash)| {
+            let person = *people.get(&hash?)?;
+            let name = names.get(&person)?;
+            Some(Match { person, name_matches: same_name(name, &lookup.name) })
+        });
+        Ok(matched.collect())
+    }
+}
+
+/// China has one time.
+pub(crate) const SHANGHAI: UtcOffset = time::macros::offset!(+8);

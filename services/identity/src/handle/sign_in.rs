@@ -1,0 +1,157 @@
+//! 登录: number and password, then a code; sessions with refresh tokens that are spent once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lifecycle::{clock, ids};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Handle;
+use crate::chance;
+use crate::courier::Message;
+use crate::domain::account::Registered;
+use crate::domain::document::Document;
+use crate::domain::session::{Entry, Limits, Session};
+use crate::error::Error;
+use crate::hashing::Password;
+use crate::store::codes::{Answer, Begun, Purpose};
+use crate::store::sessions::Kept;
+use crate::tokens::Access;
+
+/// Step one is done, a code is on its way.
+#[derive(Debug)]
+pub struct Started {
+    /// The attempt, and until when its code counts.
+    pub code: Begun,
+    /// Where the code went; to be masked.
+    pub phone: String,
+}
+
+/// Both tokens of a session.
+#[derive(Debug)]
+pub struct TokenPair {
+    /// For every call.
+    pub access: Access,
+    /// For the next pair, once.
+    pub refresh: RefreshToken,
+    /// Until when the session can be refreshed.
+    pub refresh_expires_at: OffsetDateTime,
+}
+
+/// 32 bytes that are shown to nobody but their holder.
+pub struct RefreshToken([u8; 32]);
+
+/// Somebody who is signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The session's tokens.
+    pub tokens: TokenPair,
+    /// Whether the profile is complete.
+    pub profile_complete: bool,
+}
+
+impl Handle {
+    /// Checks number and password with the same work whether or not the number has an account, and sends a code.
+    pub async fn start_sign_in(&self, document: &Document, password: Password, entry: Entry) -> Result<Started, Error> {
+        let place = self.hasher.admit().await?;
+        let number_hash = self.accounts.hash(document);
+        let counted = self.failures.count(&number_hash, clock::now()).await?;
+        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
+
+        // A number of nobody looks for a stream that is not there.
+        let person = self.accounts.find(&number_hash).await?.unwrap_or_else(ids::random);
+        let loaded = self.accounts.load(person).await?;
+        let known = loaded.account.registered().map(|account| account.password_hash.clone());
+        if !place.verify(password, known).await {
+            return Err(Error::WrongCredentials);
+        }
+        self.failures.forget(&number_hash).await?;
+        // An account whose key was destroyed is nobody's any more.
+        let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
+        let phone = loaded.personal(&key)?.phone;
+        let code = self.send_code(&phone, Purpose::SignIn { person, entry }, Message::SignInCode).await?;
+        Ok(Started { code, phone })
+    }
+
+    /// Ends a sign-in with its code and begins a session.
+    pub async fn complete_sign_in(&self, attempt: Uuid, code: &str) -> Result<SignedIn, Error> {
+        let now = clock::now();
+        let (person, entry) = match self.codes.answer_sign_in(attempt, code, now).await? {
+            Answer::Right(found) => found,
+            Answer::Wrong => return Err(Error::WrongCode),
+            Answer::Expired => return Err(Error::CodeExpired),
+        };
+        let loaded = self.accounts.load(person).await?;
+        let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
+        let session = Session::begin(now);
+        let kept = Kept { id: ids::random(), person, entry, session, ended: false, spent: false };
+        let refresh = RefreshToken(chance::bytes());
+        let tokens = self.pair(&kept, account, refresh, now)?;
+        let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
+        self.sessions.begin_in(transaction, &kept, &tokens.refresh.0).await?;
+        Ok(SignedIn { tokens, profile_complete: account.complete })
+    }
+
+    /// Trades a refresh token for a new pair. One that was spent before ends the session: somebody has stolen it.
+    pub async fn refresh_session(&self, token: &RefreshToken) -> Result<TokenPair, Error> {
+        let now = clock::now();
+        let kept = self.sessions.find(&token.0).await?.ok_or(Error::SessionEnded)?;
+        if kept.ended {
+            return Err(Error::SessionEnded);
+        }
+        if kept.spent {
+            return self.end_stolen(&kept, now).await;
+        }
+        let loaded = self.accounts.load(kept.person).await?;
+        let account = loaded.account.registered().ok_or(Error::SessionEnded)?;
+        let limits = Limits::of(account.is_staff());
+        let session = kept.session.used(limits, now).ok_or(Error::SessionEnded)?;
+        let kept = Kept { session, ..kept };
+        let tokens = self.pair(&kept, account, RefreshToken(chance::bytes()), now)?;
+        if !self.sessions.rotate(&kept, &token.0, &tokens.refresh.0).await? {
+            return self.end_stolen(&kept, now).await;
+        }
+        Ok(tokens)
+    }
+
+    /// Ends a session: its refresh token counts no more; access tokens that are out live on for up to ten minutes.
+    pub async fn end_session(&self, session: Uuid) -> Result<(), Error> {
+        Ok(self.sessions.end(session, clock::now()).await?)
+    }
+
+    async fn end_stolen(&self, kept: &Kept, now: OffsetDateTime) -> Result<TokenPair, Error> {
+        tracing::warn!(session = %kept.id, "a refresh token came twice: the session is ended");
+        self.sessions.end(kept.id, now).await?;
+        Err(Error::SessionEnded)
+    }
+
+    fn pair(
+        &self,
+        kept: &Kept,
+        account: &Registered,
+        refresh: RefreshToken,
+        now: OffsetDateTime,
+    ) -> Result<TokenPair, Error> {
+        let access = self.tokens.issue(kept.person, kept.id, kept.entry, account.complete, now)?;
+        let refresh_expires_at = kept.session.ends_at(Limits::of(account.is_staff()));
+        Ok(TokenPair { access, refresh, refresh_expires_at })
+    }
+}
+
+impl RefreshToken {
+    /// As it is handed out.
+    pub fn render(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Reads one; `None` for what was never ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+}
+
+impl std::fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RefreshToken(…)")
+    }
+}

@@ -1,0 +1,57 @@
+//! Roles of staff: granted and taken back within the scope of who does it.
+
+use lifecycle::ids;
+use uuid::Uuid;
+
+use super::{Asked, Handle, TRIES, decide};
+use crate::domain::account::{Authority, Command};
+use crate::domain::role::{Grant, Role, Scope};
+use crate::error::Error;
+
+impl Handle {
+    /// Gives a person a role; returns the grant and its position.
+    pub async fn grant_role(
+        &self,
+        asked: &Asked,
+        person: Uuid,
+        role: Role,
+        scope: Scope,
+        by: &Authority,
+    ) -> Result<(Uuid, i64), Error> {
+        let grant = Grant { id: ids::random(), role, scope };
+        let command = Command::GrantRole { grant, by: by.clone() };
+        let (answer, position) = self.change_roles(asked, person, &command, grant.id.as_bytes()).await?;
+        let granted = Uuid::from_slice(&answer).expect("the answer kept is the id that was given");
+        Ok((granted, position))
+    }
+
+    /// Takes a role back; returns the position.
+    pub async fn revoke_role(&self, asked: &Asked, person: Uuid, grant: Uuid, by: &Authority) -> Result<i64, Error> {
+        let command = Command::RevokeRole { grant_id: grant, by: by.clone() };
+        Ok(self.change_roles(asked, person, &command, &[]).await?.1)
+    }
+
+    async fn change_roles(
+        &self,
+        asked: &Asked,
+        person: Uuid,
+        command: &Command,
+        answer: &[u8],
+    ) -> Result<(Vec<u8>, i64), Error> {
+        if let Some(answered) = self.remembered(asked).await? {
+            return Ok(answered);
+        }
+        for _ in 0..TRIES {
+            let loaded = self.accounts.load(person).await?;
+            let events = decide(&loaded, command.clone())?;
+            let mut append = self.append(&loaded, &events, None, &asked.actor);
+            append.request = Some(self.request(asked, answer.to_vec()));
+            match self.log.append(append).await.map_err(Error::from) {
+                Ok(appended) => return Ok((appended.answer, appended.position)),
+                Err(Error::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict)
+    }
+}

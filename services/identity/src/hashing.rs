@@ -1,0 +1,168 @@
+//! Passwords: hashed with argon2id and a pepper, on as many threads as there are cores, behind a bounded queue.
+
+use std::fmt;
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+use crate::chance;
+use crate::error::Error;
+
+/// RELIABILITY "Security": 19 MiB, two passes, one lane; about 22 ms.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Passwords that may wait for each core: the last of them is still answered within a second.
+const WAITING_PER_CORE: usize = 32;
+
+/// A password on its way; shown nowhere, wiped when dropped.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// Hashes and verifies passwords. Clones share the queue.
+#[derive(Clone)]
+pub struct Hasher {
+    pepper: Arc<Zeroizing<Vec<u8>>>,
+    cores: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+/// A place at a core: whoever has one is served.
+#[derive(Debug)]
+pub struct Place {
+    hasher: Hasher,
+    _core: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Password {
+    /// Takes a password over.
+    pub fn new(password: String) -> Self {
+        Self(Zeroizing::new(password))
+    }
+}
+
+impl Hasher {
+    /// With the pepper of this deployment, for this many cores.
+    pub fn new(pepper: Vec<u8>, cores: usize) -> Self {
+        let places = cores + cores * WAITING_PER_CORE;
+        Self {
+            pepper: Arc::new(Zeroizing::new(pepper)),
+            cores: Arc::new(Semaphore::new(cores)),
+            places: Arc::new(Semaphore::new(places)),
+        }
+    }
+
+    /// Waits for a core; refuses at once when too many wait already.
+    pub async fn admit(&self) -> Result<Place, Error> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let core = Arc::clone(&self.cores).acquire_owned().await.expect("the semaphore is never closed");
+        Ok(Place { hasher: self.clone(), _core: core, _place: place })
+    }
+
+    fn hash(&self, password: &Password) -> String {
+        let salt = SaltString::encode_b64(&chance::bytes::<16>()).expect("16 bytes are a salt");
+        let hash = self.argon2().hash_password(password.0.as_bytes(), &salt).expect("the parameters are valid");
+        hash.to_string()
+    }
+
+    fn argon2(&self) -> Argon2<'_> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are valid");
+        Argon2::new_with_secret(&self.pepper, Algorithm::Argon2id, Version::V0x13, params)
+            .expect("a pepper of 32 bytes is short enough")
+    }
+}
+
+impl Place {
+    /// The PHC string of a password.
+    pub async fn hash(self, password: Password) -> String {
+        self.run(move |hasher| hasher.hash(&password)).await
+    }
+
+    /// Whether a password is the one behind the PHC string. Without one the same work is done, and the answer is no.
+    pub async fn verify(self, password: Password, known: Option<String>) -> bool {
+        self.run(move |hasher| match known {
+            Some(known) => PasswordHash::new(&known)
+                .is_ok_and(|known| hasher.argon2().verify_password(password.0.as_bytes(), &known).is_ok()),
+            None => {
+                hasher.hash(&password);
+                false
+            }
+        })
+        .await
+    }
+
+    /// The place goes along, so that it is kept until the work is done, whoever has gone meanwhile.
+    async fn run<T: Send + 'static>(self, work: impl FnOnce(&Hasher) -> T + Send + 'static) -> T {
+        match tokio::task::spawn_blocking(move || work(&self.hasher)).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher() -> Hasher {
+        Hasher::new(vec![7; 32], 1)
+    }
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_password_verifies_against_its_own_hash_and_pepper_only() {
+        let hash = hasher().admit().await.unwrap().hash(password("abcdef1#")).await;
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(hasher().admit().await.unwrap().verify(password("abcdef1#"), Some(hash.clone())).await);
+        assert!(!hasher().admit().await.unwrap().verify(password("abcdef1%"), Some(hash.clone())).await);
+        assert!(!hasher().admit().await.unwrap().verify(password("abcdef1#"), None).await);
+        let other = Hasher::new(vec![8; 32], 1);
+        assert!(!other.admit().await.unwrap().verify(password("abcdef1#"), Some(hash)).await);
+    }
+
+    #[tokio::test]
+    async fn equal_passwords_have_different_hashes() {
+        let one = hasher().admit().await.unwrap().hash(password("abcdef1#")).await;
+        let other = hasher().admit().await.unwrap().hash(password("abcdef1#")).await;
+        assert_ne!(one, other);
+    }
+
+    #[tokio::test]
+    async fn one_more_than_can_wait_is_refused_at_once() {
+        let hasher = hasher();
+        let running = hasher.admit().await.unwrap();
+        let mut waiting: Vec<_> = (0..WAITING_PER_CORE).map(|_| Box::pin(hasher.admit())).collect();
+        for place in &mut waiting {
+            assert!(futures::poll!(place.as_mut()).is_pending());
+        }
+        assert!(matches!(hasher.admit().await, Err(Error::Busy)));
+        drop(running);
+        assert!(waiting.remove(0).await.is_ok(), "whoever waits longest is served next");
+        let again = Box::pin(hasher.admit());
+        assert!(futures::poll!(again).is_pending(), "a place that was given back can be waited in");
+    }
+
+    #[test]
+    fn a_password_does_not_show_itself() {
+        assert_eq!(format!("{:?}", password("abcdef1#")), "Password(…)");
+    }
+}

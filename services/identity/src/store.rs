@@ -1,0 +1,34 @@
+//! Stored forms of events, and the plain records of signing in.
+
+pub mod account_event;
+pub mod accounts;
+pub mod codes;
+pub mod failures;
+pub mod keys;
+pub mod sessions;
+
+use sqlx::PgPool;
+use time::{Duration, OffsetDateTime};
+
+/// An event of the log that this program did not write, or that was changed since.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the event at position {position} cannot be read: {problem}")]
+pub struct CorruptEvent {
+    /// Where.
+    pub position: i64,
+    /// What is wrong; never the content.
+    pub problem: &'static str,
+}
+
+/// Removes records that count no more.
+pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    for (sql, before) in [
+        ("DELETE FROM one_time_code WHERE expires_at < $1", now - Duration::HOUR),
+        ("DELETE FROM code_wait WHERE until < $1", now),
+        ("DELETE FROM sign_in_failure WHERE last_at < $1", now - crate::domain::lockout::LOCKED_FOR),
+        ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
+    ] {
+        sqlx::query(sql).bind(before).execute(pool).await?;
+    }
+    Ok(())
+}

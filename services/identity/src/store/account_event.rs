@@ -1,0 +1,194 @@
+//! The stored form of a person's events: public payload, inner part, personal data sealed under the person's key.
+
+use access::root::RootKey;
+use eventlog::{Division, NewEvent, Recorded};
+use prost::{Message, Name};
+use proto::identity::v1::{
+    AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, ProfileCompleted, Role as ProtoRole,
+    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked,
+};
+use uuid::Uuid;
+use vault::PersonKey;
+
+use super::CorruptEvent;
+use crate::domain::account::Event;
+use crate::domain::document::DocumentType;
+use crate::domain::personal::Personal;
+use crate::domain::role::{self, Grant, Role, Scope};
+
+/// Where an event will stand; its sealed part is bound to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Random id of the event.
+    pub event_id: Uuid,
+    /// The person, whose id is the stream.
+    pub person: Uuid,
+    /// Version of the event in the stream.
+    pub version: i64,
+}
+
+/// Personal data that an event sets, and the key to seal it with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealing<'a> {
+    /// The person's key.
+    pub key: &'a PersonKey,
+    /// What the event sets.
+    pub personal: &'a Personal,
+}
+
+/// An event, ready to be recorded; roles are signed by the root key.
+pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &RootKey) -> NewEvent {
+    let person_id = place.person.to_string();
+    let mut encoded = match event {
+        Event::Registered { document_type, number_hash, password_hash } => {
+            let inner = AccountRegisteredInner {
+                number_hash: number_hash.to_vec().into(),
+                password_hash: password_hash.clone(),
+            };
+            let payload = AccountRegistered { person_id, document_type: document_type.code() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
+        }
+        Event::ProfileCompleted => public(place, &ProfileCompleted { person_id }),
+        Event::RoleGranted(grant) => {
+            let mut granted = StaffRoleGranted {
+                grant_id: grant.id.to_string(),
+                person_id,
+                role: role_code(grant.role).into(),
+                scope: Some(scope(grant.scope)),
+                root_signature: prost::bytes::Bytes::new(),
+            };
+            granted.root_signature = root.sign_grant(&granted).into();
+            NewEvent { division: division(grant.scope.division), ..public(place, &granted) }
+        }
+        Event::RoleRevoked { grant_id } => {
+            let mut revoked = StaffRoleRevoked {
+                grant_id: grant_id.to_string(),
+                person_id,
+                root_signature: prost::bytes::Bytes::new(),
+            };
+            revoked.root_signature = root.sign_revocation(&revoked).into();
+            public(place, &revoked)
+        }
+    };
+    if let Some(Sealing { key, personal }) = sealing {
+        let binding = vault::binding(place.event_id, place.person, place.version);
+        encoded.sealed = key.seal(&sealed(personal).encode_to_vec(), &binding);
+    }
+    encoded
+}
+
+/// The event as the domain knows it.
+pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
+    let kind = recorded.kind.as_str();
+    if kind == AccountRegistered::full_name() {
+        let payload: AccountRegistered = message(recorded, &recorded.payload)?;
+        let inner: AccountRegisteredInner = message(recorded, &recorded.inner)?;
+        Ok(Event::Registered {
+            document_type: DocumentType::from_code(payload.document_type)
+                .ok_or_else(|| corrupt(recorded, "unknown document type"))?,
+            number_hash: inner.number_hash[..].try_into().map_err(|_| corrupt(recorded, "no number hash"))?,
+            password_hash: inner.password_hash,
+        })
+    } else if kind == ProfileCompleted::full_name() {
+        Ok(Event::ProfileCompleted)
+    } else if kind == StaffRoleGranted::full_name() {
+        let granted: StaffRoleGranted = message(recorded, &recorded.payload)?;
+        grant(&granted).map(Event::RoleGranted).ok_or_else(|| corrupt(recorded, "unreadable grant"))
+    } else if kind == StaffRoleRevoked::full_name() {
+        let revoked: StaffRoleRevoked = message(recorded, &recorded.payload)?;
+        let grant_id = Uuid::parse_str(&revoked.grant_id).map_err(|_| corrupt(recorded, "unreadable grant id"))?;
+        Ok(Event::RoleRevoked { grant_id })
+    } else {
+        Err(corrupt(recorded, "no event of an account"))
+    }
+}
+
+/// The personal data that an event sets; nothing where it sets none.
+pub fn open(recorded: &Recorded, key: &PersonKey) -> Result<Personal, CorruptEvent> {
+    if recorded.sealed.is_empty() {
+        return Ok(Personal::default());
+    }
+    let binding = vault::binding(recorded.event_id, recorded.stream, recorded.version);
+    let plain = key.open(&recorded.sealed, &binding).ok_or_else(|| corrupt(recorded, "the seal does not open"))?;
+    Ok(unsealed(message(recorded, &plain)?))
+}
+
+/// A grant as it is published; `None` when a part of it is not what this program writes.
+pub fn grant(granted: &StaffRoleGranted) -> Option<Grant> {
+    let scope = granted.scope.as_ref()?;
+    let unit = if scope.unit_id.is_empty() { None } else { Some(Uuid::parse_str(&scope.unit_id).ok()?) };
+    Some(Grant {
+        id: Uuid::parse_str(&granted.grant_id).ok()?,
+        role: role(ProtoRole::try_from(granted.role).ok()?)?,
+        scope: Scope { division: role::Division::parse(&scope.division)?, unit },
+    })
+}
+
+/// The document type of the API.
+pub fn document_type(kind: DocumentType) -> ProtoType {
+    ProtoType::try_from(kind.code()).expect("the API numbers the types as the domain does")
+}
+
+/// The role of the API.
+pub fn role_code(role: Role) -> ProtoRole {
+    match role {
+        Role::Liaison => ProtoRole::Liaison,
+        Role::Clerk => ProtoRole::Clerk,
+        Role::Reviewer => ProtoRole::Reviewer,
+        Role::ScheduleOfficer => ProtoRole::ScheduleOfficer,
+        Role::RuleOfficer => ProtoRole::RuleOfficer,
+        Role::Helpdesk => ProtoRole::Helpdesk,
+        Role::Operator => ProtoRole::Operator,
+        Role::SecurityAdmin => ProtoRole::SecurityAdmin,
+        Role::Auditor => ProtoRole::Auditor,
+        Role::RegisterOfficer => ProtoRole::RegisterOfficer,
+    }
+}
+
+/// The role of this number in the API.
+pub fn role(role: ProtoRole) -> Option<Role> {
+    Role::ALL.into_iter().find(|known| role_code(*known) == role)
+}
+
+/// The scope of the API.
+pub fn scope(scope: Scope) -> ProtoScope {
+    ProtoScope {
+        division: scope.division.as_str().to_owned(),
+        unit_id: scope.unit.map(|unit| unit.to_string()).unwrap_or_default(),
+    }
+}
+
+fn public<M: Message + Name>(place: Place, payload: &M) -> NewEvent {
+    NewEvent {
+        event_id: place.event_id,
+        kind: M::full_name(),
+        payload: payload.encode_to_vec(),
+        inner: Vec::new(),
+        sealed: Vec::new(),
+        division: Division::NONE,
+    }
+}
+
+fn division(division: role::Division) -> Division {
+    Division::parse(division.as_str()).expect("a division of the domain has six digits")
+}
+
+fn sealed(personal: &Personal) -> SealedPerson {
+    let Personal { number, name, phone, email, sex, birth_date, ethnicity, local_id_number, permit_number } =
+        personal.clone();
+    SealedPerson { number, name, phone, email, sex, birth_date, ethnicity, local_id_number, permit_number }
+}
+
+fn unsealed(person: SealedPerson) -> Personal {
+    let SealedPerson { number, name, phone, email, sex, birth_date, ethnicity, local_id_number, permit_number } =
+        person;
+    Personal { number, name, phone, email, sex, birth_date, ethnicity, local_id_number, permit_number }
+}
+
+fn message<M: Message + Default>(recorded: &Recorded, bytes: &[u8]) -> Result<M, CorruptEvent> {
+    M::decode(bytes).map_err(|_| corrupt(recorded, "no protobuf of its kind"))
+}
+
+fn corrupt(recorded: &Recorded, problem: &'static str) -> CorruptEvent {
+    CorruptEvent { position: recorded.position, problem }
+}

@@ -1,0 +1,3 @@
+//! Read models over the own events.
+
+pub mod grants;
