@@ -19,7 +19,7 @@ CREATE TABLE event_log (
 
 -- What was asked before, and the answer given: one effect per request.
 CREATE TABLE request (
-    actor       text        NOT NULL,
+    actor       text        COLLATE "C" NOT NULL,
     request_id  uuid        NOT NULL,
     fingerprint bytea       NOT NULL CHECK (octet_length(fingerprint) = 32),
     position    bigint      NOT NULL CHECK (position >= 0),
@@ -30,7 +30,7 @@ CREATE TABLE request (
 
 -- What only one can have.
 CREATE TABLE claim (
-    kind        text        NOT NULL,
+    kind        text        COLLATE "C" NOT NULL,
     key         bytea       NOT NULL,
     position    bigint      NOT NULL CHECK (position >= 0),
     PRIMARY KEY (kind, key)

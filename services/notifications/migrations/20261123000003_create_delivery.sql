@@ -1,7 +1,7 @@
 -- Plain records: how each notice gets to its person, which one-time secrets were sent, which notices were read.
 
 -- One row per notice (event, template, person) and channel; the notice itself stands in the log.
-CREATE TABLE delivery (
+CREATE TABLE public.delivery (
     notice_id      uuid        NOT NULL,
     -- Number of dingzhu.notifications.v1.Channel.
     channel        smallint    NOT NULL CHECK (channel BETWEEN 1 AND 3),
@@ -18,19 +18,19 @@ CREATE TABLE delivery (
     problem        text        NOT NULL DEFAULT '',
     PRIMARY KEY (notice_id, channel)
 );
-CREATE INDEX delivery_due ON delivery (due_at) WHERE state = 1;
-CREATE INDEX delivery_newest ON delivery (queued_at DESC, notice_id DESC, channel DESC);
+CREATE INDEX delivery_due ON public.delivery (due_at) WHERE state = 1;
+CREATE INDEX delivery_newest ON public.delivery (queued_at DESC, notice_id DESC, channel DESC);
 
 -- Ids of the requests of Secrets/Deliver, and nothing of what was in them.
-CREATE TABLE secret (
+CREATE TABLE public.secret (
     request_id   uuid        PRIMARY KEY,
     asked_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     leased_until timestamptz NOT NULL,
     sent         boolean     NOT NULL DEFAULT false
 );
-CREATE INDEX secret_oldest ON secret (asked_at);
+CREATE INDEX secret_oldest ON public.secret (asked_at);
 
-CREATE TABLE notice_read (
+CREATE TABLE public.notice_read (
     notice_id uuid        PRIMARY KEY,
     read_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -40,9 +40,9 @@ DECLARE
     service text := current_database();
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = service) THEN
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON delivery TO %I', service);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON secret TO %I', service);
-        EXECUTE format('GRANT SELECT, INSERT ON notice_read TO %I', service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON public.delivery TO %I', service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.secret TO %I', service);
+        EXECUTE format('GRANT SELECT, INSERT ON public.notice_read TO %I', service);
     END IF;
 END
 $$;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::channels::{Channels, Letter, ShortMessage};
+use crate::channels::{Channels, Letter, ShortMessage, Unusable};
 use crate::domain::address::{MailAddress, Phone};
 use crate::domain::channel::Channel;
 use crate::domain::notice::{self, Command, Event, Failure, Notice, Queued, State};
@@ -108,6 +108,19 @@ pub enum Outcome {
 }
 
 impl Handle {
+    /// Over the service's log and its database; opens the channels that the settings name.
+    pub fn new(log: EventLog, settings: Settings) -> Result<Self, Unusable> {
+        let pool = log.pool();
+        Ok(Self {
+            store: Store::new(pool.clone()),
+            inbox: Inbox::new(pool.clone()),
+            channels: Arc::new(Channels::open(&settings)?),
+            queued: Arc::new(Notify::new()),
+            log,
+            settings,
+        })
+    }
+
     /// Tells a person of a step, once, whatever is repeated.
     pub async fn tell(&self, told: &Told) -> Result<(), Error> {
         let name = told.step.template();

@@ -22,8 +22,6 @@ pub mod store;
 pub mod templates;
 pub mod views;
 
-use std::sync::Arc;
-
 use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use lifecycle::{OnDeath, Stage};
@@ -33,15 +31,12 @@ use proto::notifications::v1::secrets_server::SecretsServer;
 use proto::notifications::v1::templates_server::TemplatesServer;
 use rpc::Surface;
 use service::{Failure, Ground, NoCommand, Service};
-use tokio::sync::Notify;
 
-use crate::channels::Channels;
 use crate::contacts::Contacts;
 use crate::delivery::Courier;
 use crate::handle::Handle;
 use crate::reactions::on_application_step::OnApplicationStep;
 use crate::settings::Settings;
-use crate::store::Store;
 use crate::views::applicants::Applicants;
 use crate::views::inbox::Inbox;
 
@@ -70,18 +65,10 @@ impl Service for Notifications {
     }
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
-        let inbox = Inbox::new(ground.pool.clone());
+        let handle = Handle::new(ground.log.clone(), settings)?;
         let applicants = Applicants::new(ground.pool.clone());
-        let handle = Handle {
-            log: ground.log.clone(),
-            store: Store::new(ground.pool.clone()),
-            inbox: inbox.clone(),
-            channels: Arc::new(Channels::open(&settings)?),
-            settings,
-            queued: Arc::new(Notify::new()),
-        };
         let bus = bus
-            .own_view(inbox)
+            .own_view(Inbox::new(ground.pool.clone()))
             .view("applications", applicants.clone())
             .reaction("applications", OnApplicationStep { handle: handle.clone(), applicants });
         Ok((Self { handle }, bus))

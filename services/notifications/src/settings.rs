@@ -7,6 +7,7 @@ use crate::domain::retry::Retry;
 
 /// Flags and environment beyond what all services share.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Settings {
     /// Folder that takes mail as .eml files where no mail server is configured.
     #[arg(long, env = "DINGZHU_MAIL_DIR")]

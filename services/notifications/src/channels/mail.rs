@@ -5,8 +5,8 @@ use std::path::Path;
 use std::str::FromStr as _;
 
 use http::Uri;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox};
+use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::response::{Category, Code, Detail, Severity};
@@ -52,12 +52,7 @@ impl Mail {
 
     /// Hands over one mail.
     pub async fn send(&self, letter: &Letter) -> Result<(), SendError> {
-        // Files are for people to read as they are; servers get what every one of them understands.
-        let encoding = match self.way {
-            Way::Folder(_) => Some(ContentTransferEncoding::EightBit),
-            Way::Server(_) => None,
-        };
-        let message = self.message(letter, encoding)?;
+        let message = self.message(letter)?;
         match &self.way {
             Way::Folder(folder) => {
                 let put = folder.put(letter.id, letter.at, "eml", message.formatted()).await;
@@ -67,13 +62,8 @@ impl Mail {
         }
     }
 
-    fn message(&self, letter: &Letter, encoding: Option<ContentTransferEncoding>) -> Result<Message, SendError> {
+    fn message(&self, letter: &Letter) -> Result<Message, SendError> {
         let to: Address = letter.to.as_str().parse().map_err(|_| SendError::AddressRefused)?;
-        let text = letter.text.clone();
-        let body = match encoding {
-            Some(encoding) => Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new),
-            None => Body::new(text),
-        };
         let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         Message::builder()
             .from(self.from.clone())
@@ -83,7 +73,7 @@ impl Mail {
             .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
             .raw_header(automatic)
             .header(ContentType::TEXT_PLAIN)
-            .body(body)
+            .body(letter.text.clone())
             .map_err(|_| SendError::Failed("MAIL_MALFORMED".to_owned()))
     }
 }

@@ -1,5 +1,7 @@
 //! Which settings make a way for mail, what a mail looks like, and what a server's refusal means.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 use time::macros::datetime;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ struct Flags {
 
 fn settings(flags: &[&str]) -> Settings {
     let flags = <Flags as clap::Parser>::try_parse_from(std::iter::once(&"notifications").chain(flags));
-    flags.map(|flags| flags.settings).unwrap_or_else(|error| panic!("{error}"))
+    flags.unwrap_or_else(|problem| panic!("{problem}")).settings
 }
 
 fn letter() -> Letter {
@@ -29,7 +31,7 @@ fn letter() -> Letter {
 }
 
 #[tokio::test]
-async fn a_mail_in_the_folder_can_be_read_by_people_and_names_itself_alike_each_time() {
+async fn a_mail_in_the_folder_is_complete_and_a_repetition_is_the_same_file() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().display().to_string();
     let mail = Mail::open(&settings(&["--mail-dir", &path])).unwrap();
@@ -39,13 +41,14 @@ async fn a_mail_in_the_folder_can_be_read_by_people_and_names_itself_alike_each_
     let files: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 1, "a repetition is the same file");
     let text = std::fs::read_to_string(&files[0]).unwrap();
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    assert_eq!(STANDARD.decode(body.replace("\r\n", "")).unwrap(), "示例老师，您好：\r\n\r\n正文\r\n".as_bytes());
     for line in [
         "To: teacher@school.example\r\n",
         "Message-ID: <00000000-0000-0000-0000-000000000001@dingzhu.invalid>\r\n",
         "Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n",
         "Auto-Submitted: auto-generated\r\n",
         "Content-Type: text/plain; charset=utf-8\r\n",
-        "示例老师，您好：",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }

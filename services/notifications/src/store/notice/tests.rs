@@ -46,10 +46,6 @@ fn queued() -> Event {
     })
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
-}
-
 /// Kind, payload, inner and meaning of what was once stored. Rows are added, never changed.
 fn golden() -> Vec<(&'static str, &'static str, &'static str, Event)> {
     vec![
@@ -80,7 +76,11 @@ const GOLDEN_FAILED: &str = concat!(
 #[test]
 fn golden_samples_decode_to_what_they_meant() {
     for (kind, payload, inner, event) in golden() {
-        assert_eq!(decode(&recorded(kind, bytes(payload), bytes(inner))), Ok(event), "{kind}");
+        assert_eq!(
+            decode(&recorded(kind, hex::decode(payload).unwrap(), hex::decode(inner).unwrap())),
+            Ok(event),
+            "{kind}"
+        );
     }
 }
 
@@ -89,14 +89,10 @@ fn what_is_written_today_is_the_newest_golden_sample() {
     for (kind, payload, inner, event) in golden() {
         let new = encode(Uuid::from_u128(1), &event, Uuid::from_u128(2), Division::NONE);
         assert_eq!(
-            (new.kind.as_str(), hex(&new.payload), hex(&new.inner)),
+            (new.kind.as_str(), hex::encode(&new.payload), hex::encode(&new.inner)),
             (kind, payload.to_owned(), inner.to_owned())
         );
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
