@@ -1,5 +1,6 @@
 //! What becomes of a batch: every command judged in order against what stands in the database, without touching it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use time::OffsetDateTime;
@@ -63,31 +64,34 @@ pub(crate) struct Ground<'a> {
     /// Of every stream in the batch.
     pub(crate) versions: HashMap<Uuid, i64>,
     /// Of the requests in the batch, those answered before.
-    pub(crate) requests: HashMap<(&'a str, Uuid), Kept>,
+    pub(crate) requests: HashMap<RequestId<'a>, Kept<'a>>,
     /// Of the claims in the batch, those that somebody has.
     pub(crate) claims: HashMap<ClaimKey<'a>, Held>,
 }
 
+/// Actor and id of a request.
+pub(crate) type RequestId<'a> = (&'a str, Uuid);
+
 /// Kind and key of a claim.
 pub(crate) type ClaimKey<'a> = (&'static str, &'a [u8]);
 
-/// An answer given before.
+/// An answer given before, in the database or in this batch.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Kept<'a> {
     pub(crate) fingerprint: [u8; 32],
     pub(crate) position: i64,
     pub(crate) recorded_at: OffsetDateTime,
-    pub(crate) answer: Vec<u8>,
+    pub(crate) answer: Cow<'a, [u8]>,
 }
 
 /// How a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// As it is in the database.
+    /// Since before this batch.
     Before,
     /// Taken in this batch, with the event at this position.
     Now(i64),
-    /// It was in the database and is given back in this batch, or taken and given back in it.
+    /// No more: given back in this batch.
     Released,
 }
 
@@ -195,7 +199,7 @@ struct Planner<'a> {
     epoch: i64,
     hash: [u8; 32],
     versions: HashMap<Uuid, i64>,
-    kept: HashMap<(&'a str, Uuid), Kept>,
+    kept: HashMap<RequestId<'a>, Kept<'a>>,
 }
 
 impl<'a> Planner<'a> {
@@ -300,13 +304,13 @@ impl<'a> Planner<'a> {
             fingerprint: request.fingerprint,
             position: self.plan.head,
             recorded_at: self.plan.now,
-            answer: request.answer.clone(),
+            answer: Cow::Borrowed(&request.answer),
         };
         self.kept.insert((&append.actor, request.id), kept);
     }
 }
 
-fn repeat(kept: &Kept, fingerprint: &[u8; 32]) -> Answer {
+fn repeat(kept: &Kept<'_>, fingerprint: &[u8; 32]) -> Answer {
     if kept.fingerprint != *fingerprint {
         return Err(AppendError::RequestIdReused);
     }
@@ -314,7 +318,7 @@ fn repeat(kept: &Kept, fingerprint: &[u8; 32]) -> Answer {
         position: kept.position,
         version: 0,
         recorded_at: kept.recorded_at,
-        answer: kept.answer.clone(),
+        answer: kept.answer.to_vec(),
         repeated: true,
     })
 }

@@ -1,13 +1,17 @@
 //! Append paths with one thing left out: each must be caught by the checks that the real one passes.
 
-use eventlog::{Append, AppendError, EventLog, Recorded};
+use std::str::FromStr as _;
+
+use eventlog::{Append, AppendError, EventLog, Recorded, Settings};
 use lifecycle::ids;
 use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::task::JoinSet;
 
-use crate::fixture::{Answer, Fixture, anew};
+use crate::fixture::{Fixture, anew};
 use crate::history::check_chain;
 use crate::order::{Appender, Record, writers_and_a_reader};
-use crate::requests::{Repeatable, three_at_once};
+use crate::requests::three_at_once;
 
 /// Takes positions from a sequence and holds no lock, as most event stores do.
 #[derive(Clone)]
@@ -78,21 +82,43 @@ async fn an_append_that_reads_the_head_before_the_lock_is_caught_by_the_chain() 
     assert_eq!(check_chain(&fixture.log).await, vec!["the hash chain breaks at 3".to_owned()]);
 }
 
-/// The real log, whose memory of requests is wiped behind every answer.
-#[derive(Clone)]
-struct Forgetful(EventLog);
-
-impl Repeatable for Forgetful {
-    async fn append(&self, mut append: Append) -> Answer {
-        append.request = None;
-        self.0.append(append).await
+/// 32 callers over two replicas, each with 20 commands that nothing speaks against: how many are refused all the same.
+async fn good_commands_refused(fixture: &Fixture, search_path: &str) -> usize {
+    let options = PgConnectOptions::from_str(&fixture.url).unwrap().options([("search_path", search_path)]);
+    let start = async || {
+        let pool = PgPoolOptions::new().connect_lazy_with(options.clone());
+        EventLog::start(pool, Settings::default(), &fixture.lifecycle).await.unwrap()
+    };
+    let replicas = [start().await, start().await];
+    let mut callers = JoinSet::new();
+    for caller in 0..32 {
+        let log = replicas[caller % 2].clone();
+        callers.spawn(async move {
+            let mut refused = 0;
+            for _ in 0..20 {
+                refused += usize::from(log.append(anew()).await.is_err());
+            }
+            refused
+        });
     }
+    callers.join_all().await.into_iter().sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_without_request_memory_is_caught() {
+async fn the_writer_itself_without_its_lock_is_caught() {
     let fixture = Fixture::start().await;
-    let broken =
-        three_at_once(&fixture.log, [Forgetful(fixture.log.clone()), Forgetful(fixture.replica().await)]).await;
+    // Whoever looks there first finds a function of that name that locks nothing.
+    fixture.execute("CREATE FUNCTION pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS ''").await;
+    assert_eq!(good_commands_refused(&fixture, "pg_catalog, public").await, 0);
+    assert!(good_commands_refused(&fixture, "public, pg_catalog").await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_writer_itself_without_request_memory_is_caught() {
+    let fixture = Fixture::start().await;
+    let forget = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+                  CREATE TRIGGER forget BEFORE INSERT ON request FOR EACH ROW EXECUTE FUNCTION forget()";
+    fixture.execute(forget).await;
+    let broken = three_at_once(&fixture.log, [fixture.log.clone(), fixture.replica().await]).await;
     assert!(broken.iter().any(|sentence| sentence.contains("effects")), "{broken:?}");
 }

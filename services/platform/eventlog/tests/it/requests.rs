@@ -7,19 +7,8 @@ use lifecycle::ids;
 use crate::fixture::{Answer, Fixture, anew, request, take, to};
 use crate::history::{Broken, check_all};
 
-/// What takes a request: the real log, or a mutant.
-pub trait Repeatable: Clone + Send + Sync + 'static {
-    fn append(&self, append: Append) -> impl Future<Output = Answer> + Send;
-}
-
-impl Repeatable for EventLog {
-    fn append(&self, append: Append) -> impl Future<Output = Answer> + Send {
-        Self::append(self, append)
-    }
-}
-
 /// 40 requests, each three times at once over two replicas, every time with another answer to give.
-pub async fn three_at_once<R: Repeatable>(log: &EventLog, replicas: [R; 2]) -> Broken {
+pub async fn three_at_once(log: &EventLog, replicas: [EventLog; 2]) -> Broken {
     let mut broken = Broken::new();
     let before = log.read(0, 1_000).await.unwrap().len();
     for round in 0..40 {
