@@ -86,6 +86,9 @@ pub enum Change {
 }
 
 /// The use cases. Clones share everything.
+///
+/// What only adds is decided on nothing, and the log says whether the place was free, or the request answered before:
+/// that takes no reading ahead.
 #[derive(Clone, Debug)]
 pub struct Handle {
     log: EventLog,
@@ -116,15 +119,11 @@ impl Handle {
         name: Name,
         answer: fn(&Agency) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
         let code = division.code();
         responsible(asked, code, "division", &code)?;
-        let stream = AgencyId::of(code).0;
-        let state = self.aggregates.agency(stream).await?;
-        let added = agency::Decisions::decide(&state, AddAgency { division, name }).map_err(Error::Agency)?;
-        let decided = Decided::new(stream, &added, code);
+        let command = AddAgency { division, name };
+        let added = agency::Decisions::decide(&agency::State::Empty, command).map_err(Error::Agency)?;
+        let decided = Decided::new(AgencyId::of(code).0, &added, code);
         let appended = self.append(asked, decided, answer(&added[0].0)).await;
         appended.map_err(|error| match error {
             // The stream is the claim that a division has one authority.
@@ -141,9 +140,6 @@ impl Handle {
         agency: AgencyId,
         answer: fn(&School) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
         let agency = self.agency(asked, agency).await?;
         let id = SchoolId(ids::random());
         let key = [division.as_str(), name.as_str()].join("/").into_bytes();
@@ -167,9 +163,6 @@ impl Handle {
         school: Option<SchoolId>,
         answer: fn(&Point) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
         let site = match school {
             None => Site::Office,
             Some(school) => self.aggregates.school(school.0).await?.school().map_or(Site::UnknownSchool, Site::School),
@@ -195,9 +188,6 @@ impl Handle {
         batch: String,
         answer: fn(&[Event]) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
         responsible(asked, province, "division", &province)?;
         let plan = PlanId(ids::random());
         let command = Command::PublishPlan { plan, province, batch };
