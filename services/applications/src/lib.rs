@@ -1,3 +1,152 @@
 //! The registration of a certificate, from draft to conclusion.
+//!
+//! ```text
+//! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog ──> views/applications (lists)
+//!             │  ├─ store/filing.rs   what submissions need, one query for all that wait
+//!             │  ├─ store/serials.rs  报名号 from reserved blocks
+//!             │  └─ views/            directory and rules in memory, certificates and schools in tables
+//!             └── details.rs          names and numbers for drafts, from identity and certificates
+//! reactions/ ──> handle.rs            prior registrations of the register
+//! ```
+//!
+//! What it owns, its commands, events and reasons, and which test shows which rule: `README.md`.
 
+pub mod api;
+pub mod config;
+pub mod details;
 pub mod domain;
+pub mod error;
+pub mod handle;
+pub mod reactions;
+pub mod shipped;
+pub mod store;
+pub mod sweep;
+pub mod views;
+pub mod wire;
+
+use std::time::Duration;
+
+use access::{Rule, Table};
+use eventbus::{Bus, BusHandle};
+use proto::applications::v1::applications_server::ApplicationsServer;
+use proto::applications::v1::confirmation_server::ConfirmationServer;
+use proto::applications::v1::drafts_server::DraftsServer;
+use proto::applications::v1::review_server::ReviewServer;
+use proto::applications::v1::rules_server::RulesServer;
+use proto::identity::v1::Role;
+use rpc::Surface;
+use service::{Failure, Ground, NoCommand, Service};
+
+use crate::config::Settings;
+use crate::details::Details;
+use crate::domain::directory::Directory;
+use crate::handle::Handle;
+use crate::reactions::OnPriorRegistrationImported;
+use crate::shipped::Shipped;
+use crate::store::drafts::Drafts;
+use crate::store::filing::Filings;
+use crate::store::serials::Serials;
+use crate::views::certificates::{CERTIFICATES, Certificates};
+use crate::views::directory::{DIRECTORY, DirectoryView};
+use crate::views::rules::{RULES, RuleBook, Rules};
+use crate::views::schools::Schools;
+
+/// The service.
+pub struct Applications {
+    handle: Handle,
+    drafts: Drafts,
+    settings: Settings,
+}
+
+const READERS: Rule = Rule::PersonOrStaff(&[Role::Liaison, Role::Clerk, Role::Reviewer]);
+const REVIEWER: Rule = Rule::Staff(&[Role::Reviewer]);
+
+impl Service for Applications {
+    const NAME: &'static str = "applications";
+
+    const ACCESS: Table = &[
+        ("dingzhu.applications.v1.Drafts/StartDraft", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/AcceptAgreement", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/SaveDraft", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/GetDraft", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/CheckDraft", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/TakeGraceTicket", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/DropDraft", Rule::Person),
+        ("dingzhu.applications.v1.Drafts/ListTexts", Rule::SignedIn),
+        ("dingzhu.applications.v1.Applications/SubmitApplication", Rule::Person),
+        ("dingzhu.applications.v1.Applications/AmendApplication", Rule::Person),
+        ("dingzhu.applications.v1.Applications/WithdrawApplication", Rule::Person),
+        ("dingzhu.applications.v1.Applications/GetApplication", READERS),
+        ("dingzhu.applications.v1.Applications/ListApplications", READERS),
+        ("dingzhu.applications.v1.Applications/GetHistory", READERS),
+        (
+            "dingzhu.applications.v1.Confirmation/RecordFacts",
+            Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer]),
+        ),
+        ("dingzhu.applications.v1.Confirmation/ConfirmApplication", Rule::Staff(&[Role::Clerk])),
+        ("dingzhu.applications.v1.Confirmation/RefuseConfirmation", Rule::Staff(&[Role::Clerk])),
+        ("dingzhu.applications.v1.Confirmation/ReturnApplication", Rule::Staff(&[Role::Liaison, Role::Clerk])),
+        ("dingzhu.applications.v1.Review/AssessApplication", REVIEWER),
+        ("dingzhu.applications.v1.Review/PassReview", REVIEWER),
+        ("dingzhu.applications.v1.Review/SendBack", REVIEWER),
+        ("dingzhu.applications.v1.Review/ConcludeApplication", REVIEWER),
+        ("dingzhu.applications.v1.Review/RecordConclusionFact", REVIEWER),
+        ("dingzhu.applications.v1.Review/ProposeReversal", REVIEWER),
+        ("dingzhu.applications.v1.Review/ApproveReversal", REVIEWER),
+        ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
+        ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::SignedIn),
+    ];
+
+    type Settings = Settings;
+    type Command = NoCommand;
+
+    fn migrations() -> sqlx::migrate::Migrator {
+        sqlx::migrate!()
+    }
+
+    async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
+        let bus = bus
+            .own_view(views::applications::Applications)
+            .own_view(Rules)
+            .view("scheduling", DirectoryView)
+            .view("scheduling", Schools)
+            .view("certificates", Certificates);
+        let drafts = Drafts::new(ground.pool.clone());
+        let handle = Handle::new(handle::Ground {
+            log: ground.log.clone(),
+            vault: ground.vault.clone(),
+            pool: ground.pool.clone(),
+            details: Details::new(ground.peers.clone()),
+            drafts: drafts.clone(),
+            filings: Filings::start(ground.pool.clone(), ground.vault.clone(), &ground.lifecycle),
+            serials: Serials::new(ground.pool.clone()),
+            directory: bus.reference::<Directory, _, _, _>(DIRECTORY, views::directory::load),
+            rules: bus.reference(RULES, RuleBook::load),
+            certificates: bus.reference(CERTIFICATES, |_| async { Ok::<_, eventbus::LoadError>(()) }),
+            shipped: Shipped::read()?,
+        });
+        let bus = bus.reaction("certificates", OnPriorRegistrationImported { handle: handle.clone() });
+        Ok((Self { handle, drafts, settings }, bus))
+    }
+
+    fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
+        let (handle, lifecycle) = (&self.handle, &ground.lifecycle);
+        sweep::start(self.drafts.clone(), Duration::from_secs(self.settings.draft_sweep_seconds), lifecycle);
+        let drafts = api::DraftsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let applications =
+            api::ApplicationsApi { handle: handle.clone(), lifecycle: lifecycle.clone(), bus: bus.clone() };
+        let confirmation = api::ConfirmationApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let review = api::ReviewApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        Surface::new()
+            .offer(rpc::sized!(DraftsServer::new(drafts)))
+            .offer(rpc::sized!(ApplicationsServer::new(applications)))
+            .offer(rpc::sized!(ConfirmationServer::new(confirmation)))
+            .offer(rpc::sized!(ReviewServer::new(review)))
+            .offer(rpc::sized!(RulesServer::new(rules)))
+    }
+
+    async fn run(_: &Ground, _: Settings, command: NoCommand) -> Result<(), Failure> {
+        match command {}
+    }
+}

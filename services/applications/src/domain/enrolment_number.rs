@@ -32,6 +32,21 @@ impl EnrolmentNumber {
         right.then_some(Self(digits))
     }
 
+    /// Year of the submission in Shanghai.
+    pub fn year(&self) -> i32 {
+        i32::try_from(read_digits(&self.0[..4])).expect("four digits")
+    }
+
+    /// Six digits of the agency.
+    pub fn agency_code(&self) -> [u8; 6] {
+        self.0[4..10].try_into().expect("six digits")
+    }
+
+    /// Its serial among those of the agency and year.
+    pub fn serial(&self) -> u32 {
+        read_digits(&self.0[10..16])
+    }
+
     /// All digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("an enrolment number is ASCII digits")
@@ -57,6 +72,10 @@ fn write_digits(place: &mut [u8], mut number: u32) {
     }
 }
 
+fn read_digits(place: &[u8]) -> u32 {
+    place.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
 /// ISO 7064 MOD 11,10 over ASCII digits.
 fn check_digit(digits: &[u8]) -> u8 {
     let product = digits.iter().fold(10_u8, |product, digit| {
@@ -77,6 +96,7 @@ mod tests {
         let number = EnrolmentNumber::new(2026, "320302", 17).unwrap();
         assert_eq!(number.as_str(), format!("2026320302000017{}", &number.as_str()[16..]));
         assert_eq!(EnrolmentNumber::parse(number.as_str()), Some(number));
+        assert_eq!((number.year(), &number.agency_code(), number.serial()), (2026, b"320302", 17));
     }
 
     #[test]

@@ -141,6 +141,20 @@ pub enum Turn {
     Nobody,
 }
 
+impl Turn {
+    /// Whose turn it is in a status: `reviewing` at this level, `mending` while the applicant has something to mend,
+    /// `facts` once the facts of DOMAIN 2.3b are recorded.
+    pub fn of(status: Status, reviewing: Option<Level>, mending: bool, facts: bool) -> Self {
+        match (status, reviewing) {
+            (Status::Pending, _) if mending => Self::Applicant,
+            (Status::Pending, _) if !facts => Self::School,
+            (Status::Pending, _) => Self::Point,
+            (Status::Confirmed, Some(level)) => Self::Review(level),
+            (Status::Confirmed, None) | (Status::Concluded | Status::Withdrawn, _) => Self::Nobody,
+        }
+    }
+}
+
 /// Why a certificate cannot be registered (DOMAIN L21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restriction {

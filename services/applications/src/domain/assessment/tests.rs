@@ -190,15 +190,15 @@ fn of_every_set_of_faults_the_hardest_wins() {
     type Fault = (fn(&mut Facts), Proposal);
     let faults: [Fault; 12] = [
         (|facts| facts.ethics = Some(Finding::Failed), Failed),
-        (|facts| drop(facts.grades.extend([(2022, Grade::Unqualified), (2023, Grade::Unqualified)])), Failed),
-        (|facts| drop(facts.grades.insert(2025, Grade::Unqualified)), Deferred),
+        (|facts| facts.grades.extend([(2022, Grade::Unqualified), (2023, Grade::Unqualified)]), Failed),
+        (|facts| facts.grades.extend([(2025, Grade::Unqualified)]), Deferred),
         (|facts| facts.training_total = Some(359.9), Deferred),
         (|facts| facts.interruptions.extend(stop(1.0, LeaveReason::Sickness, false).interruptions), Deferred),
         (|facts| facts.interruptions.extend(stop(1.0, LeaveReason::Other, true).interruptions), NeedsDecision),
         (|facts| facts.health = Some(Finding::Failed), NeedsDecision),
         (|facts| facts.health = None, NeedsDecision),
-        (|facts| drop(facts.grades.insert(2021, Grade::Basic)), NeedsDecision),
-        (|facts| drop(facts.grades.remove(&2021)), NeedsDecision),
+        (|facts| facts.grades.extend([(2021, Grade::Basic)]), NeedsDecision),
+        (|facts| facts.grades.retain(|year, _| *year != 2021), NeedsDecision),
         (|facts| facts.others.push(("其他".to_owned(), false)), NeedsDecision),
         (|facts| facts.interruptions.extend(stop(3.0, LeaveReason::Maternity, true).interruptions), Qualified),
     ];

@@ -5,9 +5,11 @@ use uuid::Uuid;
 
 use crate::domain::assessment::{Assessment, Check};
 use crate::domain::calendar::{Cycle, add_months, subtract_months};
+use crate::domain::directory::Directory;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
 use crate::domain::form::{Coded, Place};
+use crate::domain::registration::command::Officer;
 use crate::domain::route::{Route, Step};
 use crate::domain::rules::{RuleRef, RuleSet};
 use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
@@ -185,6 +187,11 @@ impl Application {
         }
     }
 
+    /// 确认不通过, and not amended since.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.phase, Phase::Pending { mending: Some(Mending::Refused) })
+    }
+
     /// The step of review whose turn it is.
     pub fn step(&self) -> Option<Step> {
         match self.phase {
@@ -195,13 +202,18 @@ impl Application {
 
     /// Whose turn it is.
     pub fn turn(&self) -> Turn {
-        match self.phase {
-            Phase::Pending { mending: Some(_) } => Turn::Applicant,
-            Phase::Pending { mending: None } if self.facts.is_none() => Turn::School,
-            Phase::Pending { mending: None } => Turn::Point,
-            Phase::Confirmed { step, .. } => Turn::Review(self.route.step(step).level),
-            Phase::Concluded(_) | Phase::Withdrawn => Turn::Nobody,
-        }
+        let mending = matches!(self.phase, Phase::Pending { mending: Some(_) });
+        Turn::of(self.status(), self.step().map(|step| step.level), mending, self.facts.is_some())
+    }
+
+    /// Whether a member of staff may see it: own school, own point, own agency and those below it.
+    pub fn is_in_scope_of(&self, officer: &Officer, directory: &Directory) -> bool {
+        officer.schools.contains(&self.place.school)
+            || officer.points.contains(&self.place.point)
+            || officer.agencies.iter().any(|agency| {
+                directory.is_reviewed_by(self.place.agency, *agency)
+                    || self.route.steps().iter().any(|step| step.agency == *agency)
+            })
     }
 
     /// Its conclusion, if it has one.

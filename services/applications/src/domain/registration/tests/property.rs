@@ -207,6 +207,14 @@ proptest! {
     }
 
     #[test]
+    fn every_event_comes_back_from_its_stored_form(attempts in attempts()) {
+        for (_, event, _) in history(&attempts) {
+            let (kind, payload, inner) = crate::store::event::encode(Uuid::from_u128(1), event.clone());
+            prop_assert_eq!(crate::store::event::decode(&kind, &payload, &inner), Ok(event));
+        }
+    }
+
+    #[test]
     fn evolving_never_panics_whatever_the_order(attempts in attempts(), seed in any::<u64>()) {
         let mut events: Vec<Event> = history(&attempts).into_iter().map(|(_, event, _)| event).collect();
         if !events.is_empty() {

@@ -1,0 +1,179 @@
+//! `Applications`: filing, changing, reading.
+
+use access::Caller;
+use eventbus::BusHandle;
+use lifecycle::Lifecycle;
+use prost::Message as _;
+use proto::applications::v1::applications_server::Applications;
+use proto::applications::v1::{self as wire};
+use tonic::{Request, Response, Status};
+
+use super::drafts::parse_form;
+use super::history;
+use super::render::{application, int, outcome, summary};
+use super::request::{Parsing, person, viewer};
+use super::status::{answer, not_yet};
+use crate::domain::registration::{Command, Rejection};
+use crate::error::Error;
+use crate::handle::{Amendment, Attempt, Done, Handle, Submission};
+use crate::views::applications::{APPLICATIONS, Filter};
+use crate::wire as values;
+
+/// The service.
+pub struct ApplicationsApi {
+    /// Use cases.
+    pub handle: Handle,
+    /// Runs the bodies of commands.
+    pub lifecycle: Lifecycle,
+    /// Waits for views.
+    pub bus: BusHandle,
+}
+
+#[tonic::async_trait]
+impl Applications for ApplicationsApi {
+    async fn submit_application(
+        &self,
+        request: Request<wire::SubmitApplicationRequest>,
+    ) -> Result<Response<wire::SubmitApplicationResponse>, Status> {
+        let caller = Caller::of(&request);
+        let person = caller.signed_in()?.id;
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let draft = parsing.id("draft_id", &message.draft_id);
+        let pledge = parsing.pledge(message.pledge);
+        parsing.done()?;
+        let submission = Submission { person, draft, revision: message.revision, pledge };
+        let handle = self.handle.clone();
+        let body = async move { handle.submit(&asked, submission, submitted).await };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn amend_application(
+        &self,
+        request: Request<wire::AmendApplicationRequest>,
+    ) -> Result<Response<wire::AmendApplicationResponse>, Status> {
+        let (caller, person) = (Caller::of(&request), person(&request)?);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        let (personal, coded) = parse_form(&mut parsing, message.form);
+        let pledge = parsing.pledge(message.pledge);
+        parsing.done()?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let amendment = Amendment { personal, coded, pledge };
+            let render = |done: &Done| wire::AmendApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            handle.amend(&asked, &person, key, amendment, render).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn withdraw_application(
+        &self,
+        request: Request<wire::WithdrawApplicationRequest>,
+    ) -> Result<Response<wire::WithdrawApplicationResponse>, Status> {
+        let (caller, person) = (Caller::of(&request), person(&request)?.id);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        parsing.done()?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let render = |done: &Done| wire::WithdrawApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let attempt = |now: crate::handle::Situation<'_>| Attempt {
+                command: Command::Withdraw { number: key.number, person, now: now.now, assignment: now.assignment },
+                not_after: now.assignment.map(|assignment| assignment.end),
+            };
+            handle.act(&asked, key, None, render, attempt).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn get_application(
+        &self,
+        request: Request<wire::GetApplicationRequest>,
+    ) -> Result<Response<wire::GetApplicationResponse>, Status> {
+        let viewer = viewer(&Caller::of(&request))?;
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let key = parsing.key(message.key.as_ref());
+        parsing.violations().check("as_of_version", message.as_of_version >= 0, "NEGATIVE", "版本不能为负数。");
+        let purpose = parsing.text("reveal_purpose", message.reveal_purpose.trim());
+        parsing.done()?;
+        let seen = self.handle.read(&viewer, key, message.as_of_version).await?;
+        let reveals = !seen.own && !purpose.is_empty();
+        if reveals {
+            // Structured, and without a word of the person's: what the purpose says stays out of the logs.
+            tracing::info!(
+                target: "audit",
+                action = "reveal",
+                actor = %viewer.person,
+                certificate = %key.certificate,
+                application = %key.number,
+                "personal data shown in clear"
+            );
+        }
+        let found = seen.record.state.application(key.number).cloned().ok_or(Error::from(Rejection::NotFound))?;
+        let clear = seen.own || reveals;
+        Ok(Response::new(wire::GetApplicationResponse { application: Some(application(seen, &found, clear)) }))
+    }
+
+    async fn list_applications(
+        &self,
+        request: Request<wire::ListApplicationsRequest>,
+    ) -> Result<Response<wire::ListApplicationsResponse>, Status> {
+        let viewer = viewer(&Caller::of(&request))?;
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let filter = Filter {
+            status: values::parse_status(message.status),
+            agency: parsing.optional_id("agency_id", &message.agency_id),
+            point: parsing.optional_id("point_id", &message.point_id),
+            school: parsing.optional_id("school_id", &message.school_id),
+        };
+        let known = message.status == 0 || filter.status.is_some();
+        parsing.violations().check("status", known, "UNKNOWN_VALUE", "审批状态无法识别。");
+        let size = rpc::page_size("page_size", message.page_size, parsing.violations());
+        let token = rpc::parse_page_token("page_token", &message.page_token, parsing.violations());
+        let before = token.and_then(|place| Some(i64::from_be_bytes(place.try_into().ok()?)));
+        parsing.done()?;
+        if message.min_position > 0 {
+            self.bus.wait_for(APPLICATIONS, message.min_position).await.map_err(|_| not_yet())?;
+        }
+        let mut rows = self.handle.list(&viewer, &filter, before, size + 1).await?;
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let last = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
+        Ok(Response::new(wire::ListApplicationsResponse {
+            applications: rows.iter().map(summary).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_history(
+        &self,
+        request: Request<wire::GetHistoryRequest>,
+    ) -> Result<Response<wire::GetHistoryResponse>, Status> {
+        let viewer = viewer(&Caller::of(&request))?;
+        let mut parsing = Parsing::default();
+        let key = parsing.key(request.get_ref().key.as_ref());
+        parsing.done()?;
+        let (record, own) = self.handle.visible(&viewer, key).await?;
+        let entries = record.entries_of(key.number).map(|entry| history::entry(entry, own)).collect();
+        Ok(Response::new(wire::GetHistoryResponse { entries }))
+    }
+}
+
+fn submitted(done: &Done) -> Vec<u8> {
+    let response = wire::SubmitApplicationResponse {
+        enrolment_number: done.key.number.to_string(),
+        certificate_id: done.key.certificate.to_string(),
+        version: done.version,
+        status: values::status(done.status).into(),
+        ordinal: int(done.ordinal),
+    };
+    response.encode_to_vec()
+}

@@ -1,0 +1,130 @@
+//! `Confirmation`: what school and point do.
+
+use access::Caller;
+use lifecycle::Lifecycle;
+use prost::Message as _;
+use proto::applications::v1::confirmation_server::Confirmation;
+use proto::applications::v1::{self as wire};
+use proto::identity::v1::Role;
+use tonic::{Request, Response, Status};
+
+use super::render::outcome;
+use super::request::{Parsing, order};
+use super::status::answer;
+use crate::domain::facts::Facts;
+use crate::domain::registration::Command;
+use crate::handle::{Attempt, Done, Handle, Situation};
+use crate::wire as values;
+
+/// The service.
+pub struct ConfirmationApi {
+    /// Use cases.
+    pub handle: Handle,
+    /// Runs the bodies of commands.
+    pub lifecycle: Lifecycle,
+}
+
+#[tonic::async_trait]
+impl Confirmation for ConfirmationApi {
+    async fn record_facts(
+        &self,
+        request: Request<wire::RecordFactsRequest>,
+    ) -> Result<Response<wire::RecordFactsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        let given = message.facts.unwrap_or_default();
+        let note = parsing.text("facts.note", &given.note).to_owned();
+        let facts = values::parse_facts(&given).unwrap_or_else(|wrong| {
+            for (field, reason) in wrong {
+                parsing.violations().add(field, reason, "所填内容无法识别或超出范围，请核对后重新填写。");
+            }
+            Facts::default()
+        });
+        parsing.done()?;
+        let order = order(&caller, key, &[Role::Liaison, Role::Clerk, Role::Reviewer])?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let render = |done: &Done| wire::RecordFactsResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let attempt = |_: Situation<'_>| {
+                let (order, facts) = (order.clone(), Box::new(facts.clone()));
+                Command::RecordFacts { order, facts, with_note: !note.is_empty() }.into()
+            };
+            handle.act(&asked, key, Some(&note), render, attempt).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn confirm_application(
+        &self,
+        request: Request<wire::ConfirmApplicationRequest>,
+    ) -> Result<Response<wire::ConfirmApplicationResponse>, Status> {
+        let caller = Caller::of(&request);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        parsing.done()?;
+        let order = order(&caller, key, &[Role::Clerk])?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let render = |done: &Done| wire::ConfirmApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let attempt = |now: Situation<'_>| Attempt {
+                not_after: now.assignment.map(|assignment| assignment.end),
+                command: Command::Confirm {
+                    order: order.clone(),
+                    now: now.now,
+                    assignment: now.assignment,
+                    restriction: now.restriction,
+                    rules: now.rules,
+                },
+            };
+            handle.act(&asked, key, None, render, attempt).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn refuse_confirmation(
+        &self,
+        request: Request<wire::RefuseConfirmationRequest>,
+    ) -> Result<Response<wire::RefuseConfirmationResponse>, Status> {
+        let caller = Caller::of(&request);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        let reason = parsing.reason("reason", &message.reason).to_owned();
+        parsing.done()?;
+        let order = order(&caller, key, &[Role::Clerk])?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let render = |done: &Done| wire::RefuseConfirmationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let attempt = |_: Situation<'_>| Command::RefuseConfirmation { order: order.clone() }.into();
+            handle.act(&asked, key, Some(&reason), render, attempt).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+
+    async fn return_application(
+        &self,
+        request: Request<wire::ReturnApplicationRequest>,
+    ) -> Result<Response<wire::ReturnApplicationResponse>, Status> {
+        let caller = Caller::of(&request);
+        let message = request.into_inner();
+        let mut parsing = Parsing::default();
+        let asked = parsing.asked(&caller, &message.request_id, &message);
+        let key = parsing.key(message.key.as_ref());
+        let reason = parsing.reason("reason", &message.reason).to_owned();
+        parsing.done()?;
+        let order = order(&caller, key, &[Role::Liaison, Role::Clerk])?;
+        let handle = self.handle.clone();
+        let body = async move {
+            let render = |done: &Done| wire::ReturnApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let attempt = |_: Situation<'_>| Command::Return { order: order.clone() }.into();
+            handle.act(&asked, key, Some(&reason), render, attempt).await
+        };
+        answer(rpc::run(&self.lifecycle, body).await)
+    }
+}

@@ -1,0 +1,68 @@
+//! Who did what and when, in words.
+
+use proto::applications::v1 as wire;
+
+use crate::domain::calendar::render_date;
+use crate::domain::registration::Event;
+use crate::domain::values::Level;
+use crate::store::record::Entry;
+
+/// One line of an application's history. The applicant learns roles, staff also who.
+pub(super) fn entry(entry: &Entry, own: bool) -> wire::HistoryEntry {
+    let (role, summary) = told(&entry.event);
+    let person = entry.recorded.metadata.actor.strip_prefix("person:").filter(|_| !own && role.starts_with("staff:"));
+    wire::HistoryEntry {
+        version: entry.recorded.version,
+        r#type: entry.recorded.kind.clone(),
+        summary,
+        actor: person.map_or_else(|| role.to_owned(), |person| format!("{role}:{person}")),
+        time: Some(rpc::timestamp(entry.recorded.recorded_at)),
+    }
+}
+
+fn told(event: &Event) -> (&'static str, String) {
+    const APPLICANT: &str = "applicant";
+    const CLERK: &str = "staff:clerk";
+    const REVIEWER: &str = "staff:reviewer";
+    match event {
+        Event::PriorRegistrationRecorded(prior) => {
+            ("system", format!("登记历史注册：第{}次，{}", prior.ordinal, prior.conclusion.name()))
+        }
+        Event::ApplicationSubmitted(submitted) => {
+            (APPLICANT, format!("提交申报，报名号{}，第{}次注册", submitted.number, submitted.ordinal))
+        }
+        Event::ApplicationAmended(amended) => (APPLICANT, format!("修改申报信息，第{}版", amended.form_version)),
+        Event::ApplicationWithdrawn(_) => (APPLICANT, "撤回申报".to_owned()),
+        // By liaison or clerk before confirmation, by the reviewer afterwards.
+        Event::FactsRecorded { .. } => ("staff:facts", "登记注册条件".to_owned()),
+        Event::ApplicationConfirmed { .. } => (CLERK, "现场确认通过".to_owned()),
+        Event::ConfirmationRefused { .. } => (CLERK, "确认不通过".to_owned()),
+        Event::ApplicationReturned { by_liaison: true, .. } => ("staff:liaison", "学校退回至网报待确认".to_owned()),
+        Event::ApplicationReturned { by_liaison: false, .. } => (CLERK, "确认点退回至网报待确认".to_owned()),
+        Event::ReviewPassed { level, next, .. } => (REVIEWER, format!("{}审核通过，转{}", name(*level), name(*next))),
+        Event::ReviewSentBack { level, to: Some(to), .. } => {
+            (REVIEWER, format!("{}退回至{}", name(*level), name(*to)))
+        }
+        Event::ReviewSentBack { level, to: None, .. } => (REVIEWER, format!("{}退回至网报待确认", name(*level))),
+        Event::ApplicationConcluded(concluded) => {
+            (REVIEWER, format!("{}作出注册结论：{}", name(concluded.level), concluded.conclusion.name()))
+        }
+        Event::PublicityBegun { .. } => (REVIEWER, "公示开始".to_owned()),
+        Event::PublicityEnded { .. } => (REVIEWER, "公示结束".to_owned()),
+        Event::ObjectionRecorded(_) => (REVIEWER, "登记异议".to_owned()),
+        Event::ObjectionSettled(_) => (REVIEWER, "异议处理完毕".to_owned()),
+        Event::CertificateNotePrinted(_) => (REVIEWER, "证书附页已打印".to_owned()),
+        Event::ReversalProposed { revoke: true, .. } => (REVIEWER, "提议撤销注册，待另一人批准".to_owned()),
+        Event::ReversalProposed { revoke: false, .. } => (REVIEWER, "提议撤回注册结论，待另一人批准".to_owned()),
+        Event::ConclusionReversed { level, .. } => (REVIEWER, format!("注册结论已撤回，由{}重新审核", name(*level))),
+        Event::RegistrationRevoked { on, .. } => (REVIEWER, format!("{}撤销注册", render_date(*on))),
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::County => "县级",
+        Level::City => "市级",
+        Level::Province => "省级",
+    }
+}

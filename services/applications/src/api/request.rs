@@ -1,0 +1,129 @@
+//! What every request has: who asks, by which id, about which application.
+
+use access::Caller;
+use prost::Message;
+use proto::applications::v1 as wire;
+use proto::identity::v1::Role;
+use rpc::{Refusal, Violations, fingerprint, parse_uuid};
+use tonic::{Request, Status};
+
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::{Officer, Order};
+use crate::domain::text::TextRef;
+use crate::handle::{Asked, Key, Pledge, Viewer};
+
+/// Longest free text: reasons, opinions, notes.
+const MOST_TEXT: usize = 1_000;
+const MOST_REFERENCE: usize = 100;
+
+/// Collects the wrong fields of one request.
+#[derive(Default)]
+pub(super) struct Parsing(Violations);
+
+impl Parsing {
+    /// Who asks, and by which request.
+    pub(super) fn asked<M: Message>(&mut self, caller: &Caller, request_id: &str, message: &M) -> Asked {
+        let request_id = parse_uuid("request_id", request_id, &mut self.0).unwrap_or_default();
+        Asked { actor: caller.actor(), request_id, fingerprint: fingerprint(message) }
+    }
+
+    /// Which application.
+    pub(super) fn key(&mut self, key: Option<&wire::ApplicationKey>) -> Key {
+        let empty = wire::ApplicationKey::default();
+        let key = key.unwrap_or(&empty);
+        let certificate = parse_uuid("key.certificate_id", &key.certificate_id, &mut self.0).unwrap_or_default();
+        let number = EnrolmentNumber::parse(&key.enrolment_number);
+        self.0.check("key.enrolment_number", number.is_some(), "NOT_AN_ENROLMENT_NUMBER", "报名号应为17位数字，请核对后再试。");
+        Key { certificate, number: number.unwrap_or_else(nothing) }
+    }
+
+    /// An id.
+    pub(super) fn id(&mut self, field: &'static str, text: &str) -> uuid::Uuid {
+        parse_uuid(field, text, &mut self.0).unwrap_or_default()
+    }
+
+    /// An id, or none.
+    pub(super) fn optional_id(&mut self, field: &'static str, text: &str) -> Option<uuid::Uuid> {
+        if text.is_empty() { None } else { parse_uuid(field, text, &mut self.0) }
+    }
+
+    /// Free text that must be given.
+    pub(super) fn reason<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
+        self.0.check(field, !text.trim().is_empty(), "REQUIRED", "请填写原因。");
+        self.text(field, text)
+    }
+
+    /// Free text that may be left out.
+    pub(super) fn text<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
+        self.0.check(field, text.chars().count() <= MOST_TEXT, "TOO_LONG", "不能超过1000个字。");
+        text
+    }
+
+    /// 文号: goes into the inner part, so it is no place for names.
+    pub(super) fn file_reference<'t>(&mut self, text: &'t str) -> &'t str {
+        let right = !text.trim().is_empty() && text.chars().count() <= MOST_REFERENCE && !text.contains(char::is_control);
+        self.0.check("file_reference", right, "REQUIRED", "请填写文号，不超过100个字。");
+        text
+    }
+
+    /// Which text was agreed to.
+    pub(super) fn text_ref(&mut self, field: &'static str, version: i32, digest: String) -> TextRef {
+        let version = u32::try_from(version).unwrap_or_default();
+        let right = version > 0 && digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.0.check(field, right, "NOT_A_TEXT", "文本的版本或摘要不正确，请重新阅读后再提交。");
+        TextRef { version, digest }
+    }
+
+    /// 承诺书. Which text was refused does not matter.
+    pub(super) fn pledge(&mut self, pledge: Option<wire::Pledge>) -> Pledge {
+        self.0.check("pledge", pledge.is_some(), "REQUIRED", "请阅读个人承诺书并选择同意或不同意。");
+        let wire::Pledge { accepted, text_version, text_digest } = pledge.unwrap_or_default();
+        if accepted {
+            return Pledge { accepted, text: self.text_ref("pledge", text_version, text_digest) };
+        }
+        Pledge { accepted, text: TextRef { version: 0, digest: text_digest } }
+    }
+
+    pub(super) fn violations(&mut self) -> &mut Violations {
+        &mut self.0
+    }
+
+    /// Refuses with all that is wrong.
+    pub(super) fn done(self) -> Result<(), Status> {
+        self.0.into_result().map_err(Status::from)
+    }
+}
+
+/// Stands for a number that could not be read until [`Parsing::done`] refuses.
+fn nothing() -> EnrolmentNumber {
+    EnrolmentNumber::new(1_000, "000000", 0).expect("all digits fit")
+}
+
+/// The signed-in person; the access table has made sure of it.
+pub(super) fn person<T>(request: &Request<T>) -> Result<access::Person, Refusal> {
+    Caller::of(request).signed_in().cloned()
+}
+
+/// The person with the units of all roles that read.
+pub(super) fn viewer(caller: &Caller) -> Result<Viewer, Refusal> {
+    let person = caller.signed_in()?.id;
+    Ok(Viewer { person, officer: officer(caller, &[Role::Liaison, Role::Clerk, Role::Reviewer])? })
+}
+
+/// The person with the units of these roles.
+pub(super) fn officer(caller: &Caller, roles: &[Role]) -> Result<Officer, Refusal> {
+    let units = |role: Role| -> Vec<uuid::Uuid> {
+        if roles.contains(&role) { caller.holds(role).filter_map(|scope| scope.unit).collect() } else { Vec::new() }
+    };
+    Ok(Officer {
+        person: caller.signed_in()?.id,
+        schools: units(Role::Liaison),
+        points: units(Role::Clerk),
+        agencies: units(Role::Reviewer),
+    })
+}
+
+/// Who wants something of an application, by these roles.
+pub(super) fn order(caller: &Caller, key: Key, roles: &[Role]) -> Result<Order, Refusal> {
+    Ok(Order { number: key.number, by: officer(caller, roles)? })
+}

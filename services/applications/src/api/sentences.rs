@@ -1,0 +1,76 @@
+//! Sentences that name dates, in Chinese.
+
+use time::{Date, OffsetDateTime};
+
+use crate::domain::calendar::SHANGHAI;
+use crate::domain::directory::Window;
+use crate::domain::opening::Closed;
+use crate::domain::values::{Level, Turn};
+
+/// 2026年11月23日
+pub(super) fn day(date: Date) -> String {
+    let (year, month, day) = date.to_calendar_date();
+    format!("{year}年{}月{day}日", u8::from(month))
+}
+
+/// 2026年11月23日09:00, Shanghai.
+pub(super) fn instant(at: OffsetDateTime) -> String {
+    let at = at.to_offset(SHANGHAI);
+    format!("{}{:02}:{:02}", day(at.date()), at.hour(), at.minute())
+}
+
+/// Reason and sentence of a closed agency, window or point (DOMAIN 6).
+pub(super) fn closed(closed: &Closed) -> (&'static str, String) {
+    const NOTHING: &str = "该机构目前未开展注册工作，请与该机构联系，了解其注册工作的时间安排。";
+    match closed {
+        Closed::NoPlan => ("NO_PLAN", NOTHING.to_owned()),
+        Closed::PlanFinished => ("PLAN_FINISHED", "该机构当前注册工作已经结束。".to_owned()),
+        Closed::AgencyNotJoined => ("AGENCY_NOT_JOINED", NOTHING.to_owned()),
+        Closed::OnlineNotOpen => (
+            "ONLINE_NOT_OPEN",
+            "该机构注册工作目前未安排网上采集信息的时间，请与该机构联系，了解其时间安排。".to_owned(),
+        ),
+        Closed::NoWindow => ("NO_WINDOW", NOTHING.to_owned()),
+        Closed::WindowNotOpen(windows) => {
+            ("WINDOW_NOT_OPEN", format!("还未到网报时间，请在网报时间内提交。网报时间：{}。", listed(windows)))
+        }
+        Closed::WindowClosed(windows) => {
+            ("WINDOW_CLOSED", format!("网报时间已截止，请与该机构联系。网报时间：{}。", listed(windows)))
+        }
+        Closed::NoPoint => ("NO_POINT", "该机构目前还没有安排这一确认点，请重新选择或与该机构联系！".to_owned()),
+        Closed::PointClosed { end } => {
+            ("POINT_CLOSED", format!("该确认点的现场确认已于{}结束，请重新选择或与注册机构联系。", instant(*end)))
+        }
+    }
+}
+
+/// Who is to act, as a sentence says it.
+pub(super) fn turn(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Applicant => "申请人",
+        Turn::School => "学校",
+        Turn::Point => "确认点",
+        Turn::Review(Level::County) => "县级注册机构",
+        Turn::Review(Level::City) => "市级注册机构",
+        Turn::Review(Level::Province) => "省级注册机构",
+        Turn::Nobody => "无",
+    }
+}
+
+fn listed(windows: &[Window]) -> String {
+    let spans = windows.iter().map(|window| format!("{}至{}", instant(window.begin), instant(window.end)));
+    spans.collect::<Vec<_>>().join("；")
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn instants_are_told_in_shanghai() {
+        assert_eq!(instant(datetime!(2026-11-23 01:05 UTC)), "2026年11月23日09:05");
+        assert_eq!(instant(datetime!(2026-11-23 16:00 UTC)), "2026年11月24日00:00");
+    }
+}

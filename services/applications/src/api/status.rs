@@ -1,0 +1,186 @@
+//! From the service's error to the status that its caller reads: one reason, one sentence, what to do.
+
+use std::time::Duration;
+
+use eventlog::AppendError;
+use prost::Message;
+use rpc::Refusal;
+use time::Date;
+use tonic::{Code, Response, Status};
+
+use super::sentences::{closed, day, instant, turn};
+use crate::domain::registration::Rejection;
+use crate::error::Error;
+use crate::store::Corrupt;
+
+/// The answer to a command, as it was kept.
+pub(super) fn answer<M: Message + Default>(done: Result<Vec<u8>, Error>) -> Result<Response<M>, Status> {
+    let message = M::decode(done?.as_slice()).map_err(|_| Error::Corrupt(Corrupt { kind: "answer".to_owned() }))?;
+    Ok(Response::new(message))
+}
+
+/// A view has not come to the position that was asked for.
+pub(super) fn not_yet() -> Status {
+    let sentence = "刚提交的内容正在更新到列表，请稍后再查询。";
+    Refusal::new(Code::Unavailable, "VIEW_BEHIND", sentence).retry_after(Duration::from_millis(500)).into()
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let refusal = match error {
+            Error::Invalid(violations) => Refusal::invalid(violations),
+            Error::NotFound { kind } => Refusal::not_found(kind, ""),
+            Error::Rejected(rejection) => rejected(&rejection),
+            Error::TextChanged => {
+                Refusal::rejected("TEXT_CHANGED", "协议或承诺书已更新，请重新阅读当前文本后再提交。")
+            }
+            Error::RevisionConflict { actual } => {
+                Refusal::rejected("REVISION_CONFLICT", "草稿已在别处修改，请重新打开草稿，核对后再保存或提交。")
+                    .with("revision", actual.to_string())
+            }
+            Error::NoGrace => Refusal::rejected("NO_GRACE", "本次网报没有延时提交的安排，请在网报截止前提交。"),
+            Error::WrongEntry => Refusal::rejected(
+                "WRONG_ENTRY",
+                "您登录的不是教师资格定期注册入口，请返回首页，从“教师资格定期注册申请人网报入口”登录，不必重新注册账号。",
+            ),
+            Error::ProfileIncomplete => {
+                Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再办理报名。")
+            }
+            Error::RequestIdReused => {
+                Refusal::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一请求，请更换请求编号后重试。")
+            }
+            Error::Conflict => Refusal::conflict(),
+            Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
+            Error::Unavailable { dependency } => Refusal::unavailable(dependency),
+            Error::NotReady => {
+                Refusal::new(Code::Unavailable, "REFERENCE_NOT_READY", "系统正在同步数据，请稍后再试，已填写的内容不会丢失。")
+                    .retry_after(Duration::from_secs(2))
+            }
+            Error::NumbersExhausted => Refusal::new(
+                Code::ResourceExhausted,
+                "NUMBERS_EXHAUSTED",
+                "该注册机构本年度的报名号已用完，请与该机构联系。",
+            ),
+            Error::Append(AppendError::TooLarge { .. }) => {
+                Refusal::new(Code::InvalidArgument, "TOO_LARGE", "提交的内容过长，请精简后再提交。")
+            }
+            Error::Storage(_) => {
+                log(&error);
+                Refusal::unavailable("database")
+            }
+            Error::Vault(_) => {
+                log(&error);
+                Refusal::unavailable("keys")
+            }
+            Error::Corrupt(_) | Error::Read(_) | Error::Append(_) | Error::Directory(_) => {
+                log(&error);
+                Refusal::internal(rpc::request_id())
+            }
+        };
+        refusal.into()
+    }
+}
+
+/// Once, here, with all its causes.
+fn log(error: &Error) {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    tracing::error!(%error, causes, "a call failed");
+}
+
+fn rejected(rejection: &Rejection) -> Refusal {
+    match rejection {
+        Rejection::NotFound => Refusal::not_found("application", ""),
+        Rejection::PledgeRefused => Refusal::rejected(
+            "PLEDGE_REFUSED",
+            "您未同意个人承诺书，本次填写的内容不予提交；尚未提交的草稿已清除，已提交的申报保持不变。",
+        ),
+        Rejection::AgreementMissing => {
+            Refusal::rejected("AGREEMENT_MISSING", "请先阅读并同意网上申报协议，再提交申报。")
+        }
+        Rejection::AlreadyApplied { number } => {
+            Refusal::rejected("ALREADY_APPLIED", "您已经填写了申报信息，请直接登录查看或修改申报信息。")
+                .with("enrolment_number", number.to_string())
+        }
+        Rejection::RegisteredRecently { on, earliest } => dated(
+            "REGISTERED_RECENTLY",
+            format!("该证书已于{}注册，5年内无需再注册，最早可于{}申请。", day(*on), day(*earliest)),
+            *on,
+            *earliest,
+        ),
+        Rejection::RevokedRecently { on, earliest } => dated(
+            "REVOKED_RECENTLY",
+            format!("该证书于{}已被撤销注册，5年内不能再注册，最早可于{}申请。", day(*on), day(*earliest)),
+            *on,
+            *earliest,
+        ),
+        Rejection::FailedRecently { on, earliest } => dated(
+            "FAILED_RECENTLY",
+            format!("该证书于{}注册不合格，最早可于{}重新申请。", day(*on), day(*earliest)),
+            *on,
+            *earliest,
+        ),
+        Rejection::CertificateRestricted(restriction) => Refusal::rejected(
+            "CERTIFICATE_RESTRICTED",
+            format!("{}，不能办理；如有疑问，请与证书的发证机构联系。", restriction.sentence()),
+        ),
+        Rejection::CertificateNotRegistrable => {
+            Refusal::rejected("CERTIFICATE_NOT_REGISTRABLE", "高等学校教师资格不参加定期注册，请选择其他证书。")
+        }
+        Rejection::CertificateUnknown => Refusal::rejected(
+            "CERTIFICATE_UNKNOWN",
+            "没有查到您名下的这本证书，请在个人信息中心核对证书信息，或与发证机构确认。",
+        ),
+        Rejection::NotOpen(reason) => {
+            let (reason, sentence) = closed(reason);
+            Refusal::rejected(reason, sentence)
+        }
+        Rejection::NobodyReviews => {
+            Refusal::rejected("NOBODY_REVIEWS", "所选机构没有审核层级，不能受理申报，请重新选择注册机构。")
+        }
+        Rejection::WrongState { status } => Refusal::rejected(
+            "WRONG_STATE",
+            format!("申报当前状态为“{}”，不能进行此操作，请刷新后查看。", status.name()),
+        )
+        .with("status", crate::wire::status(*status).as_str_name()),
+        Rejection::ConfirmationNotBegun { begin } => {
+            Refusal::rejected("CONFIRMATION_NOT_BEGUN", format!("现场确认将于{}开始，请届时办理。", instant(*begin)))
+        }
+        Rejection::ConfirmationEnded { end } => Refusal::rejected(
+            "CONFIRMATION_ENDED",
+            format!("该确认点的现场确认已于{}结束，不能再办理，请与注册机构联系。", instant(*end)),
+        ),
+        Rejection::ConfirmationRefused => {
+            Refusal::rejected("CONFIRMATION_REFUSED", "该申报确认不通过，须由申请人修改并重新提交后再确认。")
+        }
+        Rejection::FactsMissing(missing) => {
+            let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");
+            Refusal::rejected("FACTS_MISSING", format!("尚未登记：{missing}。请登记后再确认。"))
+        }
+        Rejection::TooLate => {
+            Refusal::rejected("TOO_LATE", "第一级注册机构已经审核，不能再退回，请与该机构联系。")
+        }
+        Rejection::NotYourTurn { turn: whose } => {
+            Refusal::rejected("NOT_YOUR_TURN", format!("目前由{}处理，请等待其处理完毕。", turn(*whose)))
+        }
+        Rejection::LastLevel => Refusal::rejected("LAST_LEVEL", "本级为最后一级审核，请直接作出注册结论。"),
+        Rejection::NotLastLevel => Refusal::rejected("NOT_LAST_LEVEL", "只有最后一级审核机构可以进行此操作。"),
+        Rejection::ReasonRequired => {
+            Refusal::rejected("REASON_REQUIRED", "所选结论与规则计算的结果不一致，请填写书面理由。")
+        }
+        Rejection::AlreadySo => Refusal::rejected("ALREADY_SO", "该事项已经登记，无需重复登记。"),
+        Rejection::LaterApplication { number } => {
+            Refusal::rejected("LATER_APPLICATION", "该证书已有更新的申报，不能更改此前的注册结论。")
+                .with("enrolment_number", number.to_string())
+        }
+        Rejection::NoProposal => Refusal::rejected("NO_PROPOSAL", "没有待批准的提议，请先由一人提议。"),
+        Rejection::SecondPersonNeeded => {
+            Refusal::rejected("SECOND_PERSON_NEEDED", "提议人不能批准自己的提议，请由另一人批准。")
+        }
+    }
+}
+
+fn dated(reason: &'static str, sentence: String, on: Date, earliest: Date) -> Refusal {
+    let render = crate::domain::calendar::render_date;
+    Refusal::rejected(reason, sentence).with("date", render(on)).with("earliest_date", render(earliest))
+}

@@ -1,0 +1,84 @@
+//! Names and numbers for a draft: asked of identity and certificates with the person's own rights, when a draft is started
+//! or an application amended. A submission never asks.
+
+use access::Person;
+use proto::applications::v1::Applicant;
+use proto::certificates::v1::GetCertificateDetailsRequest;
+use proto::certificates::v1::certificates_client::CertificatesClient;
+use proto::identity::v1::GetPersonDetailsRequest;
+use proto::identity::v1::profiles_client::ProfilesClient;
+use service::Peers;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::domain::registration::Rejection;
+use crate::error::Error;
+use crate::store::drafts::Secret;
+
+/// Written into the person's own access log.
+const PURPOSE: &str = "填写教师资格定期注册申请";
+
+/// The services that know.
+#[derive(Debug, Clone)]
+pub struct Details {
+    peers: Peers,
+}
+
+impl Details {
+    /// Through these peers.
+    pub fn new(peers: Peers) -> Self {
+        Self { peers }
+    }
+
+    /// Who the person is and what the certificate says; the form's own fields are empty.
+    pub async fn fetch(&self, person: &Person, certificate: Uuid) -> Result<Secret, Error> {
+        let mut profiles = ProfilesClient::new(self.peers.channel_for("identity", person));
+        let mut certificates = CertificatesClient::new(self.peers.channel_for("certificates", person));
+        let asked = GetPersonDetailsRequest { person_id: person.id.to_string(), purpose: PURPOSE.to_owned() };
+        let asked_certificate = GetCertificateDetailsRequest {
+            certificate_id: certificate.to_string(),
+            person_id: person.id.to_string(),
+            purpose: PURPOSE.to_owned(),
+        };
+        let (known, held) = tokio::join!(
+            profiles.get_person_details(asked),
+            certificates.get_certificate_details(asked_certificate)
+        );
+        let known = known.map_err(|status| of_identity(&status))?.into_inner();
+        let held = held.map_err(|status| of_certificates(&status))?.into_inner();
+        Ok(Secret {
+            personal: crate::domain::form::Personal::default(),
+            applicant: Applicant {
+                person_id: person.id.to_string(),
+                name: known.name,
+                number: known.number,
+                sex: known.sex,
+                birth_date: known.birth_date,
+                ethnicity: known.ethnicity,
+                certificate_number: held.number,
+            },
+            certificate_issue_date: held.certificate.map(|certificate| certificate.issue_date).unwrap_or_default(),
+            account_mobile: known.phone,
+            account_email: known.email,
+        })
+    }
+}
+
+fn of_identity(status: &Status) -> Error {
+    match status.code() {
+        Code::FailedPrecondition | Code::PermissionDenied => Error::ProfileIncomplete,
+        code => unavailable("identity", code),
+    }
+}
+
+fn of_certificates(status: &Status) -> Error {
+    match status.code() {
+        Code::NotFound => Error::Rejected(Rejection::CertificateUnknown),
+        code => unavailable("certificates", code),
+    }
+}
+
+fn unavailable(dependency: &'static str, code: Code) -> Error {
+    tracing::warn!(dependency, ?code, "personal details could not be had");
+    Error::Unavailable { dependency }
+}

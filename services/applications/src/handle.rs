@@ -1,0 +1,325 @@
+//! Use cases: load, decide, append; again when somebody else was faster.
+
+mod amend;
+mod drafts;
+mod reading;
+mod registers;
+mod rule_sets;
+mod submit;
+
+use std::sync::Arc;
+
+use decider::Decider as _;
+use eventbus::Reference;
+use eventlog::{Append, AppendError, Division, EventLog, NewEvent, Remembered, RequestKey};
+use lifecycle::{clock, ids};
+use sqlx::PgPool;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+use vault::Vault;
+
+use crate::details::Details;
+use crate::domain::calendar::shanghai_date;
+use crate::domain::directory::{Assignment, Directory};
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::{Application, Command, Event, Registration, Registrations, Rejection};
+use crate::domain::rules::RuleSet;
+use crate::domain::values::{Conclusion, Level, Restriction, Status, Turn};
+use crate::error::Error;
+use crate::shipped::Shipped;
+use crate::store::drafts::Drafts;
+use crate::store::filing::Filings;
+use crate::store::record::{self, new_event, sealed_text};
+use crate::store::serials::Serials;
+use crate::views::certificates;
+use crate::views::rules::RuleBook;
+
+pub use amend::Amendment;
+pub use drafts::{Checked, DraftAt};
+pub use reading::{Seen, Viewer};
+pub use submit::{Pledge, Submission};
+
+/// Attempts at a command while others change the same record.
+const ATTEMPTS: usize = 5;
+
+/// Everything that use cases stand on. Clones are the same.
+#[derive(Clone)]
+pub struct Handle(Arc<Ground>);
+
+/// What [`Handle`] is made of.
+pub struct Ground {
+    /// The truth.
+    pub log: EventLog,
+    /// Keys of people.
+    pub vault: Vault,
+    /// The service's database.
+    pub pool: PgPool,
+    /// Names and numbers on demand.
+    pub details: Details,
+    /// Drafts.
+    pub drafts: Drafts,
+    /// What submissions need.
+    pub filings: Filings,
+    /// Serials of 报名号.
+    pub serials: Serials,
+    /// Agencies, points, plans.
+    pub directory: Reference<Directory>,
+    /// Rule sets of provinces.
+    pub rules: Reference<RuleBook>,
+    /// Whether the view of certificates has ever been complete.
+    pub certificates: Reference<()>,
+    /// Code tables, texts, national rules.
+    pub shipped: Shipped,
+}
+
+/// Who asks, and by which request.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// As the log names the caller.
+    pub actor: String,
+    /// Made by the caller; the same request has one effect.
+    pub request_id: Uuid,
+    /// What tells it from another request of the same id.
+    pub fingerprint: [u8; 32],
+}
+
+/// Names an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its certificate.
+    pub certificate: Uuid,
+    /// 报名号
+    pub number: EnrolmentNumber,
+}
+
+/// Where an application stands after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Which application.
+    pub key: Key,
+    /// Version of the record.
+    pub version: i64,
+    /// 注册次数
+    pub ordinal: u32,
+    /// Its status.
+    pub status: Status,
+    /// Level whose turn it is.
+    pub level: Option<Level>,
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// 注册结论
+    pub conclusion: Option<Conclusion>,
+}
+
+/// The answer to a command as it is kept for a repeated request.
+pub type Render = fn(&Done) -> Vec<u8>;
+
+/// What a command is made of, beside what the caller wants.
+pub struct Situation<'a> {
+    /// The application as it stands.
+    pub application: &'a Application,
+    /// Dates of its point.
+    pub assignment: Option<Assignment>,
+    /// A restriction of the certificate.
+    pub restriction: Option<Restriction>,
+    /// In force.
+    pub rules: Arc<RuleSet>,
+    /// Now.
+    pub now: OffsetDateTime,
+    /// Today in Shanghai.
+    pub today: Date,
+}
+
+/// A command, and the instant before which it must be recorded.
+pub struct Attempt {
+    /// The command.
+    pub command: Command,
+    /// By PostgreSQL's clock.
+    pub not_after: Option<OffsetDateTime>,
+}
+
+impl From<Command> for Attempt {
+    fn from(command: Command) -> Self {
+        Self { command, not_after: None }
+    }
+}
+
+impl Handle {
+    /// From its parts.
+    pub fn new(ground: Ground) -> Self {
+        Self(Arc::new(ground))
+    }
+
+    /// Code tables, texts, national rules.
+    pub fn shipped(&self) -> &Shipped {
+        &self.0.shipped
+    }
+
+    /// Agencies, points and plans; refused until they have once been complete.
+    pub fn directory(&self) -> Result<Arc<Directory>, Error> {
+        Ok(self.0.directory.require()?)
+    }
+
+    /// The rule set of an agency's province, or the national one.
+    pub fn rules_of(&self, directory: &Directory, agency: Option<Uuid>) -> Result<Arc<RuleSet>, Error> {
+        let division = agency.and_then(|agency| directory.agencies.get(&agency)).map(|agency| agency.division.as_str());
+        self.rules(division.and_then(|division| division.get(..2)).unwrap_or_default())
+    }
+
+    /// The rule set of a province, or the national one.
+    pub fn rules(&self, province: &str) -> Result<Arc<RuleSet>, Error> {
+        let book = self.0.rules.require()?;
+        Ok(Arc::clone(book.find(province).unwrap_or(&self.0.shipped.national)))
+    }
+
+    /// Does one thing with one application; `text` is sealed beside the event under the applicant's key.
+    pub async fn act(
+        &self,
+        asked: &Asked,
+        key: Key,
+        text: Option<&str>,
+        render: Render,
+        attempt: impl Fn(Situation<'_>) -> Attempt + Send + Sync,
+    ) -> Result<Vec<u8>, Error> {
+        let acted = self.act_once_more(asked, key, text, render, attempt).await;
+        self.or_remembered(asked, acted).await
+    }
+
+    async fn act_once_more(
+        &self,
+        asked: &Asked,
+        key: Key,
+        text: Option<&str>,
+        render: Render,
+        attempt: impl Fn(Situation<'_>) -> Attempt + Send + Sync,
+    ) -> Result<Vec<u8>, Error> {
+        let directory = self.directory()?;
+        for _ in 0..ATTEMPTS {
+            let (record, certificate) = futures::try_join!(
+                async { Ok::<_, Error>(record::load(&self.0.log, key.certificate).await?) },
+                async { Ok(certificates::find(&self.0.pool, key.certificate).await?) },
+            )?;
+            let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
+            self.0.certificates.require()?;
+            let now = clock::now();
+            let Attempt { command, not_after } = attempt(Situation {
+                application,
+                assignment: directory.assignment(application.place.agency, application.place.point),
+                restriction: certificate.and_then(|certificate| certificate.facts.restriction),
+                rules: self.rules_of(&directory, Some(application.place.agency))?,
+                now,
+                today: shanghai_date(now),
+            });
+            let person = application.person;
+            let events = Registrations::decide(&record.state, command)?;
+            let plain = text.filter(|text| !text.is_empty()).map(sealed_text);
+            let appended = self.append(asked, key, record.state, record.version, events, person, plain, not_after, render);
+            match appended.await {
+                Err(Error::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Records what was decided about one application; a secret is sealed beside the first event.
+    #[expect(clippy::too_many_arguments, reason = "one call for each of two use cases; a struct would only rename them")]
+    async fn append(
+        &self,
+        asked: &Asked,
+        key: Key,
+        state: Registration,
+        version: i64,
+        events: Vec<Event>,
+        person: Uuid,
+        plain: Option<Vec<u8>>,
+        not_after: Option<OffsetDateTime>,
+        render: Render,
+    ) -> Result<Vec<u8>, Error> {
+        let after = events.iter().fold(state, Registrations::evolve);
+        let application = after.application(key.number).ok_or(Rejection::NotFound)?;
+        let count = i64::try_from(events.len()).expect("a decision makes few events");
+        let answer = render(&done(key, application, version + count));
+        if events.is_empty() {
+            return Ok(answer);
+        }
+        let secret = match &plain {
+            Some(plain) => Some((self.0.vault.obtain(person).await?, plain)),
+            None => None,
+        };
+        let division = self.division(application.place.agency)?;
+        let new: Vec<NewEvent> = (version + 1..)
+            .zip(events)
+            .map(|(version, event)| {
+                let secret = secret.as_ref().map(|(key, plain)| (key, plain.as_slice()));
+                new_event(key.certificate, version, event, ids::random(), division, secret)
+            })
+            .collect();
+        let appended = self.0.log.append(asked.append(key.certificate, version, new, answer, not_after)).await;
+        match appended {
+            Ok(appended) => Ok(appended.answer),
+            Err(AppendError::TooLate { not_after, .. }) => {
+                Err(Error::Rejected(Rejection::ConfirmationEnded { end: not_after }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A refusal may be the answer to a request that was done before: then the first answer is given again.
+    async fn or_remembered(&self, asked: &Asked, done: Result<Vec<u8>, Error>) -> Result<Vec<u8>, Error> {
+        match done {
+            Ok(answer) => Ok(answer),
+            Err(
+                error @ (Error::Overloaded { .. } | Error::Unavailable { .. } | Error::RequestIdReused | Error::Storage(_)),
+            ) => Err(error),
+            Err(refusal) => {
+                match self.0.log.remembered(&asked.actor, asked.request_id, &asked.fingerprint).await? {
+                    Some(Remembered::Answer { answer, .. }) => Ok(answer),
+                    Some(Remembered::Reused) => Err(Error::RequestIdReused),
+                    None => Err(refusal),
+                }
+            }
+        }
+    }
+
+    fn division(&self, agency: Uuid) -> Result<Division, Error> {
+        let directory = self.directory()?;
+        let code = directory.agencies.get(&agency).and_then(|agency| Division::parse(&agency.division));
+        Ok(code.unwrap_or(Division::NONE))
+    }
+}
+
+impl Asked {
+    fn append(
+        &self,
+        stream: Uuid,
+        expected_version: i64,
+        events: Vec<NewEvent>,
+        answer: Vec<u8>,
+        not_after: Option<OffsetDateTime>,
+    ) -> Append {
+        Append {
+            stream,
+            expected_version,
+            events,
+            actor: self.actor.clone(),
+            request: Some(RequestKey { id: self.request_id, fingerprint: self.fingerprint, answer }),
+            claims: Vec::new(),
+            not_after,
+            traceparent: telemetry::current_traceparent(),
+            cause: None,
+        }
+    }
+}
+
+fn done(key: Key, application: &Application, version: i64) -> Done {
+    Done {
+        key,
+        version,
+        ordinal: application.ordinal,
+        status: application.status(),
+        level: application.step().map(|step| step.level),
+        turn: application.turn(),
+        conclusion: application.conclusion().map(|record| record.conclusion),
+    }
+}

@@ -1,0 +1,109 @@
+//! 修改: a new form version, with name and certificate details as they are now.
+
+use access::Person;
+use decider::Decider as _;
+use lifecycle::clock;
+
+use super::{ATTEMPTS, Asked, Handle, Key, Pledge, Render};
+use crate::domain::calendar::shanghai_date;
+use crate::domain::form::{Checklist, Coded, Gravity, Personal, check};
+use crate::domain::opening::transfer;
+use crate::domain::registration::{Amend, Command, Registrations, Rejection};
+use crate::domain::route::Route;
+use crate::error::Error;
+use crate::shipped::PLEDGE;
+use crate::store::record;
+use crate::views::schools;
+
+/// What an applicant changes: the whole form.
+#[derive(Debug, Clone)]
+pub struct Amendment {
+    /// The personal part.
+    pub personal: Personal,
+    /// The coded part.
+    pub coded: Coded,
+    /// The answer to the pledge.
+    pub pledge: Pledge,
+}
+
+impl Handle {
+    /// Replaces the form of a pending application.
+    pub async fn amend(
+        &self,
+        asked: &Asked,
+        person: &Person,
+        key: Key,
+        amendment: Amendment,
+        render: Render,
+    ) -> Result<Vec<u8>, Error> {
+        let amended = self.amend_once_more(asked, person, key, amendment, render).await;
+        self.or_remembered(asked, amended).await
+    }
+
+    async fn amend_once_more(
+        &self,
+        asked: &Asked,
+        person: &Person,
+        key: Key,
+        amendment: Amendment,
+        render: Render,
+    ) -> Result<Vec<u8>, Error> {
+        let Amendment { personal, coded, pledge } = amendment;
+        if pledge.accepted && !self.0.shipped.is_current(PLEDGE, &pledge.text) {
+            return Err(Error::TextChanged);
+        }
+        let directory = self.directory()?;
+        let school_known = match coded.school {
+            Some(school) => schools::is_known(&self.0.pool, school).await?,
+            None => false,
+        };
+        let mut secret = None;
+        for _ in 0..ATTEMPTS {
+            let record = record::load(&self.0.log, key.certificate).await?;
+            let found = record.state.application(key.number).filter(|application| application.person == person.id);
+            let application = found.ok_or(Rejection::NotFound)?;
+            let (now, rules) = (clock::now(), self.rules_of(&directory, coded.agency)?);
+            // Asked for once, and only for somebody whose application it is.
+            let secret = match &mut secret {
+                Some(secret) => secret,
+                none => none.insert(self.0.details.fetch(person, key.certificate).await?),
+            };
+            secret.personal = super::drafts::with_account(personal.clone(), secret);
+            let list = Checklist {
+                codes: &self.0.shipped.codes,
+                rules: &rules,
+                directory: &directory,
+                school_known,
+                certificate_kind: application.kind,
+                today: shanghai_date(now),
+            };
+            let mut problems = check(&secret.personal, &coded, &list);
+            problems.retain(|problem| problem.gravity != Gravity::Warning);
+            let place = match coded.place() {
+                Some(place) if problems.is_empty() => place,
+                _ => return Err(Error::Invalid(problems.into_iter().map(super::drafts::violation).collect())),
+            };
+            let assignment = directory.assignment(application.place.agency, application.place.point);
+            let amend = Amend {
+                number: key.number,
+                person: person.id,
+                form: coded.clone(),
+                place,
+                transfer: transfer(&directory, place.agency, place.point, now),
+                pledge: pledge.accepted.then(|| pledge.text.clone()),
+                route: Route::of(&directory.chain(place.agency), &rules),
+                assignment,
+                now,
+            };
+            let events = Registrations::decide(&record.state, Command::Amend(Box::new(amend)))?;
+            let (plain, end) = (Some(secret.encode()), assignment.map(|assignment| assignment.end));
+            let appended =
+                self.append(asked, key, record.state, record.version, events, person.id, plain, end, render);
+            match appended.await {
+                Err(Error::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Conflict)
+    }
+}

@@ -1,0 +1,202 @@
+//! 填写注册信息: drafts from start to submission.
+
+use std::borrow::Cow;
+
+use access::Person;
+use lifecycle::{clock, ids};
+use rpc::{Violation, Violations};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vault::PersonKey;
+
+use super::Handle;
+use crate::domain::calendar::shanghai_date;
+use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, check};
+use crate::domain::opening::Closed;
+use crate::domain::registration::Rejection;
+use crate::domain::text::TextRef;
+use crate::error::Error;
+use crate::shipped::AGREEMENT;
+use crate::store::drafts::{Draft, Secret, seal};
+use crate::store::record;
+use crate::views::{certificates, schools};
+
+/// A draft, opened.
+#[derive(Debug)]
+pub struct DraftAt {
+    /// As it is stored.
+    pub draft: Draft,
+    /// What is sealed in it.
+    pub secret: Secret,
+}
+
+/// Everything that is to be said of a form.
+#[derive(Debug)]
+pub struct Checked {
+    /// The revision that was looked at.
+    pub revision: i32,
+    /// All problems, warnings among them.
+    pub problems: Vec<Problem>,
+}
+
+const NO_DRAFT: Error = Error::NotFound { kind: "draft" };
+
+impl Handle {
+    /// Begins a draft, or finds the one that the person has for the certificate.
+    pub async fn start_draft(&self, person: &Person, certificate: Uuid) -> Result<Draft, Error> {
+        let known = certificates::find(&self.0.pool, certificate).await?;
+        if known.is_none_or(|known| known.facts.person != Some(person.id)) {
+            self.0.certificates.require()?;
+            return Err(Rejection::CertificateUnknown.into());
+        }
+        let record = record::load(&self.0.log, certificate).await?;
+        if let Some(live) = record.state.live() {
+            return Err(Rejection::AlreadyApplied { number: live.number }.into());
+        }
+        if let Some(draft) = self.0.drafts.find_for(person.id, certificate).await? {
+            if !record.state.applications.iter().any(|application| application.draft == draft.id) {
+                return Ok(draft);
+            }
+            // Filed, and its application is over: the sweep has not come by yet.
+            self.0.drafts.delete(draft.id, person.id).await?;
+        }
+        let secret = self.0.details.fetch(person, certificate).await?;
+        let secret = Secret { personal: with_account(Personal::default(), &secret), ..secret };
+        let key = self.0.vault.obtain(person.id).await?;
+        let (id, revision) = (ids::random(), 1);
+        let draft = Draft {
+            id,
+            person: person.id,
+            certificate,
+            revision,
+            coded: Coded::default(),
+            sealed: seal(&key, id, certificate, revision, &secret.encode()),
+            agreement: None,
+            ticket: None,
+            updated_at: clock::now(),
+        };
+        if self.0.drafts.insert(&draft).await? {
+            return Ok(draft);
+        }
+        // Two devices began at once: the first one's draft stands.
+        self.0.drafts.find_for(person.id, certificate).await?.ok_or(NO_DRAFT)
+    }
+
+    /// Notes that 网上申报协议 was agreed to.
+    pub async fn accept_agreement(&self, person: Uuid, draft: Uuid, text: &TextRef) -> Result<i32, Error> {
+        if !self.0.shipped.is_current(AGREEMENT, text) {
+            return Err(Error::TextChanged);
+        }
+        self.0.drafts.accept(draft, person, text).await?.ok_or(NO_DRAFT)
+    }
+
+    /// Saves the form as far as it is filled in; what is there must be well formed.
+    pub async fn save_draft(
+        &self,
+        person: Uuid,
+        draft: Uuid,
+        revision: i32,
+        personal: Personal,
+        coded: Coded,
+    ) -> Result<Checked, Error> {
+        let DraftAt { mut draft, mut secret } = self.draft(person, draft).await?;
+        if draft.revision != revision {
+            return Err(Error::RevisionConflict { actual: draft.revision });
+        }
+        secret.personal = with_account(personal, &secret);
+        draft.coded = coded;
+        let problems = self.check(&secret.personal, &draft).await?;
+        let malformed: Violations =
+            problems.iter().filter(|problem| problem.gravity == Gravity::Malformed).cloned().map(violation).collect();
+        malformed.into_result().map_err(Error::Invalid)?;
+        let key = self.key(person).await?;
+        draft.revision += 1;
+        draft.sealed = seal(&key, draft.id, draft.certificate, draft.revision, &secret.encode());
+        draft.updated_at = clock::now();
+        if self.0.drafts.save(&draft).await? {
+            return Ok(Checked { revision: draft.revision, problems });
+        }
+        match self.0.drafts.find(draft.id, person).await? {
+            Some(draft) => Err(Error::RevisionConflict { actual: draft.revision }),
+            None => Err(NO_DRAFT),
+        }
+    }
+
+    /// A person's draft, opened.
+    pub async fn draft(&self, person: Uuid, draft: Uuid) -> Result<DraftAt, Error> {
+        let draft = self.0.drafts.find(draft, person).await?.ok_or(NO_DRAFT)?;
+        let secret = Secret::decode(&draft.open(&self.key(person).await?)?)?;
+        Ok(DraftAt { draft, secret })
+    }
+
+    /// Everything that still keeps the draft from being submitted.
+    pub async fn check_draft(&self, person: Uuid, draft: Uuid) -> Result<Checked, Error> {
+        let DraftAt { draft, secret } = self.draft(person, draft).await?;
+        Ok(Checked { revision: draft.revision, problems: self.check(&secret.personal, &draft).await? })
+    }
+
+    /// Takes a ticket for the grace of the window that is open now; until when it admits.
+    pub async fn take_grace_ticket(&self, person: Uuid, draft: Uuid) -> Result<OffsetDateTime, Error> {
+        let draft = self.0.drafts.find(draft, person).await?.ok_or(NO_DRAFT)?;
+        let (directory, now) = (self.directory()?, clock::now());
+        let plan = draft.coded.agency.and_then(|agency| directory.agency_plan(agency));
+        let windows = plan.map(|plan| plan.windows.clone()).unwrap_or_default();
+        let held = |id| draft.ticket.is_some_and(|ticket| ticket.window == id);
+        let current = windows.iter().find(|window| window.begin <= now && (now < window.end || held(window.id)));
+        let closed = || Error::Rejected(Rejection::NotOpen(Closed::WindowClosed(windows.clone())));
+        let window = current.ok_or_else(closed)?;
+        if window.grace_minutes == 0 {
+            return Err(Error::NoGrace);
+        }
+        if self.0.drafts.take_ticket(draft.id, person, window.id, window.end).await? {
+            Ok(window.end_with_grace())
+        } else {
+            Err(closed())
+        }
+    }
+
+    /// Throws a draft away.
+    pub async fn drop_draft(&self, person: Uuid, draft: Uuid) -> Result<(), Error> {
+        if self.0.drafts.delete(draft, person).await? { Ok(()) } else { Err(NO_DRAFT) }
+    }
+
+    async fn check(&self, personal: &Personal, draft: &Draft) -> Result<Vec<Problem>, Error> {
+        let directory = self.directory()?;
+        let rules = self.rules_of(&directory, draft.coded.agency)?;
+        let certificate = certificates::find(&self.0.pool, draft.certificate).await?;
+        let certificate = certificate.ok_or(Rejection::CertificateUnknown)?;
+        let school_known = match draft.coded.school {
+            Some(school) => schools::is_known(&self.0.pool, school).await?,
+            None => false,
+        };
+        let list = Checklist {
+            codes: &self.0.shipped.codes,
+            rules: &rules,
+            directory: &directory,
+            school_known,
+            certificate_kind: certificate.facts.kind,
+            today: shanghai_date(clock::now()),
+        };
+        Ok(check(personal, &draft.coded, &list))
+    }
+
+    /// Without a key the person is erased, and all drafts with them.
+    async fn key(&self, person: Uuid) -> Result<PersonKey, Error> {
+        self.0.vault.find(person).await?.ok_or(NO_DRAFT)
+    }
+}
+
+/// 手机 and 电子邮件 come from the account where the form leaves them empty.
+pub(super) fn with_account(personal: Personal, secret: &Secret) -> Personal {
+    let or = |own: String, account: &str| if own.is_empty() { account.to_owned() } else { own };
+    Personal {
+        mobile: or(personal.mobile, &secret.account_mobile),
+        email: or(personal.email, &secret.account_email),
+        ..personal
+    }
+}
+
+/// A problem of the form as the API tells it, with the form's path in front.
+pub(super) fn violation(problem: Problem) -> Violation {
+    Violation { field: Cow::from(format!("form.{}", problem.field)), reason: problem.reason.into(), sentence: problem.message }
+}

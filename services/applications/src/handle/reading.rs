@@ -1,0 +1,92 @@
+//! Reading one application: who may, as of which version, and what is opened for whom.
+
+use uuid::Uuid;
+
+use super::{Handle, Key};
+use crate::domain::assessment::Assessment;
+use crate::domain::registration::{Officer, Rejection};
+use crate::domain::rules::RuleRef;
+use crate::error::Error;
+use crate::store::drafts::Secret;
+use crate::store::record::{self, Record, read_text};
+use crate::views::applications::{self, Filter, Row, Scope};
+use crate::views::certificates;
+
+/// Who reads.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The person.
+    pub person: Uuid,
+    /// Their roles; empty for those who have none.
+    pub officer: Officer,
+}
+
+/// What a viewer sees of an application.
+#[derive(Debug)]
+pub struct Seen {
+    /// The record, as of the version that was asked for.
+    pub record: Record,
+    /// Whether it is the viewer's own.
+    pub own: bool,
+    /// Personal part and details; `None` once the person is erased.
+    pub secret: Option<Secret>,
+    /// Note of the facts.
+    pub note: Option<String>,
+}
+
+impl Handle {
+    /// One application, for its applicant and for staff in whose scope it is.
+    pub async fn read(&self, viewer: &Viewer, key: Key, as_of_version: i64) -> Result<Seen, Error> {
+        let (record, own) = self.visible(viewer, key).await?;
+        let record = if as_of_version > 0 { record.as_of(as_of_version) } else { record };
+        let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
+        let person_key = self.0.vault.find(application.person).await?;
+        let (mut secret, mut note) = (None, None);
+        if let Some(person_key) = &person_key {
+            let form = record.form_entry(key.number).and_then(|entry| entry.open(person_key));
+            secret = form.map(|plain| Secret::decode(&plain)).transpose()?;
+            note = record.facts_entry(key.number).and_then(|entry| entry.open(person_key)).and_then(|plain| read_text(&plain));
+        }
+        Ok(Seen { record, own, secret, note })
+    }
+
+    /// The record of an application that the viewer may see, and whether it is their own.
+    pub async fn visible(&self, viewer: &Viewer, key: Key) -> Result<(Record, bool), Error> {
+        let record = record::load(&self.0.log, key.certificate).await?;
+        let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
+        let own = application.person == viewer.person;
+        if own || application.is_in_scope_of(&viewer.officer, self.directory()?.as_ref()) {
+            return Ok((record, own));
+        }
+        Err(Rejection::NotFound.into())
+    }
+
+    /// What the recorded facts and the rule set in force lead to.
+    pub async fn assess(&self, viewer: &Viewer, key: Key) -> Result<(Assessment, RuleRef), Error> {
+        let (record, _) = self.visible(viewer, key).await?;
+        let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
+        let rules = self.rules_of(self.directory()?.as_ref(), Some(application.place.agency))?;
+        let certificate = certificates::find(&self.0.pool, key.certificate).await?;
+        let restriction = certificate.and_then(|certificate| certificate.facts.restriction);
+        Ok((record.state.assess(application, &rules, restriction), rules.reference()))
+    }
+
+    /// A page of the viewer's list: of their units for staff, else of their own.
+    pub async fn list(
+        &self,
+        viewer: &Viewer,
+        filter: &Filter,
+        before: Option<i64>,
+        at_most: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let Officer { schools, points, agencies, .. } = viewer.officer.clone();
+        let scope = if schools.is_empty() && points.is_empty() && agencies.is_empty() {
+            Scope::Own(viewer.person)
+        } else {
+            let directory = self.directory()?;
+            let agencies = agencies.into_iter().flat_map(|agency| directory.reviewed_by(agency)).collect();
+            Scope::Units { schools, points, agencies }
+        };
+        Ok(applications::list(&self.0.pool, &scope, filter, before, at_most).await?)
+    }
+}

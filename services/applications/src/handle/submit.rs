@@ -1,0 +1,184 @@
+//! 提交申报, the path that must never fail: one loaded batch, one decision, one append; no other service is called.
+
+use decider::Decider as _;
+use eventlog::{AppendError, Division};
+use lifecycle::{clock, ids};
+use uuid::Uuid;
+
+use super::{ATTEMPTS, Asked, Done, Handle, Key, Render};
+use crate::domain::calendar::shanghai_date;
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::form::{Checklist, Gravity, check};
+use crate::domain::opening::{Closed, admit};
+use crate::domain::registration::{Command, Event, Registrations, Rejection, Submit};
+use crate::domain::route::Route;
+use crate::domain::text::TextRef;
+use crate::domain::values::{CertificateKind, Status, Turn};
+use crate::error::Error;
+use crate::shipped::PLEDGE;
+use crate::store::drafts::Secret;
+use crate::store::filing::Filing;
+use crate::store::record::new_event;
+
+/// 个人承诺书: the text that was shown, and the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pledge {
+    /// 同意
+    pub accepted: bool,
+    /// What was shown.
+    pub text: TextRef,
+}
+
+/// What is submitted.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Who.
+    pub person: Uuid,
+    /// Their draft.
+    pub draft: Uuid,
+    /// The revision that was confirmed.
+    pub revision: i32,
+    /// The answer to the pledge.
+    pub pledge: Pledge,
+}
+
+impl Handle {
+    /// Files a draft; the answer comes after the commit.
+    pub async fn submit(&self, asked: &Asked, submission: Submission, render: Render) -> Result<Vec<u8>, Error> {
+        if !submission.pledge.accepted {
+            let dropped = self.0.drafts.delete(submission.draft, submission.person).await?;
+            return Err(if dropped { Rejection::PledgeRefused.into() } else { Error::NotFound { kind: "draft" } });
+        }
+        let mut number = None;
+        let submitted = self.submit_once_more(asked, &submission, render, &mut number).await;
+        if let Some(number) = number {
+            self.0.serials.give_back(number);
+        }
+        self.or_remembered(asked, submitted).await
+    }
+
+    /// `number` keeps what was taken and is certainly not recorded.
+    async fn submit_once_more(
+        &self,
+        asked: &Asked,
+        submission: &Submission,
+        render: Render,
+        number: &mut Option<EnrolmentNumber>,
+    ) -> Result<Vec<u8>, Error> {
+        for _ in 0..ATTEMPTS {
+            let filing = self.0.filings.load(submission.draft, submission.person).await?;
+            let filing = filing.ok_or(Error::NotFound { kind: "draft" })?;
+            match self.file(asked, submission, filing, render, number).await {
+                Err(Error::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    async fn file(
+        &self,
+        asked: &Asked,
+        submission: &Submission,
+        filing: Filing,
+        render: Render,
+        number: &mut Option<EnrolmentNumber>,
+    ) -> Result<Vec<u8>, Error> {
+        let Filing { draft, certificate, school_known, record, version, key } = filing;
+        self.refuse_early(submission, draft.revision)?;
+        let known = certificate.as_ref().map_or(0, |certificate| certificate.priors);
+        if record.prior.len() < known || certificate.is_none() && !self.0.certificates.ready() {
+            return Err(Error::NotReady);
+        }
+        // Without a key the person is erased, and the draft with them.
+        let key = key.ok_or(Error::NotFound { kind: "draft" })?;
+        let plain = draft.open(&key)?;
+        let secret = Secret::decode(&plain)?;
+        let directory = self.directory()?;
+        let rules = self.rules_of(&directory, draft.coded.agency)?;
+        let now = clock::now();
+        let today = shanghai_date(now);
+
+        let kind = certificate.as_ref().map_or(CertificateKind::Higher, |certificate| certificate.facts.kind);
+        let list = Checklist {
+            codes: &self.0.shipped.codes,
+            rules: &rules,
+            directory: &directory,
+            school_known,
+            certificate_kind: kind,
+            today,
+        };
+        let mut problems = check(&secret.personal, &draft.coded, &list);
+        problems.retain(|problem| problem.gravity != Gravity::Warning);
+        let place = match draft.coded.place() {
+            Some(place) if problems.is_empty() => place,
+            _ => return Err(Error::Invalid(problems.into_iter().map(super::drafts::violation).collect())),
+        };
+
+        let agency = directory.agencies.get(&place.agency).ok_or(Error::NotReady)?;
+        let division = Division::parse(&agency.division).unwrap_or(Division::NONE);
+        let taken = match *number {
+            Some(number) => number,
+            None => self.0.serials.take(today.year(), &agency.division).await?,
+        };
+        *number = Some(taken);
+        let submit = Submit {
+            number: taken,
+            person: submission.person,
+            draft: draft.id,
+            certificate: certificate.map(|certificate| certificate.facts),
+            form: draft.coded,
+            place,
+            admission: admit(&directory, place.agency, place.point, now, draft.ticket),
+            agreement: draft.agreement,
+            pledge: Some(submission.pledge.text.clone()),
+            route: Route::of(&directory.chain(place.agency), &rules),
+            rules,
+            today,
+        };
+        let closing = submit.admission.as_ref().ok().map(|admission| admission.closing);
+        let mut events = Registrations::decide(&record, Command::Submit(Box::new(submit)))?;
+        let Some(event @ Event::ApplicationSubmitted(_)) = events.pop() else { return Err(Error::Conflict) };
+        let Event::ApplicationSubmitted(submitted) = &event else { return Err(Error::Conflict) };
+
+        let certificate = draft.certificate;
+        let answer = render(&Done {
+            key: Key { certificate, number: taken },
+            version: version + 1,
+            ordinal: submitted.ordinal,
+            status: Status::Pending,
+            level: None,
+            turn: Turn::School,
+            conclusion: None,
+        });
+        let event = new_event(certificate, version + 1, event, ids::random(), division, Some((&key, &plain)));
+        match self.0.log.append(asked.append(certificate, version, vec![event], answer, closing)).await {
+            Ok(appended) => {
+                if !appended.repeated {
+                    *number = None;
+                }
+                Ok(appended.answer)
+            }
+            Err(AppendError::TooLate { .. }) => {
+                let windows = directory.agency_plan(place.agency).map(|plan| plan.windows.clone()).unwrap_or_default();
+                Err(Error::Rejected(Rejection::NotOpen(Closed::WindowClosed(windows))))
+            }
+            Err(AppendError::Unavailable) => {
+                // It may have been recorded: the number is not given to anybody else.
+                *number = None;
+                Err(AppendError::Unavailable.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn refuse_early(&self, submission: &Submission, revision: i32) -> Result<(), Error> {
+        if revision != submission.revision {
+            return Err(Error::RevisionConflict { actual: revision });
+        }
+        if !self.0.shipped.is_current(PLEDGE, &submission.pledge.text) {
+            return Err(Error::TextChanged);
+        }
+        Ok(())
+    }
+}

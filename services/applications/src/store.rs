@@ -1,0 +1,16 @@
+//! What this service keeps: the stored form of its events, drafts, reserved serials, what a submission needs.
+
+pub mod drafts;
+pub mod event;
+pub mod filing;
+pub mod record;
+pub mod rules;
+pub mod serials;
+
+/// A record that this program did not write.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("a stored {kind} cannot be read")]
+pub struct Corrupt {
+    /// Full name of the event, or what else it is.
+    pub kind: String,
+}

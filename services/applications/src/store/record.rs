@@ -1,0 +1,118 @@
+//! The record of a certificate in the log: loaded, folded, and its new events with their sealed part.
+
+use decider::Decider as _;
+use eventlog::{Division, EventLog, NewEvent, ReadError, Recorded};
+use prost::Message as _;
+use proto::applications::v1::SealedText;
+use uuid::Uuid;
+use vault::{PersonKey, binding};
+
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::{Event, Registration, Registrations};
+use crate::store::event::{decode, encode};
+use crate::store::Corrupt;
+
+/// A record as it is stored, with what it leads to.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// What its events lead to.
+    pub state: Registration,
+    /// Version of the last event; 0 for the empty record.
+    pub version: i64,
+    /// Its events.
+    pub entries: Vec<Entry>,
+}
+
+/// One event of a record.
+#[derive(Debug)]
+pub struct Entry {
+    /// As it is stored.
+    pub recorded: Recorded,
+    /// As it is understood.
+    pub event: Event,
+}
+
+/// Why a record cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The log cannot be read.
+    #[error("the record could not be read")]
+    Read(#[from] ReadError),
+    /// It holds what this program did not write.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// Loads the record of a certificate; the empty one where there is none.
+pub async fn load(log: &EventLog, certificate: Uuid) -> Result<Record, LoadError> {
+    let mut record = Record::default();
+    for recorded in log.load(certificate).await? {
+        let event = decode(&recorded.kind, &recorded.payload, &recorded.inner)?;
+        record.state = Registrations::evolve(record.state, &event);
+        record.version = recorded.version;
+        record.entries.push(Entry { recorded, event });
+    }
+    Ok(record)
+}
+
+impl Record {
+    /// The record as it was after a version.
+    #[must_use]
+    pub fn as_of(mut self, version: i64) -> Self {
+        self.entries.retain(|entry| entry.recorded.version <= version);
+        self.version = self.entries.last().map_or(0, |entry| entry.recorded.version);
+        self.state = Registrations::fold(self.entries.iter().map(|entry| &entry.event));
+        self
+    }
+
+    /// The events of one application.
+    pub fn entries_of(&self, number: EnrolmentNumber) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.event.number() == Some(number))
+    }
+
+    /// The event that carries an application's newest form, with the personal part sealed.
+    pub fn form_entry(&self, number: EnrolmentNumber) -> Option<&Entry> {
+        let with_form = |event: &Event| matches!(event, Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_));
+        self.entries_of(number).rfind(|entry| with_form(&entry.event))
+    }
+
+    /// The event that carries an application's newest facts, with the note sealed.
+    pub fn facts_entry(&self, number: EnrolmentNumber) -> Option<&Entry> {
+        self.entries_of(number).rfind(|entry| matches!(entry.event, Event::FactsRecorded { .. }))
+    }
+}
+
+impl Entry {
+    /// Opens the sealed part; `None` when it has none or the key is not the one.
+    pub fn open(&self, key: &PersonKey) -> Option<Vec<u8>> {
+        let Recorded { event_id, stream, version, sealed, .. } = &self.recorded;
+        if sealed.is_empty() {
+            return None;
+        }
+        key.open(sealed, &binding(*event_id, *stream, *version)).map(|plain| plain.to_vec())
+    }
+}
+
+/// An event of a certificate's record, to be recorded as `version`; `secret` is sealed under the person's key.
+pub fn new_event(
+    certificate: Uuid,
+    version: i64,
+    event: Event,
+    event_id: Uuid,
+    division: Division,
+    secret: Option<(&PersonKey, &[u8])>,
+) -> NewEvent {
+    let (kind, payload, inner) = encode(certificate, event);
+    let sealed = secret.map(|(key, plain)| key.seal(plain, &binding(event_id, certificate, version)));
+    NewEvent { event_id, kind, payload, inner, sealed: sealed.unwrap_or_default(), division }
+}
+
+/// Free text of an event, as it is sealed.
+pub fn sealed_text(text: &str) -> Vec<u8> {
+    SealedText { text: text.to_owned() }.encode_to_vec()
+}
+
+/// Reads it back.
+pub fn read_text(plain: &[u8]) -> Option<String> {
+    SealedText::decode(plain).ok().map(|sealed| sealed.text)
+}

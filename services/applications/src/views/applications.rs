@@ -1,0 +1,338 @@
+//! All applications as lists show them: by person, school, point and agency, newest first.
+
+use std::collections::HashMap;
+
+use eventbus::{Event as Published, View, ViewError};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row as _};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::form::Place;
+use crate::domain::registration::Event;
+use crate::domain::values::{Conclusion, Level, Status, Turn};
+use crate::store::event::decode;
+use crate::{store, wire};
+
+/// Name of the feed.
+pub const APPLICATIONS: &str = "applications";
+
+/// Fed by the service's own events.
+#[derive(Debug)]
+pub struct Applications;
+
+/// One application in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its certificate.
+    pub certificate: Uuid,
+    /// 报名号
+    pub number: EnrolmentNumber,
+    person: Uuid,
+    draft: Uuid,
+    /// Where it belongs.
+    pub place: Place,
+    /// 注册次数
+    pub ordinal: u32,
+    /// Its status.
+    pub status: Status,
+    /// Level whose turn it is.
+    pub level: Option<Level>,
+    /// 注册结论
+    pub conclusion: Option<Conclusion>,
+    mending: bool,
+    /// 确认不通过, not amended yet.
+    pub refused: bool,
+    facts: bool,
+    /// Version of the record at its last change.
+    pub version: i64,
+    /// Place in the order of all submissions.
+    pub position: i64,
+    /// When it was submitted.
+    pub submitted_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+impl Row {
+    /// Whose turn it is.
+    pub fn turn(&self) -> Turn {
+        Turn::of(self.status, self.level, self.mending, self.facts)
+    }
+
+    fn of(event: &Event, published: &Published) -> Option<Self> {
+        let Event::ApplicationSubmitted(submitted) = event else { return None };
+        Some(Self {
+            certificate: published.stream,
+            number: submitted.number,
+            person: submitted.person,
+            draft: submitted.draft,
+            place: submitted.place,
+            ordinal: submitted.ordinal,
+            status: Status::Pending,
+            level: None,
+            conclusion: None,
+            mending: false,
+            refused: false,
+            facts: false,
+            version: published.version,
+            position: published.position,
+            submitted_at: published.recorded_at,
+            updated_at: published.recorded_at,
+        })
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::ApplicationAmended(amended) => {
+                self.place = amended.place;
+                self.mend(false);
+            }
+            Event::ApplicationWithdrawn(_) => self.stand(Status::Withdrawn, None),
+            Event::FactsRecorded { .. } => self.facts = true,
+            Event::ConfirmationRefused { .. } => {
+                self.mend(true);
+                self.refused = true;
+            }
+            Event::ApplicationReturned { .. } | Event::ReviewSentBack { to: None, .. } => self.mend(true),
+            Event::ApplicationConfirmed { level, .. }
+            | Event::ReviewPassed { next: level, .. }
+            | Event::ReviewSentBack { to: Some(level), .. }
+            | Event::ConclusionReversed { level, .. } => {
+                self.stand(Status::Confirmed, Some(*level));
+                self.conclusion = None;
+            }
+            Event::ApplicationConcluded(concluded) => {
+                self.stand(Status::Concluded, None);
+                self.conclusion = Some(concluded.conclusion);
+            }
+            Event::RegistrationRevoked { .. } => self.conclusion = Some(Conclusion::Revoked),
+            Event::PriorRegistrationRecorded(_)
+            | Event::ApplicationSubmitted(_)
+            | Event::PublicityBegun { .. }
+            | Event::PublicityEnded { .. }
+            | Event::ObjectionRecorded(_)
+            | Event::ObjectionSettled(_)
+            | Event::CertificateNotePrinted(_)
+            | Event::ReversalProposed { .. } => {}
+        }
+    }
+
+    fn mend(&mut self, mending: bool) {
+        self.stand(Status::Pending, None);
+        self.mending = mending;
+    }
+
+    fn stand(&mut self, status: Status, level: Option<Level>) {
+        (self.status, self.level, self.mending, self.refused) = (status, level, false, false);
+    }
+}
+
+type Key = (Uuid, EnrolmentNumber);
+
+#[eventbus::async_trait]
+impl View for Applications {
+    fn name(&self) -> &'static str {
+        APPLICATIONS
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("applications.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["application"]
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
+        let understood = understood(events)?;
+        let mut rows: HashMap<Key, Row> = HashMap::with_capacity(understood.len());
+        let submitted = |event: &Event| matches!(event, Event::ApplicationSubmitted(_));
+        let changed: Vec<Key> =
+            understood.iter().filter(|(_, _, event)| !submitted(event)).map(|(key, ..)| *key).collect();
+        load(tx, &changed, &mut rows).await?;
+        for (key, published, event) in &understood {
+            if let Some(row) = Row::of(event, published) {
+                rows.insert(*key, row);
+            } else {
+                let missing = || ViewError::Contradiction(format!("no application for position {}", published.position));
+                let row = rows.get_mut(key).ok_or_else(missing)?;
+                row.evolve(event);
+                (row.version, row.updated_at) = (published.version, published.recorded_at);
+            }
+        }
+        save(tx, rows.into_values().collect()).await
+    }
+}
+
+/// The events of applications among all others, decoded.
+fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, ViewError> {
+    let mut understood = Vec::with_capacity(events.len());
+    for published in events {
+        let rules = published.is::<proto::applications::v1::RuleSetPublished>();
+        if rules || published.stream.is_nil() {
+            continue;
+        }
+        let event = decode(&published.kind, &published.payload, &published.inner)
+            .map_err(|corrupt| ViewError::Contradiction(format!("{corrupt} at position {}", published.position)))?;
+        if let Some(number) = event.number() {
+            understood.push(((published.stream, number), published, event));
+        }
+    }
+    Ok(understood)
+}
+
+async fn load(tx: &mut PgConnection, keys: &[Key], rows: &mut HashMap<Key, Row>) -> Result<(), ViewError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let certificates: Vec<Uuid> = keys.iter().map(|(certificate, _)| *certificate).collect();
+    let found: Vec<Row> = sqlx::query_as("SELECT * FROM application WHERE certificate_id = ANY($1)")
+        .bind(certificates)
+        .fetch_all(tx)
+        .await?;
+    rows.extend(found.into_iter().map(|row| ((row.certificate, row.number), row)));
+    Ok(())
+}
+
+async fn save(tx: &mut PgConnection, mut rows: Vec<Row>) -> Result<(), ViewError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // In the order of the submissions: indexes grow at their end, and two replicas lock alike.
+    rows.sort_unstable_by_key(|row| row.position);
+    macro_rules! column {
+        ($row:ident => $value:expr) => {
+            rows.iter().map(|$row| $value).collect::<Vec<_>>()
+        };
+    }
+    sqlx::query(
+        "INSERT INTO application (certificate_id, enrolment_number, person_id, draft_id, agency_id, point_id, school_id, \
+             stage, ordinal, status, level, conclusion, mending, refused, facts, version, position, submitted_at, updated_at) \
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], \
+             $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::integer[], $13::boolean[], $14::boolean[], \
+             $15::boolean[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::timestamptz[]) \
+         ON CONFLICT (certificate_id, enrolment_number) DO UPDATE SET agency_id = excluded.agency_id, \
+             point_id = excluded.point_id, school_id = excluded.school_id, stage = excluded.stage, \
+             status = excluded.status, level = excluded.level, conclusion = excluded.conclusion, \
+             mending = excluded.mending, refused = excluded.refused, facts = excluded.facts, \
+             version = excluded.version, updated_at = excluded.updated_at",
+    )
+    .bind(column!(row => row.certificate))
+    .bind(column!(row => row.number.as_str()))
+    .bind(column!(row => row.person))
+    .bind(column!(row => row.draft))
+    .bind(column!(row => row.place.agency))
+    .bind(column!(row => row.place.point))
+    .bind(column!(row => row.place.school))
+    .bind(column!(row => i32::from(wire::stage(row.place.stage))))
+    .bind(column!(row => i32::try_from(row.ordinal).unwrap_or(i32::MAX)))
+    .bind(column!(row => i32::from(wire::status(row.status))))
+    .bind(column!(row => row.level.map_or(0, |level| wire::level(level).into())))
+    .bind(column!(row => row.conclusion.map_or(0, |conclusion| wire::conclusion(conclusion).into())))
+    .bind(column!(row => row.mending))
+    .bind(column!(row => row.refused))
+    .bind(column!(row => row.facts))
+    .bind(column!(row => row.version))
+    .bind(column!(row => row.position))
+    .bind(column!(row => row.submitted_at))
+    .bind(column!(row => row.updated_at))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+impl FromRow<'_, PgRow> for Row {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let corrupt = || sqlx::Error::Decode(Box::new(store::Corrupt { kind: "row of applications".to_owned() }));
+        let number = |column: &str| row.try_get::<i32, _>(column);
+        let place = Place {
+            school: row.try_get("school_id")?,
+            stage: wire::parse_stage(number("stage")?).ok_or_else(corrupt)?,
+            agency: row.try_get("agency_id")?,
+            point: row.try_get("point_id")?,
+        };
+        Ok(Self {
+            certificate: row.try_get("certificate_id")?,
+            number: EnrolmentNumber::parse(row.try_get("enrolment_number")?).ok_or_else(corrupt)?,
+            person: row.try_get("person_id")?,
+            draft: row.try_get("draft_id")?,
+            place,
+            ordinal: u32::try_from(number("ordinal")?).map_err(|_| corrupt())?,
+            status: wire::parse_status(number("status")?).ok_or_else(corrupt)?,
+            level: wire::parse_level(number("level")?),
+            conclusion: wire::parse_conclusion(number("conclusion")?),
+            mending: row.try_get("mending")?,
+            refused: row.try_get("refused")?,
+            facts: row.try_get("facts")?,
+            version: row.try_get("version")?,
+            position: row.try_get("position")?,
+            submitted_at: row.try_get("submitted_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}
+
+/// Whose applications a list is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// The person's own.
+    Own(Uuid),
+    /// Those of these schools, points and agencies.
+    Units {
+        /// As liaison.
+        schools: Vec<Uuid>,
+        /// As clerk.
+        points: Vec<Uuid>,
+        /// As reviewer, those below included.
+        agencies: Vec<Uuid>,
+    },
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this status.
+    pub status: Option<Status>,
+    /// Of this agency.
+    pub agency: Option<Uuid>,
+    /// Of this point.
+    pub point: Option<Uuid>,
+    /// Of this school.
+    pub school: Option<Uuid>,
+}
+
+/// A page of a list, newest first; `before` is the position of the last row of the page before.
+pub async fn list(
+    pool: &PgPool,
+    scope: &Scope,
+    filter: &Filter,
+    before: Option<i64>,
+    at_most: usize,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM views.application WHERE ");
+    match scope {
+        Scope::Own(person) => {
+            query.push("person_id = ").push_bind(person);
+        }
+        Scope::Units { schools, points, agencies } => {
+            query.push("(school_id = ANY(").push_bind(schools);
+            query.push(") OR point_id = ANY(").push_bind(points);
+            query.push(") OR agency_id = ANY(").push_bind(agencies).push("))");
+        }
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND status = ").push_bind(i32::from(wire::status(status)));
+    }
+    for (column, unit) in [("agency_id", filter.agency), ("point_id", filter.point), ("school_id", filter.school)] {
+        if let Some(unit) = unit {
+            query.push(" AND ").push(column).push(" = ").push_bind(unit);
+        }
+    }
+    if let Some(before) = before {
+        query.push(" AND position < ").push_bind(before);
+    }
+    query.push(" ORDER BY position DESC LIMIT ").push_bind(i64::try_from(at_most).unwrap_or(i64::MAX));
+    query.build_query_as().fetch_all(pool).await
+}

@@ -1,0 +1,175 @@
+//! What certificates says of each certificate: kind, holder, restriction, and how many prior registrations to expect.
+
+use std::collections::BTreeMap;
+
+use eventbus::{Event, View, ViewError};
+use proto::certificates::v1 as register;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::domain::registration::CertificateFacts;
+use crate::domain::values::Restriction;
+use crate::views::{id, incomplete};
+use crate::wire::parse_certificate_kind;
+
+/// Name of the feed.
+pub const CERTIFICATES: &str = "certificates";
+
+/// Fed by certificates.
+#[derive(Debug)]
+pub struct Certificates;
+
+/// A row of the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// For decisions.
+    pub facts: CertificateFacts,
+    /// Prior registrations that the register has told of.
+    pub priors: usize,
+}
+
+/// What events change; `None` where they say nothing.
+#[derive(Debug, Default)]
+struct Change {
+    kind: Option<i32>,
+    holder: Option<Uuid>,
+    /// The inner one is `None` once it is lifted.
+    restriction: Option<Option<i32>>,
+    priors: Vec<String>,
+}
+
+#[eventbus::async_trait]
+impl View for Certificates {
+    fn name(&self) -> &'static str {
+        CERTIFICATES
+    }
+
+    fn schema(&self) -> &'static str {
+        "CREATE TABLE IF NOT EXISTS certificate ( \
+             certificate_id uuid PRIMARY KEY, kind integer, person_id uuid, restriction integer, \
+             priors text[] NOT NULL)"
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["certificate"]
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+        let mut changes: BTreeMap<Uuid, Change> = BTreeMap::new();
+        for event in events {
+            fold(&mut changes, event)?;
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changes: Vec<(Uuid, Change)> = changes.into_iter().collect();
+        let column = |pick: fn(&Change) -> Option<i32>| changes.iter().map(|(_, change)| pick(change)).collect::<Vec<_>>();
+        // Postgres has no arrays of arrays of unequal length: the lists travel as text.
+        let priors: Vec<String> = changes.iter().map(|(_, change)| change.priors.join(",")).collect();
+        sqlx::query(
+            "INSERT INTO certificate AS known (certificate_id, kind, person_id, restriction, priors) \
+             SELECT id, kind, person, restriction, coalesce(string_to_array(nullif(priors, ''), ','), '{}') \
+             FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::text[]) \
+                 AS change (id, kind, person, restriction, priors) \
+             ON CONFLICT (certificate_id) DO UPDATE SET kind = coalesce(excluded.kind, known.kind), \
+                 person_id = coalesce(excluded.person_id, known.person_id), priors = CASE \
+                     WHEN excluded.priors <@ known.priors THEN known.priors \
+                     ELSE ARRAY(SELECT DISTINCT unnest(known.priors || excluded.priors) ORDER BY 1) END",
+        )
+        .bind(changes.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(column(|change| change.kind))
+        .bind(changes.iter().map(|(_, change)| change.holder).collect::<Vec<_>>())
+        .bind(column(|change| change.restriction.flatten()))
+        .bind(priors)
+        .execute(&mut *tx)
+        .await?;
+        // Restrictions are few; on the rows that were there before they are set on their own.
+        for (certificate, change) in &changes {
+            if let Some(restriction) = change.restriction {
+                sqlx::query("UPDATE certificate SET restriction = $2 WHERE certificate_id = $1")
+                    .bind(certificate)
+                    .bind(restriction)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of<'a>(
+    changes: &'a mut BTreeMap<Uuid, Change>,
+    event: &Event,
+    certificate: &str,
+) -> Result<&'a mut Change, ViewError> {
+    Ok(changes.entry(id(event, certificate)?).or_default())
+}
+
+fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewError> {
+    if event.is::<register::CertificateSynced>() {
+        let synced: register::CertificateSynced = event.decode()?;
+        of(changes, event, &synced.certificate_id)?.kind = Some(synced.kind);
+    } else if event.is::<register::CertificateChanged>() {
+        let changed: register::CertificateChanged = event.decode()?;
+        of(changes, event, &changed.certificate_id)?.kind = Some(changed.kind);
+    } else if event.is::<register::CertificateAddedByHand>() {
+        let added: register::CertificateAddedByHand = event.decode()?;
+        of(changes, event, &added.certificate_id)?.kind = Some(added.kind);
+    } else if event.is::<register::CertificateMatched>() {
+        let matched: register::CertificateMatched = event.decode()?;
+        of(changes, event, &matched.certificate_id)?.holder = Some(id(event, &matched.person_id)?);
+    } else if event.is::<register::PriorRegistrationImported>() {
+        let imported: register::PriorRegistrationImported = event.decode()?;
+        let prior = imported.registration.ok_or_else(|| incomplete(event))?;
+        let name = format!("{}/{}/{}", prior.ordinal, prior.conclusion, prior.conclude_date);
+        let change = of(changes, event, &imported.certificate_id)?;
+        if let Err(place) = change.priors.binary_search(&name) {
+            change.priors.insert(place, name);
+        }
+    } else if event.is::<register::CertificateRestricted>() {
+        let restricted: register::CertificateRestricted = event.decode()?;
+        of(changes, event, &restricted.certificate_id)?.restriction = Some(Some(restricted.kind));
+    } else if event.is::<register::RestrictionLifted>() {
+        let lifted: register::RestrictionLifted = event.decode()?;
+        of(changes, event, &lifted.certificate_id)?.restriction = Some(None);
+    }
+    Ok(())
+}
+
+impl FromRow<'_, PgRow> for Certificate {
+    /// Also of a join where the holder's column is called `holder_id`.
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let kind = row.try_get::<Option<i32>, _>("kind")?.and_then(parse_certificate_kind);
+        let restriction = row.try_get::<Option<i32>, _>("restriction")?.map(restriction);
+        let facts = CertificateFacts {
+            kind: kind.ok_or_else(|| sqlx::Error::Decode("a certificate has no kind".into()))?,
+            person: row.try_get("holder_id")?,
+            restriction,
+        };
+        Ok(Self { facts, priors: row.try_get::<Vec<String>, _>("priors")?.len() })
+    }
+}
+
+/// A kind that this program does not know restricts all the same.
+fn restriction(number: i32) -> Restriction {
+    match register::RestrictionKind::try_from(number) {
+        Ok(register::RestrictionKind::Forfeited) => Restriction::Forfeited,
+        Ok(register::RestrictionKind::RevokedConduct) => Restriction::RevokedConduct,
+        Ok(register::RestrictionKind::RevokedFraud) => Restriction::RevokedFraud,
+        Ok(register::RestrictionKind::ExamCheating) => Restriction::ExamCheating,
+        Ok(register::RestrictionKind::Unspecified) | Err(_) => Restriction::Unspecified,
+    }
+}
+
+/// One certificate.
+pub async fn find(pool: &PgPool, certificate: Uuid) -> Result<Option<Certificate>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT kind, person_id AS holder_id, restriction, priors FROM views.certificate \
+         WHERE certificate_id = $1 AND kind IS NOT NULL",
+    )
+    .bind(certificate)
+    .fetch_optional(pool)
+    .await
+}
+
