@@ -119,20 +119,12 @@ async fn send(
         request.metadata_mut().insert("authorization", bearer.parse().doing(doing)?);
     }
     let answers = client.streaming(request, path, Dynamic(method.output())).await;
-    let mut answers = answers.map_err(|status| refusal(&status))?.into_inner();
+    let mut answers = answers.doing(doing)?.into_inner();
     while let Some(answer) = answers.next().await {
-        let answer = answer.map_err(|status| refusal(&status))?;
+        let answer = answer.doing(doing)?;
         say(&serde_json::to_string_pretty(&answer).doing(|| "show the answer".into())?);
     }
     Ok(())
-}
-
-/// A refusal as a person reads it: code, reason, sentence, and each field that is wrong.
-fn refusal(status: &Status) -> Failure {
-    let read = rpc::Refusal::from_status(status);
-    let head = format!("{:?} {}: {}", status.code(), read.reason, read.sentence);
-    let field = |wrong: &rpc::ReadViolation| format!("  {}: {} {}", wrong.field, wrong.reason, wrong.sentence);
-    Failure::new(std::iter::once(head).chain(read.violations.iter().map(field)).collect::<Vec<_>>().join("\n"))
 }
 
 /// Messages that only their descriptor is known of.

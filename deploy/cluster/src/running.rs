@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -76,7 +77,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The same without services: databases migrated, NATS running.
+    /// The same without services: PostgreSQL with empty databases, NATS.
     pub async fn servers_only() -> Result<Self> {
         let temporary = tempfile::Builder::new().prefix("dingzhu-cluster-").tempdir();
         let temporary = temporary.doing(|| "create a temporary folder".into())?;
@@ -86,7 +87,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts PostgreSQL and nats-server in a layout's folders, makes what is missing there, and migrates every database.
+    /// Starts PostgreSQL and nats-server in a layout's folders and makes what is missing there.
     pub async fn prepare(layout: Layout, binaries: PathBuf) -> Result<Self> {
         bootstrap::keys(&layout)?;
         let password = secrets::keep(&layout.postgres_password())?;
@@ -97,11 +98,7 @@ impl Cluster {
         let nats = nats::Server::start_in(&layout.nats_folder(), layout.nats_port, &users).await?;
         layout.save()?;
         let replicas = BTreeMap::new();
-        let cluster = Self { layout, binaries, replicas, nats, postgres, temporary: None };
-        for service in Service::ALL {
-            cluster.run(service, &["migrate"]).await?;
-        }
-        Ok(cluster)
+        Ok(Self { layout, binaries, replicas, nats, postgres, temporary: None })
     }
 
     /// Where everything is.
@@ -119,9 +116,10 @@ impl Cluster {
         &mut self.nats
     }
 
-    /// One replica of every service, at the layout's ports, all answering.
+    /// Migrates every database, then starts one replica of every service at the layout's ports; returns when all answer.
     pub async fn start_services(&mut self) -> Result<()> {
         for service in Service::ALL {
+            self.migrate(service).await?;
             self.spawn(service, self.layout.service_ports[&service])?;
         }
         for service in Service::ALL {
@@ -172,6 +170,11 @@ impl Cluster {
         }
     }
 
+    /// Brings a service's databases up to its version.
+    pub async fn migrate(&self, service: Service) -> Result<()> {
+        self.run(service, &["migrate"]).await.map(|_| ())
+    }
+
     /// Runs another command of a service's binary to its end and gives what it printed: `migrate`, `verify-log`, `rebuild <view>`.
     pub async fn run(&self, service: Service, arguments: &[&str]) -> Result<String> {
         let words = format!("{service} {}", arguments.join(" "));
@@ -200,9 +203,12 @@ impl Cluster {
 
     /// Stops everything in order: services, nats-server, PostgreSQL.
     pub async fn stop(&mut self) -> Result<()> {
+        // All at once, and one signal each: a second one would make the stop hard.
+        let replicas = self.replicas.values().flatten();
+        replicas.filter_map(|replica| replica.process.as_ref()).for_each(|process| process.signal(Signal::SIGTERM));
         for replica in self.replicas.values_mut().flatten() {
             if let Some(mut process) = replica.process.take() {
-                process.terminate(STOP).await?;
+                process.wait(STOP).await?;
             }
         }
         self.nats.stop().await?;

@@ -88,14 +88,15 @@ pub async fn fill(cluster: &Cluster, teachers: u32, say: &dyn Fn(&str)) -> Resul
         Post::of_province("security", Role::SecurityAdmin),
     ];
     people::enrol(cluster, &everybody_else).await?;
-    say("publishing rules, plan, windows and points");
-    season::rules(&call::sign_in(layout, "rules").await?).await?;
+    say("publishing plan, windows and points");
     season::plan(&call::sign_in(layout, "schedule").await?, &units, at).await?;
     say(&format!("importing a register of {teachers} synthetic teachers"));
     let mut file = Vec::new();
     let today = at.to_offset(UtcOffset::from_hms(8, 0, 0).expect("Shanghai's offset")).date();
     register::write(&mut file, teachers, today)?;
     season::import(&call::sign_in(layout, "register").await?, file).await?;
+    say("publishing the rules of the province");
+    season::rules(&call::sign_in(layout, "rules").await?).await?;
     let seeded = Seeded { place: units.place(), teachers, walked: 0, at };
     seeded.save(layout)?;
     Ok(seeded)

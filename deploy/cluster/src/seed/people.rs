@@ -80,7 +80,7 @@ pub(super) async fn enrol(cluster: &Cluster, posts: &[Post]) -> Result<()> {
     let path = layout.staff().with_file_name("first-staff.json");
     let text = serde_json::to_string_pretty(&entries).doing(|| "list the first staff".into())?;
     secrets::write(&path, &text)?;
-    cluster.run(Service::Identity, &["enrol-staff", &path.to_string_lossy()]).await.map(|_| ())
+    cluster.run(Service::Identity, &["enrol-staff", "--file", &path.to_string_lossy()]).await.map(|_| ())
 }
 
 /// Writes down who can sign in.
