@@ -56,11 +56,9 @@ pub(crate) struct RelayState {
 }
 
 pub(crate) async fn state(executor: impl PgExecutor<'_>) -> Result<RelayState, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT state, fork_digest, problem, published, proposed_by, reason FROM public.relay_state FOR SHARE",
-    )
-    .fetch_one(executor)
-    .await?;
+    let row = sqlx::query("SELECT state, fork_digest, problem, published, proposed_by, reason FROM public.relay_state")
+        .fetch_one(executor)
+        .await?;
     let stand = match row.try_get::<&str, _>(0)? {
         "FORKED" => Stand::Forked,
         "RESOLVED" => Stand::Resolved,

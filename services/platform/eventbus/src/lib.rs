@@ -20,7 +20,8 @@
 //! * Every event that a consumer sees is linked to the one before by its hash; a feed halts loudly where the link breaks.
 //! * A checkpoint moves in the transaction of the effects, and only from where it stood: two replicas that both believe to
 //!   hold a lease cannot apply an event twice.
-//! * The service's role reaches tables by the search path `views, public`; migrations run [`SCHEMA`] once.
+//! * Tables of views live in the schema `views`, which is in the search path of [`eventlog::pool`]; a migration has run
+//!   [`SCHEMA`] before.
 
 mod bus;
 mod checkpoint;

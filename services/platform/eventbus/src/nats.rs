@@ -72,6 +72,8 @@ pub(crate) async fn connect(service: &'static str, settings: &NatsSettings) -> R
                     tracing::error!(%error, "NATS refuses");
                     refused.send_replace(Some(error.to_string()));
                 }
+                // Of each attempt to connect that fails, among others.
+                Event::ClientError(error) => tracing::debug!(%error, "NATS"),
                 other => tracing::warn!(event = %other, "NATS"),
             }
             std::future::ready(())

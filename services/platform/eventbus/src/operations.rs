@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use eventlog::Verdict;
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use proto::operations::v1::operations_server::Operations;
 use proto::operations::v1::resolve_fork_request::Step;
 use proto::operations::v1::{
@@ -179,11 +179,17 @@ impl Operator {
         work: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Answers<T> {
         let lifecycle = self.handle.0.lifecycle.clone();
-        let work = async move { rpc::run(&lifecycle, work).await };
-        let done = futures::stream::once(work);
-        // The progress ends when the work drops its sender, which is before its result is there.
-        let progress = WatchStream::from_changes(progress).map(Ok);
-        futures::stream::select(progress, done).boxed()
+        let work = async move { rpc::run(&lifecycle, work).await }.boxed();
+        let progress = WatchStream::from_changes(progress);
+        let answers = stream::unfold(Some((progress, work)), |state| async move {
+            let (mut progress, mut work) = state?;
+            tokio::select! {
+                biased;
+                result = &mut work => Some((result, None)),
+                Some(step) = progress.next() => Some((Ok(step), Some((progress, work)))),
+            }
+        });
+        answers.boxed()
     }
 }
 

@@ -38,6 +38,12 @@ impl Owner {
         Ok(Following { stream, place, opened: Instant::now() })
     }
 
+    /// Newest position of the owner's log, where it answers.
+    pub(crate) async fn head(&self, place: Place) -> Option<i64> {
+        let asked = async { self.read(place.position, false).await.ok()?.message().await.ok()? };
+        timeout(SILENCE, asked).await.ok()?.map(|answer| answer.head)
+    }
+
     /// All events after a position, up to the present head where `follow` is not set.
     pub(crate) async fn read(&self, after: i64, follow: bool) -> Result<Streaming<ReadEventsResponse>, Status> {
         let mut request = Request::new(ReadEventsRequest { after_position: after, types: Vec::new(), follow });

@@ -72,9 +72,12 @@ impl Relay {
 
     async fn relay(&mut self) {
         let mut pause = FIRST_PAUSE;
+        let mut told = String::new();
         loop {
-            self.tell(State::Standby, "");
-            self.lease.held().await;
+            if !self.lease.is_held() {
+                self.tell(State::Standby, "");
+                self.lease.held().await;
+            }
             let mut lease = self.lease.clone();
             let begun = Instant::now();
             let problem = tokio::select! {
@@ -85,8 +88,11 @@ impl Relay {
                 Some(refusal) => format!("{problem}; NATS refuses: {refusal}"),
                 None => problem,
             };
-            tracing::warn!(problem, "the relay starts again");
+            if told != problem {
+                tracing::warn!(problem, "the relay is disconnected and starts again");
+            }
             self.tell(State::Disconnected, &problem);
+            told = problem;
             if begun.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }

@@ -5,7 +5,7 @@ CREATE SCHEMA IF NOT EXISTS views;
 CREATE SCHEMA IF NOT EXISTS rebuild;
 
 -- How far each consumer of events has come; written in the transaction of its effects.
-CREATE TABLE feed_checkpoint (
+CREATE TABLE public.feed_checkpoint (
     name             text        PRIMARY KEY,
     source           text        NOT NULL,
     epoch            bigint      NOT NULL CHECK (epoch >= 0),
@@ -21,8 +21,8 @@ CREATE TABLE feed_checkpoint (
 );
 
 -- Events that a reaction could not apply, and the later ones of the same key behind them.
-CREATE TABLE parked_event (
-    feed      text        NOT NULL REFERENCES feed_checkpoint,
+CREATE TABLE public.parked_event (
+    feed      text        NOT NULL REFERENCES public.feed_checkpoint,
     position  bigint      NOT NULL,
     key       uuid        NOT NULL,
     event_id  uuid        NOT NULL,
@@ -34,10 +34,10 @@ CREATE TABLE parked_event (
     attempts  integer     NOT NULL DEFAULT 1,
     PRIMARY KEY (feed, position)
 );
-CREATE INDEX parked_event_by_key ON parked_event (feed, key, position);
+CREATE INDEX parked_event_by_key ON public.parked_event (feed, key, position);
 
 -- One row: whether stream and log belong together.
-CREATE TABLE relay_state (
+CREATE TABLE public.relay_state (
     only_row    boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     state       text        NOT NULL DEFAULT 'RUNNING' CHECK (state IN ('RUNNING', 'FORKED', 'RESOLVED')),
     -- Which fork: digest of what stands in the stream and in the log.
@@ -50,7 +50,7 @@ CREATE TABLE relay_state (
     -- Newest position known to stand in the stream.
     published   bigint      NOT NULL DEFAULT 0
 );
-INSERT INTO relay_state DEFAULT VALUES;
+INSERT INTO public.relay_state DEFAULT VALUES;
 
 -- The service has the name of its database as its role.
 DO $$
@@ -58,8 +58,8 @@ DECLARE
     service text := current_database();
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = service) THEN
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON feed_checkpoint, parked_event TO %I', service);
-        EXECUTE format('GRANT SELECT, UPDATE ON relay_state TO %I', service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.feed_checkpoint, public.parked_event TO %I', service);
+        EXECUTE format('GRANT SELECT, UPDATE ON public.relay_state TO %I', service);
         EXECUTE format('GRANT USAGE, CREATE ON SCHEMA views, rebuild TO %I', service);
     END IF;
 END

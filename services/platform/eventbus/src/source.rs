@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use eventlog::{EventLog, ReadError};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::Event;
 use crate::bus::Core;
 use crate::message::{self, Break, Place};
 use crate::nats::Nats;
-use crate::owner::Following;
+use crate::owner::{Following, Owner};
 use crate::subscription::Subscription;
 
 /// Events of one page.
 const PAGE: i64 = 1_000;
 /// How often a source with nothing new says so.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// How often the owner is asked whether a quiet stream is right.
+const ASK: Duration = Duration::from_secs(2);
 
 /// The next events of a source, proven to follow the ones before; none when nothing is new.
 #[derive(Debug)]
@@ -52,7 +54,16 @@ impl From<ReadError> for SourceError {
 }
 
 /// A source opened at a place.
-pub(crate) enum Source {
+pub(crate) struct Source {
+    reader: Reader,
+    /// Where the reader is a stream: who knows whether its relay still publishes.
+    owner: Option<Owner>,
+    asked_at: Instant,
+    /// Newest position that the owner has told.
+    told: i64,
+}
+
+enum Reader {
     Own(OwnLog),
     Stream(Box<Subscription>),
     Owner(Box<Following>),
@@ -61,29 +72,53 @@ pub(crate) enum Source {
 impl Source {
     /// The best source for what comes after `place`.
     pub(crate) async fn open(core: &Core, nats: &Nats, service: &str, place: Place) -> Result<Self, SourceError> {
+        let source = |reader, owner| Self { reader, owner, asked_at: Instant::now(), told: 0 };
         if service == core.service {
-            return OwnLog::open(&core.log, place).await.map(Self::Own);
+            return OwnLog::open(&core.log, place).await.map(|log| source(Reader::Own(log), None));
         }
+        let owner = core.owners.get(service);
         let reason = match Subscription::open(nats, service, place).await {
-            Ok(subscription) => return Ok(Self::Stream(Box::new(subscription))),
+            Ok(subscription) => return Ok(source(Reader::Stream(Box::new(subscription)), owner.cloned())),
             Err(SourceError::Unavailable(reason)) => reason,
             Err(other) => return Err(other),
         };
-        let Some(owner) = core.owners.get(service) else { return Err(SourceError::Unavailable(reason)) };
+        let Some(owner) = owner else { return Err(SourceError::Unavailable(reason)) };
         tracing::info!(service, reason, position = place.position, "reading from the owner");
         match owner.follow(place).await {
             Err(SourceError::Unavailable(owner)) => Err(SourceError::Unavailable(format!("{reason}; {owner}"))),
-            following => following.map(|following| Self::Owner(Box::new(following))),
+            following => following.map(|following| source(Reader::Owner(Box::new(following)), None)),
         }
     }
 
     /// The next page; an empty one after [`TICK`] with nothing new.
     pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
-        match self {
-            Self::Own(log) => log.next().await,
-            Self::Stream(subscription) => subscription.next().await,
-            Self::Owner(following) => following.next().await,
+        let page = match &mut self.reader {
+            Reader::Own(log) => log.next().await,
+            Reader::Owner(following) => following.next().await,
+            Reader::Stream(subscription) => subscription.next().await,
+        }?;
+        if page.events.is_empty() {
+            self.ask_owner().await?;
         }
+        Ok(page)
+    }
+
+    /// A quiet stream may be one whose relay has stopped. What the owner has told a while ago and the stream still does
+    /// not hold is read from the owner; one that does not answer has nothing new to tell.
+    async fn ask_owner(&mut self) -> Result<(), SourceError> {
+        let (Reader::Stream(subscription), Some(owner)) = (&self.reader, &self.owner) else { return Ok(()) };
+        let place = subscription.place();
+        if self.asked_at.elapsed() < ASK {
+            return Ok(());
+        }
+        self.asked_at = Instant::now();
+        if self.told > place.position {
+            tracing::warn!(position = place.position, told = self.told, "the stream is quiet, reading from the owner");
+            self.reader = Reader::Owner(Box::new(owner.follow(place).await?));
+        } else {
+            self.told = owner.head(place).await.unwrap_or_default();
+        }
+        Ok(())
     }
 }
 

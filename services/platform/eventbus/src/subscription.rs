@@ -63,6 +63,11 @@ impl Subscription {
         Ok(Self { nats: nats.clone(), stream: name, messages, place, head: extent.last, stalled: 0 })
     }
 
+    /// Behind the last event that was given.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
         let mut events = Vec::new();
         match timeout(TICK, self.messages.next()).await {
