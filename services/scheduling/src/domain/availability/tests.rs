@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::id::{PlanId, WindowId};
 use super::super::name::Name;
-use super::super::plan::tests::{command, history};
+use super::super::plan::tests::{command, history, step};
 use super::super::plan::{Decisions, Event};
 use super::super::school::tests::agency;
 use super::*;
@@ -164,17 +164,31 @@ fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetD
     rules.into_iter().find(|(applies, _)| *applies).map(|(_, closed)| closed)
 }
 
+/// The instants at which an answer may change.
+fn edges(events: &[Event]) -> Vec<OffsetDateTime> {
+    let edges = events.iter().flat_map(|event| match event {
+        Event::WindowOpened { window, .. }
+        | Event::WindowExtended { window, .. }
+        | Event::WindowClosed { window, .. } => vec![window.begin, window.end],
+        Event::PointAssigned { assignment, .. } => vec![assignment.confirm_end],
+        Event::PlanPublished { .. } | Event::PlanFinished | Event::AgencyJoined { .. } => Vec::new(),
+    });
+    edges.collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn availability_is_what_the_plain_model_says(
         commands in proptest::collection::vec(command(), 0..40),
-        minute in -10..700_i64,
+        steps in -1..46_i64,
+        edge in proptest::option::of(any::<proptest::sample::Index>()),
         point in proptest::option::of(7..10_u128),
     ) {
         let events = history(commands);
-        let now = datetime!(2026-10-20 00:00 UTC) + Duration::minutes(minute);
+        let edges = edges(&events);
+        let now = edge.filter(|_| !edges.is_empty()).map_or(step(steps), |edge| *edge.get(&edges));
         let point = point.map(|n| PointId(Uuid::from_u128(n)));
         for agency in [agency("3203"), agency("3201"), agency("320302")] {
             let answer = check(&Decisions::fold(&events), &agency, point, now);
