@@ -21,8 +21,8 @@ use crate::error::Error;
 use crate::handle::{Answered, Asked, Handle};
 use crate::views::directory::Listings;
 
-/// Rows in hand at a time: one batch of the log's writer.
-const AT_ONCE: usize = 256;
+/// Rows in hand at a time: as many as the pool has connections, so that none waits for one longer than the pool lets it.
+const AT_ONCE: usize = 16;
 
 /// Namespace of the request ids of rows.
 const ROWS: Uuid = Uuid::from_u128(0x9a54_1c7e_3b0d_4f6a_a1d2_5e88_70c3_4b19);
