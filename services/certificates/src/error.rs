@@ -32,6 +32,9 @@ pub enum Error {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The upload of a register ended before its file did.
+    #[error("the upload of the register broke off")]
+    UploadBroken,
     /// Something that is needed does not answer.
     #[error("{dependency} does not answer")]
     Unavailable {

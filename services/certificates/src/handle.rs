@@ -245,8 +245,9 @@ impl Handle {
 pub fn fold(id: Uuid, recorded: &[Recorded]) -> Result<Loaded, Error> {
     let mut state = State::default();
     for event in recorded {
-        let read = store::read(&event.kind, &event.payload, &event.inner)
-            .ok_or_else(|| Error::Storage(format!("{} at position {} cannot be read", event.kind, event.position).into()))?;
+        let read = store::read(&event.kind, &event.payload, &event.inner).ok_or_else(|| {
+            Error::Storage(format!("{} at position {} cannot be read", event.kind, event.position).into())
+        })?;
         state = Decisions::evolve(state, &read);
     }
     Ok(Loaded { id, version: recorded.last().map_or(0, |event| event.version), state })

@@ -4,7 +4,7 @@ pub mod file;
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
+use access::Scope;
 use decider::Decider;
 use eventlog::{Append, Division, NewEvent};
 use futures::{StreamExt as _, stream};
@@ -19,7 +19,7 @@ use crate::domain::certificate::{Command, Decisions, Event, Hash, State};
 use crate::error::Error;
 use crate::handle::{Asked, Handle, Loaded, division_of, fold, was_slower};
 use crate::store;
-use file::{Problem, Row};
+use file::{Chunk, Limits, Problem, Row, UploadBroken};
 
 /// Rows that are looked up together; as many records are in hand at a time.
 const BATCH: usize = 512;
@@ -62,6 +62,8 @@ pub struct Import {
     pub sync_id: Uuid,
     /// Who.
     pub actor: String,
+    /// Where they may: a row of another province is rejected.
+    pub within: Vec<Scope>,
     /// Report only.
     pub dry_run: bool,
     /// In Shanghai.
@@ -70,11 +72,12 @@ pub struct Import {
 
 impl Import {
     /// Reads `chunks` to their end and reports after each batch. A dropped report does not stop the run.
-    pub async fn run(self, chunks: mpsc::Receiver<Bytes>, report: mpsc::Sender<Result<Progress, Error>>) {
+    pub async fn run(self, chunks: mpsc::Receiver<Chunk>, report: mpsc::Sender<Result<Progress, Error>>) {
         let outcome = self.take_all(chunks, &report).await;
         if let Err(error) = &outcome {
             tracing::error!(%error, sync_id = %self.sync_id, "the import stopped");
-            let failed = wire::SyncFailed { sync_id: self.sync_id.to_string(), reason: "INTERNAL".to_owned() };
+            let reason = if matches!(error, Error::UploadBroken) { "UPLOAD_BROKEN" } else { "INTERNAL" };
+            let failed = wire::SyncFailed { sync_id: self.sync_id.to_string(), reason: reason.to_owned() };
             if let Err(error) = self.record(&failed).await {
                 tracing::error!(%error, "the failure of the import cannot be recorded");
             }
@@ -85,20 +88,21 @@ impl Import {
 
     async fn take_all(
         &self,
-        chunks: mpsc::Receiver<Bytes>,
+        chunks: mpsc::Receiver<Chunk>,
         report: &mpsc::Sender<Result<Progress, Error>>,
     ) -> Result<Progress, Error> {
         self.record(&wire::SyncStarted { sync_id: self.sync_id.to_string() }).await?;
         let (send, mut batches) = mpsc::channel(WAITING);
-        let today = self.today;
-        let reading = tokio::task::spawn_blocking(move || file::read(chunks, &send, BATCH, today));
+        let limits = Limits { within: self.within.clone(), today: self.today };
+        let reading = tokio::task::spawn_blocking(move || file::read(chunks, &send, BATCH, &limits));
         let mut progress = Progress::default();
         while let Some(batch) = batches.recv().await {
             self.take(batch, &mut progress).await?;
             let told = Progress { problems: std::mem::take(&mut progress.problems), ..progress.clone() };
             let _ = report.send(Ok(told)).await;
         }
-        reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
+        let read = reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
+        read.map_err(|UploadBroken| Error::UploadBroken)?;
         let finished = wire::SyncFinished {
             sync_id: self.sync_id.to_string(),
             rows_read: progress.rows_read,

@@ -46,10 +46,7 @@ impl Service for Certificates {
     const ACCESS: access::Table = &[
         ("dingzhu.certificates.v1.Certificates/ListMyCertificates", Rule::Person),
         ("dingzhu.certificates.v1.Certificates/AddCertificate", Rule::Person),
-        (
-            "dingzhu.certificates.v1.Certificates/GetCertificate",
-            Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer]),
-        ),
+        ("dingzhu.certificates.v1.Certificates/GetCertificate", Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer])),
         ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
         ("dingzhu.certificates.v1.Sync/ImportRegister", OFFICER),
         ("dingzhu.certificates.v1.Restrictions/RestrictCertificate", OFFICER),

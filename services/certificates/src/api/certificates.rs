@@ -69,11 +69,8 @@ impl Certificates for CertificatesApi {
         hand_entry::judge(&number, said.kind, said.issue_date).map_err(Error::HandEntry)?;
         let details = self.person(&person).await?;
         let warnings = sentences(&number.warnings(said.kind, said.issue_date));
-        let personal = Personal {
-            number: number.as_str().to_owned(),
-            holder_number: details.number,
-            holder_name: details.name,
-        };
+        let personal =
+            Personal { number: number.as_str().to_owned(), holder_number: details.number, holder_name: details.name };
         let handle = self.handle.clone();
         let answered = rpc::run(&self.lifecycle, async move {
             let answer = |id: Uuid| {
@@ -168,8 +165,10 @@ impl CertificatesApi {
 
     async fn person(&self, person: &Person) -> Result<GetPersonDetailsResponse, Status> {
         let mut profiles = ProfilesClient::new(self.peers.channel_for("identity", person));
-        let request =
-            GetPersonDetailsRequest { person_id: person.id.to_string(), purpose: "添加教师资格证书".to_owned() };
+        let request = GetPersonDetailsRequest {
+            person_id: person.id.to_string(),
+            purpose: "添加教师资格证书".to_owned(),
+        };
         match profiles.get_person_details(request).await {
             Ok(details) => Ok(details.into_inner()),
             Err(status) if status.code() == tonic::Code::FailedPrecondition => {
@@ -180,11 +179,7 @@ impl CertificatesApi {
     }
 }
 
-fn certificate(
-    row: Row,
-    number: &Number,
-    prior_registrations: Vec<wire::PriorRegistration>,
-) -> wire::Certificate {
+fn certificate(row: Row, number: &Number, prior_registrations: Vec<wire::PriorRegistration>) -> wire::Certificate {
     let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
     let warnings = kind.map(|kind| number.warnings(kind, row.issue_date)).unwrap_or_default();
     wire::Certificate {

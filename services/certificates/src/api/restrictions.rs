@@ -40,8 +40,7 @@ impl Restrictions for RestrictionsApi {
         let id = parse_uuid("certificate_id", &body.certificate_id, &mut violations);
         let kind = read_restriction(body.kind);
         violations.check("kind", kind.is_some(), "UNKNOWN_KIND", "请选择限制种类。");
-        let end =
-            if body.end_date.is_empty() { None } else { parse_date("end_date", &body.end_date, &mut violations) };
+        let end = if body.end_date.is_empty() { None } else { parse_date("end_date", &body.end_date, &mut violations) };
         let file_reference = text("file_reference", &body.file_reference, LONGEST_REFERENCE, &mut violations);
         let (Some(asked), Some(id), Some(kind), true) = (asked, id, kind, violations.is_empty()) else {
             return Err(violations.into());

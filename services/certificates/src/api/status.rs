@@ -13,9 +13,11 @@ impl From<Error> for Refusal {
             Error::NotFound => Self::not_found("certificate", ""),
             Error::Rejected(rejection) => rejected(&rejection),
             Error::HandEntry(refusal) => hand_entry(refusal),
-            Error::RequestIdReused => {
-                Self::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一项操作，请重新发起。")
-            }
+            Error::RequestIdReused => Self::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一项操作，请重新发起。"),
+            Error::UploadBroken => Self::rejected(
+                "UPLOAD_BROKEN",
+                "文件未完整上传，已读取的各行已经生效；请重新上传整个文件，已生效的行不会重复。",
+            ),
             Error::Conflict => Self::conflict(),
             Error::Overloaded { retry_after } => Self::overloaded(retry_after),
             Error::Unavailable { dependency } => Self::unavailable(dependency),
@@ -48,7 +50,9 @@ fn rejected(rejection: &Rejection) -> Refusal {
             Refusal::rejected("ALREADY_LISTED", "该证书已在您的证书列表中，无需重复添加，请直接选择。")
         }
         Rejection::UnknownCertificate => Refusal::not_found("certificate", ""),
-        Rejection::AlreadyRestricted => Refusal::rejected("ALREADY_RESTRICTED", "该证书已处于受限状态，请先解除再重新设置。"),
+        Rejection::AlreadyRestricted => {
+            Refusal::rejected("ALREADY_RESTRICTED", "该证书已处于受限状态，请先解除再重新设置。")
+        }
         Rejection::NotRestricted => Refusal::rejected("NOT_RESTRICTED", "该证书没有受到限制，无需解除。"),
     }
 }
@@ -61,9 +65,7 @@ fn hand_entry(refusal: hand_entry::Refusal) -> Refusal {
                 "{year}年及以后取得的教师资格证书由系统同步，不允许添加证书。如列表中没有该证书，请核对姓名和证件号码，或联系发证机关处理。"
             ),
         ),
-        hand_entry::Refusal::Before1996 => {
-            Refusal::rejected("BEFORE_1996", "无此教师资格,请与发证机关确认")
-        }
+        hand_entry::Refusal::Before1996 => Refusal::rejected("BEFORE_1996", "无此教师资格,请与发证机关确认"),
         hand_entry::Refusal::NumberAndDateDisagree => {
             Refusal::rejected("NUMBER_AND_DATE_DISAGREE", "请仔细检查证书号码或证书签发日期是否有误")
         }

@@ -8,6 +8,7 @@ use lifecycle::{Lifecycle, OnDeath, clock};
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::import_register_request::Part;
 use proto::certificates::v1::sync_server::Sync as SyncService;
+use proto::identity::v1::Role;
 use rpc::Violations;
 use time::UtcOffset;
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::handle::Handle;
+use crate::import::file::UploadBroken;
 use crate::import::{Import, Progress};
 
 /// Chunks and reports that wait at most.
@@ -38,7 +40,7 @@ impl SyncService for SyncApi {
         &self,
         request: Request<Streaming<wire::ImportRegisterRequest>>,
     ) -> Result<Response<Self::ImportRegisterStream>, Status> {
-        let actor = Caller::of(&request).actor();
+        let caller = Caller::of(&request);
         let mut parts = request.into_inner();
         let mut violations = Violations::new();
         let Some(Part::Options(options)) = parts.message().await?.and_then(|first| first.part) else {
@@ -52,7 +54,8 @@ impl SyncService for SyncApi {
         let import = Import {
             handle: self.handle.clone(),
             sync_id,
-            actor,
+            actor: caller.actor(),
+            within: caller.holds(Role::RegisterOfficer).collect(),
             dry_run: options.dry_run,
             today: clock::now().to_offset(shanghai).date(),
         };
@@ -66,13 +69,13 @@ impl SyncService for SyncApi {
                         if chunk.len() <= LARGEST_CHUNK =>
                     {
                         // The import has stopped by itself and said why.
-                        if send.send(chunk).await.is_err() {
+                        if send.send(Ok(chunk)).await.is_err() {
                             return;
                         }
                     }
                     Ok(None) => return,
-                    // A part that is none, or a caller that vanished: what came so far is taken, the same file can come again.
-                    Ok(Some(_)) | Err(_) => return tracing::warn!("the upload of a register broke off"),
+                    // A part that is none, or a caller that vanished. Who has stopped reading needs no telling.
+                    Ok(Some(_)) | Err(_) => return drop(send.send(Err(UploadBroken)).await),
                 }
             }
         });

@@ -243,7 +243,9 @@ impl Decider for Decisions {
                 Event::AddedByHand { details, person },
                 Event::Matched { person, evidence: Evidence::AddedByHand },
             ]),
-            (State::Known(record), Command::AddByHand { details, person }) => Err(record.refuse_entry(&details, person)),
+            (State::Known(record), Command::AddByHand { details, person }) => {
+                Err(record.refuse_entry(&details, person))
+            }
             (State::Known(record), Command::Match { person }) => Ok(match record.person {
                 Some(known) if known == person => Vec::new(),
                 _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],
@@ -255,7 +257,9 @@ impl Decider for Decisions {
                 Ok(vec![Event::Restricted { kind, end, file_reference }])
             }
             (State::Known(Record { restriction: None, .. }), Command::Lift { .. }) => Err(Rejection::NotRestricted),
-            (State::Known(_), Command::Lift { file_reference }) => Ok(vec![Event::RestrictionLifted { file_reference }]),
+            (State::Known(_), Command::Lift { file_reference }) => {
+                Ok(vec![Event::RestrictionLifted { file_reference }])
+            }
             (State::Empty, Command::Match { .. } | Command::Restrict { .. } | Command::Lift { .. }) => {
                 Err(Rejection::UnknownCertificate)
             }

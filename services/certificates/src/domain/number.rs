@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn other_shapes_and_years_to_come_are_refused() {
-        for text in ["", "2020320321123456", "2020320321123456x", "２０２０３２０３２１１２３４５６７", "202032032212345678"] {
+        for text in
+            ["", "2020320321123456", "2020320321123456x", "２０２０３２０３２１１２３４５６７", "202032032212345678"]
+        {
             assert_eq!(Number::parse(text, TODAY), Err(Malformed::Digits), "{text}");
         }
         assert_eq!(Number::parse("20273203211234567", TODAY), Err(Malformed::FutureYear));

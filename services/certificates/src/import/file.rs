@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
+use access::Scope;
 use bytes::{Buf as _, Bytes};
 use time::Date;
 use tokio::sync::mpsc;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source};
 use crate::domain::kind::Kind;
 use crate::domain::number::{FIRST_YEAR, Malformed, Number};
+use crate::handle::is_of_province;
 use crate::store::Personal;
 use crate::store::events::read_date;
 
@@ -49,13 +51,37 @@ pub struct Problem {
 
 type Batch = Vec<Result<Row, Vec<Problem>>>;
 
-/// Reads the chunks as CSV to their end, in a thread that may block, and sends batches of rows.
-pub fn read(chunks: mpsc::Receiver<Bytes>, batches: &mpsc::Sender<Batch>, size: usize, today: Date) {
+/// A piece of the file, or the news that no more will come although the file has not ended.
+pub type Chunk = Result<Bytes, UploadBroken>;
+
+/// The upload ended before the file did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the upload broke off")]
+pub struct UploadBroken;
+
+/// What rows are held against.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Scopes of the officer who brings the file.
+    pub within: Vec<Scope>,
+    /// In Shanghai.
+    pub today: Date,
+}
+
+/// Reads the chunks as CSV to their end, in a thread that may block, and sends batches of rows. What came before a
+/// broken upload is sent, but for the line that it broke.
+pub fn read(
+    chunks: mpsc::Receiver<Chunk>,
+    batches: &mpsc::Sender<Batch>,
+    size: usize,
+    limits: &Limits,
+) -> Result<(), UploadBroken> {
     let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(Chunks { chunks, current: Bytes::new() });
     let columns = match file.headers().map(Columns::find) {
         Ok(Ok(columns)) => columns,
-        Ok(Err(problem)) => return drop(batches.blocking_send(vec![Err(vec![problem])])),
-        Err(_) => return drop(batches.blocking_send(vec![Err(vec![unreadable(1)])])),
+        Ok(Err(problem)) => return send(batches, vec![Err(vec![problem])]),
+        Err(error) if error.is_io_error() => return Err(UploadBroken),
+        Err(_) => return send(batches, vec![Err(vec![unreadable(1)])]),
     };
     let mut batch = Batch::with_capacity(size);
     let mut record = csv::StringRecord::new();
@@ -63,8 +89,12 @@ pub fn read(chunks: mpsc::Receiver<Bytes>, batches: &mpsc::Sender<Batch>, size: 
         let more = file.read_record(&mut record);
         let line = record.position().map_or(0, |position| position.line().cast_signed());
         match more {
-            Ok(false) => break,
-            Ok(true) => batch.push(columns.row(&record, line, today)),
+            Ok(false) => return send(batches, batch),
+            Ok(true) => batch.push(columns.row(&record, line, limits)),
+            Err(error) if error.is_io_error() => {
+                send(batches, batch)?;
+                return Err(UploadBroken);
+            }
             Err(error) => {
                 let line = error.position().map_or(line, |position| position.line().cast_signed());
                 batch.push(Err(vec![unreadable(line)]));
@@ -72,22 +102,28 @@ pub fn read(chunks: mpsc::Receiver<Bytes>, batches: &mpsc::Sender<Batch>, size: 
         }
         // Whoever took the batches has stopped: nothing more is wanted.
         if batch.len() >= size && batches.blocking_send(std::mem::take(&mut batch)).is_err() {
-            return;
+            return Ok(());
         }
-    }
-    if !batch.is_empty() {
-        // As above.
-        let _ = batches.blocking_send(batch);
     }
 }
 
+/// The last batch; whoever took the others may have stopped.
+fn send(batches: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), UploadBroken> {
+    if !batch.is_empty() {
+        let _ = batches.blocking_send(batch);
+    }
+    Ok(())
+}
+
 fn unreadable(line: i64) -> Problem {
-    Problem { line, field: "", reason: "NOT_UTF8", sentence: "该行不是 UTF-8 编码，请将文件另存为 UTF-8 后重试。" }
+    Problem {
+        line, field: "", reason: "NOT_UTF8", sentence: "该行不是 UTF-8 编码，请将文件另存为 UTF-8 后重试。"
+    }
 }
 
 /// The file as a reader that waits for the next chunk.
 struct Chunks {
-    chunks: mpsc::Receiver<Bytes>,
+    chunks: mpsc::Receiver<Chunk>,
     current: Bytes,
 }
 
@@ -95,7 +131,7 @@ impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
             match self.chunks.blocking_recv() {
-                Some(chunk) => self.current = chunk,
+                Some(chunk) => self.current = chunk.map_err(io::Error::other)?,
                 None => return Ok(0),
             }
         }
@@ -135,7 +171,8 @@ impl Columns {
         Ok(Self { places, registrations })
     }
 
-    fn row(&self, record: &csv::StringRecord, line: i64, today: Date) -> Result<Row, Vec<Problem>> {
+    fn row(&self, record: &csv::StringRecord, line: i64, limits: &Limits) -> Result<Row, Vec<Problem>> {
+        let today = limits.today;
         let mut problems = Problems { line, found: Vec::new() };
         let cell = |name: &str| record.get(self.places[name]).unwrap_or_default().trim();
         for name in COLUMNS {
@@ -157,6 +194,10 @@ impl Columns {
                 None
             }
         };
+        if let Some(number) = &number {
+            let is_theirs = is_of_province(number, |province| limits.within.iter().any(|scope| scope.covers(province)));
+            problems.check("证书号码", is_theirs, "OF_ANOTHER_PROVINCE", "该证书由其他省份认定，应由该省导入。");
+        }
         let kind = Kind::parse(cell("资格种类"));
         problems.check("资格种类", kind.is_some(), "UNKNOWN_KIND", "资格种类不在代码表中。");
         let issue_date = problems.date("签发日期", cell("签发日期"), today);
@@ -165,11 +206,8 @@ impl Columns {
         else {
             return Err(problems.found);
         };
-        let source = if prior.is_some() && number.year() < SYNCED_SINCE {
-            Source::PriorRegistration
-        } else {
-            Source::Register
-        };
+        let source =
+            if prior.is_some() && number.year() < SYNCED_SINCE { Source::PriorRegistration } else { Source::Register };
         let details = Details {
             kind,
             subject: cell("任教学科").to_owned(),
@@ -179,11 +217,8 @@ impl Columns {
             holder: [0; 32],
             digest: [0; 32],
         };
-        let personal = Personal {
-            number: number.as_str().to_owned(),
-            holder_number,
-            holder_name: cell("姓名").to_owned(),
-        };
+        let personal =
+            Personal { number: number.as_str().to_owned(), holder_number, holder_name: cell("姓名").to_owned() };
         Ok(Row { details, source, prior, personal })
     }
 }
@@ -201,7 +236,12 @@ fn prior<'c>(cell: &impl Fn(&str) -> &'c str, problems: &mut Problems, today: Da
         "撤销注册" => Some(Conclusion::Revoked),
         _ => None,
     };
-    problems.check("注册结论", conclusion.is_some(), "UNKNOWN_CONCLUSION", "注册结论应为注册合格、暂缓注册、注册不合格或撤销注册。");
+    problems.check(
+        "注册结论",
+        conclusion.is_some(),
+        "UNKNOWN_CONCLUSION",
+        "注册结论应为注册合格、暂缓注册、注册不合格或撤销注册。",
+    );
     let concluded = problems.date("注册日期", cell("注册日期"), today);
     Some(PriorRegistration { ordinal: ordinal?, conclusion: conclusion?, concluded: concluded? })
 }
@@ -244,14 +284,19 @@ mod tests {
 
     const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 
+    fn limits() -> Limits {
+        let jiangsu = Scope { division: eventlog::Division::parse("32").unwrap(), unit: None };
+        Limits { within: vec![jiangsu], today: date!(2026 - 11 - 23) }
+    }
+
     fn rows(text: &str) -> Batch {
         let (send, chunks) = mpsc::channel(1_000);
         for chunk in text.as_bytes().chunks(7) {
-            send.try_send(Bytes::copy_from_slice(chunk)).unwrap();
+            send.try_send(Ok(Bytes::copy_from_slice(chunk))).unwrap();
         }
         drop(send);
         let (batches, mut read_back) = mpsc::channel(100);
-        read(chunks, &batches, 2, date!(2026 - 11 - 23));
+        read(chunks, &batches, 2, &limits()).unwrap();
         drop(batches);
         std::iter::from_fn(|| read_back.try_recv().ok()).flatten().collect()
     }
@@ -274,7 +319,8 @@ mod tests {
 
     #[test]
     fn an_old_certificate_with_a_registration_is_known_from_it() {
-        let row = "320399199001010018,示例一,20053203211234567,小学,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n";
+        let row =
+            "320399199001010018,示例一,20053203211234567,小学,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n";
         assert_eq!(rows(&format!("{HEADER}{row}"))[0].as_ref().unwrap().source, Source::PriorRegistration);
     }
 
@@ -309,13 +355,33 @@ mod tests {
         let (send, chunks) = mpsc::channel(10);
         let good = "320399199001010018,示例一,20103203211234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
         for part in [HEADER.as_bytes(), b"\xff\xfe,,,,,,,,,\n", good.as_bytes()] {
-            send.try_send(Bytes::copy_from_slice(part)).unwrap();
+            send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap();
         }
         drop(send);
         let (batches, mut read_back) = mpsc::channel(10);
-        read(chunks, &batches, 10, date!(2026 - 11 - 23));
+        read(chunks, &batches, 10, &limits()).unwrap();
         let batch = read_back.try_recv().unwrap();
         assert_eq!(batch[0].as_ref().unwrap_err()[0].reason, "NOT_UTF8");
         assert!(batch[1].is_ok());
+    }
+
+    #[test]
+    fn a_row_of_another_province_is_rejected() {
+        let elsewhere = "320399199001010018,示例一,20103303211234567,小学,语文,杭州市教育局,2010-06-15,,,\n";
+        assert_eq!(reasons(&format!("{HEADER}{elsewhere}")), [(2, "证书号码", "OF_ANOTHER_PROVINCE")]);
+    }
+
+    #[test]
+    fn a_broken_upload_gives_whole_rows_and_says_so() {
+        let good = "320399199001010018,示例一,20103203211234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
+        let (send, chunks) = mpsc::channel(10);
+        for part in [HEADER.as_bytes(), good.as_bytes(), &good.as_bytes()[..60]] {
+            send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap();
+        }
+        send.try_send(Err(UploadBroken)).unwrap();
+        let (batches, mut read_back) = mpsc::channel(10);
+        assert_eq!(read(chunks, &batches, 10, &limits()), Err(UploadBroken));
+        assert_eq!(read_back.try_recv().unwrap().len(), 1);
+        assert!(read_back.try_recv().is_err());
     }
 }

@@ -39,8 +39,8 @@ impl Reaction for OnProfileCompleted {
         } else {
             return Ok(());
         };
-        let person = Uuid::parse_str(&person_id)
-            .map_err(|_| ReactionError::Rejected("the event names no person".to_owned()))?;
+        let person =
+            Uuid::parse_str(&person_id).map_err(|_| ReactionError::Rejected("the event names no person".to_owned()))?;
         let request = GetPersonDetailsRequest { person_id, purpose: PURPOSE.to_owned() };
         let details = match self.profiles.clone().get_person_details(request).await {
             Ok(details) => details.into_inner(),
@@ -53,13 +53,7 @@ impl Reaction for OnProfileCompleted {
 }
 
 impl OnProfileCompleted {
-    async fn match_all(
-        &self,
-        person: Uuid,
-        number: &str,
-        name: &str,
-        ids: &ReactionIds,
-    ) -> Result<(), ReactionError> {
+    async fn match_all(&self, person: Uuid, number: &str, name: &str, ids: &ReactionIds) -> Result<(), ReactionError> {
         let pool = self.handle.log().pool();
         let stored = |error: sqlx::Error| judge(&Error::from(error));
         // A certificate that was recorded before this person came must be seen here, since its own reaction may have asked

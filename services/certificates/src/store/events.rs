@@ -8,9 +8,7 @@ use time::Date;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::domain::certificate::{
-    Conclusion, Details, Event, Evidence, Hash, PriorRegistration, Restriction, Source,
-};
+use crate::domain::certificate::{Conclusion, Details, Event, Evidence, Hash, PriorRegistration, Restriction, Source};
 use crate::domain::kind::Kind;
 
 /// What is personal in a certificate; sealed wherever it is stored.
@@ -125,7 +123,10 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
             let message = wire::CertificateAddedByHand::decode(payload).ok()?;
             let person = Uuid::parse_str(&message.person_id).ok()?;
             let wire::CertificateAddedByHand { kind, subject, issuing_agency, issue_date, .. } = message;
-            Some(Event::AddedByHand { details: read_details(kind, subject, issuing_agency, &issue_date, inner)?, person })
+            Some(Event::AddedByHand {
+                details: read_details(kind, subject, issuing_agency, &issue_date, inner)?,
+                person,
+            })
         }
         wire::CertificateMatched::NAME => {
             let message = wire::CertificateMatched::decode(payload).ok()?;
@@ -183,13 +184,7 @@ fn with_details<M: Message + Name>(message: &M, details: &Details) -> StoredEven
     StoredEvent { inner: inner.encode_to_vec(), personal: true, ..plain(message) }
 }
 
-fn read_details(
-    kind: i32,
-    subject: String,
-    issuing_agency: String,
-    issue_date: &str,
-    inner: &[u8],
-) -> Option<Details> {
+fn read_details(kind: i32, subject: String, issuing_agency: String, issue_date: &str, inner: &[u8]) -> Option<Details> {
     let inner = wire::CertificateInner::decode(inner).ok()?;
     let hash = |bytes: &Bytes| Hash::try_from(bytes.as_ref()).ok();
     Some(Details {

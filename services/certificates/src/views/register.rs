@@ -137,8 +137,10 @@ fn is_about_a_certificate(event: &Event) -> bool {
 }
 
 async fn write_details(tx: &mut PgConnection, changes: &BTreeMap<Uuid, Change<'_>>) -> Result<(), sqlx::Error> {
-    let said: Vec<_> =
-        changes.iter().filter_map(|(id, change)| change.details.as_ref().map(|said| (id, said, change.rehold))).collect();
+    let said: Vec<_> = changes
+        .iter()
+        .filter_map(|(id, change)| change.details.as_ref().map(|said| (id, said, change.rehold)))
+        .collect();
     if said.is_empty() {
         return Ok(());
     }
@@ -213,10 +215,7 @@ async fn write_restrictions(tx: &mut PgConnection, changes: &BTreeMap<Uuid, Chan
     Ok(())
 }
 
-async fn write_priors(
-    tx: &mut PgConnection,
-    priors: &BTreeMap<(Uuid, i32), (i32, Date)>,
-) -> Result<(), sqlx::Error> {
+async fn write_priors(tx: &mut PgConnection, priors: &BTreeMap<(Uuid, i32), (i32, Date)>) -> Result<(), sqlx::Error> {
     if priors.is_empty() {
         return Ok(());
     }

@@ -14,8 +14,7 @@ use uuid::Uuid;
 use crate::identity::{self, People, Somebody};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
-pub const TEACHER: Somebody =
-    Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
+pub const TEACHER: Somebody = Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
 
 pub fn row(somebody: &Somebody, number: &str, subject: &str) -> String {
     format!("{},{},{number},小学教师资格,{subject},徐州市教育局,2010-06-15,,,\n", somebody.number, somebody.name)
@@ -120,4 +119,27 @@ async fn nothing_that_leaves_the_service_names_a_person_or_a_number() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_is_a_failed_run_that_can_come_again() {
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let file = format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文"));
+    let options = || wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run: false };
+    // A second set of options is no piece of the file.
+    let parts = [Part::Options(options()), Part::Chunk(file.clone().into_bytes().into()), Part::Options(options())];
+    let parts: Vec<_> = parts.into_iter().map(|part| wire::ImportRegisterRequest { part: Some(part) }).collect();
+    let mut answers = SyncClient::new(officer).import_register(stream::iter(parts)).await.unwrap().into_inner();
+    let refusal = loop {
+        match answers.message().await {
+            Ok(report) => assert!(!report.expect("the stream ends with a refusal").done),
+            Err(status) => break rpc::Refusal::from_status(&status),
+        }
+    };
+    assert_eq!(refusal.reason, "UPLOAD_BROKEN");
+    let events = running.service.ground.log.read(0, 100).await.unwrap();
+    assert!(events.iter().any(|event| event.kind.ends_with("SyncFailed")));
+    let again = import(&running, &file, false).await;
+    assert_eq!(again.last().map(|report| (report.done, report.added, report.unchanged)), Some((true, 0, 1)));
 }

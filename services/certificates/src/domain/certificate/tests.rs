@@ -89,20 +89,16 @@ fn what_a_person_entered_becomes_the_registers_record() {
 #[test]
 fn another_holder_ends_the_match() {
     let changed = Details { holder: [9; 32], digest: [4; 32], ..details() };
-    let state = given::<Decisions>([
-        synced(),
-        matched(TEACHER),
-        Event::Changed { details: changed, source: Source::Register },
-    ]);
+    let state =
+        given::<Decisions>([synced(), matched(TEACHER), Event::Changed { details: changed, source: Source::Register }]);
     assert_eq!(state.state().record().unwrap().person, None);
 }
 
 #[test]
 fn a_person_enters_an_unknown_certificate() {
-    given::<Decisions>([]).when(Command::AddByHand { details: details(), person: TEACHER }).then([
-        entered(),
-        Event::Matched { person: TEACHER, evidence: Evidence::AddedByHand },
-    ]);
+    given::<Decisions>([])
+        .when(Command::AddByHand { details: details(), person: TEACHER })
+        .then([entered(), Event::Matched { person: TEACHER, evidence: Evidence::AddedByHand }]);
 }
 
 #[test]
@@ -123,7 +119,9 @@ fn a_known_certificate_is_not_entered_again() {
 fn a_match_is_recorded_once_and_follows_a_new_account() {
     given::<Decisions>([synced()]).when(Command::Match { person: TEACHER }).then([matched(TEACHER)]);
     given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Match { person: TEACHER }).then_nothing();
-    given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Match { person: STRANGER }).then([matched(STRANGER)]);
+    given::<Decisions>([synced(), matched(TEACHER)])
+        .when(Command::Match { person: STRANGER })
+        .then([matched(STRANGER)]);
     given::<Decisions>([]).when(Command::Match { person: TEACHER }).then_refused(&Rejection::UnknownCertificate);
 }
 
