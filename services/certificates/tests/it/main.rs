@@ -3,6 +3,7 @@
 
 mod api;
 mod identity;
+mod record;
 mod sync;
 
 use certificates::Certificates;

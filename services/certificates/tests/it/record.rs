@@ -1,0 +1,115 @@
+//! Golden samples: every version of every stored event that was ever written decodes for ever.
+
+use certificates::domain::certificate::{Conclusion, Details, Event, Evidence, PriorRegistration, Restriction, Source};
+use certificates::domain::kind::Kind;
+use certificates::store;
+use time::macros::date;
+use uuid::Uuid;
+
+const RECORD: Uuid = Uuid::from_u128(1);
+const PERSON: Uuid = Uuid::from_u128(2);
+const INNER: &str = "\
+        0a20010101010101010101010101010101010101010101010101010101010101010112200202020202020202020202020202\
+        0202020202020202020202020202020202021a20030303030303030303030303030303030303030303030303030303030303\
+        0303";
+
+/// The sample must be what is written today, and must be read as what it was.
+#[track_caller]
+fn golden(event: &Event, kind: &str, payload: &str, inner: &str) {
+    let written = store::write(RECORD, event);
+    assert_eq!(written.kind, format!("dingzhu.certificates.v1.{kind}"));
+    assert_eq!(
+        (hex::encode(&written.payload).as_str(), hex::encode(&written.inner).as_str()),
+        (payload, inner),
+        "{kind}"
+    );
+    assert_eq!(store::read(&written.kind, &written.payload, &written.inner).as_ref(), Some(event), "{kind}");
+}
+
+fn details() -> Details {
+    Details {
+        kind: Kind::Senior,
+        subject: "数学".to_owned(),
+        issuing_agency: "徐州市教育局".to_owned(),
+        issue_date: date!(2010 - 06 - 15),
+        number: [1; 32],
+        holder: [2; 32],
+        digest: [3; 32],
+    }
+}
+
+#[test]
+fn what_was_said_of_a_certificate_decodes_in_its_first_version() {
+    let synced = Event::Synced { details: details(), source: Source::Register };
+    golden(
+        &synced,
+        "CertificateSynced",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110041a06e695b0e5ada62212\
+        e5be90e5b79ee5b882e69599e882b2e5b1802a0a323031302d30362d31353001",
+        INNER,
+    );
+    let changed = Event::Changed { details: details(), source: Source::PriorRegistration };
+    golden(
+        &changed,
+        "CertificateChanged",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110041a06e695b0e5ada62212\
+        e5be90e5b79ee5b882e69599e882b2e5b1802a0a323031302d30362d31353002",
+        INNER,
+    );
+    let by_hand = Event::AddedByHand { details: details(), person: PERSON };
+    golden(
+        &by_hand,
+        "CertificateAddedByHand",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110041a06e695b0e5ada62212\
+        e5be90e5b79ee5b882e69599e882b2e5b1802a0a323031302d30362d3135322430303030303030302d303030302d30303030\
+        2d303030302d303030303030303030303032",
+        INNER,
+    );
+}
+
+#[test]
+fn what_happened_to_a_certificate_decodes_in_its_first_version() {
+    let matched = Event::Matched { person: PERSON, evidence: Evidence::NumberAndName };
+    golden(
+        &matched,
+        "CertificateMatched",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d3030303030303030303030321a0f4e554d4245525f414e445f4e414d45",
+        "",
+    );
+    let (ordinal, concluded) = (1, date!(2021 - 11 - 30));
+    let prior = PriorRegistration { ordinal, conclusion: Conclusion::Qualified, concluded };
+    golden(
+        &Event::PriorRegistrationImported(prior),
+        "PriorRegistrationImported",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311210080110011a0a32303231\
+        2d31312d3330",
+        "",
+    );
+    let restricted = Event::Restricted {
+        kind: Restriction::ExamCheating,
+        end: Some(date!(2029 - 01 - 31)),
+        file_reference: "2026-1".to_owned(),
+    };
+    golden(
+        &restricted,
+        "CertificateRestricted",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110041a0a323032392d30312d\
+        33312206323032362d31",
+        "",
+    );
+    let lifted = Event::RestrictionLifted { file_reference: "2026-2".to_owned() };
+    golden(
+        &lifted,
+        "RestrictionLifted",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311206323032362d32",
+        "",
+    );
+}
