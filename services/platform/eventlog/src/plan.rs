@@ -10,6 +10,9 @@ use crate::append::{Append, AppendError, Appended, Claim};
 use crate::chain::{Link, digest};
 use crate::event::Metadata;
 
+#[cfg(test)]
+mod tests;
+
 /// What the caller of one command is told.
 pub(crate) type Answer = Result<Appended, AppendError>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cluster::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::Instant;
 
@@ -30,12 +30,19 @@ struct Line {
 }
 
 impl Replica {
-    fn start(url: &str, seed: u32, commands: u32, callers: u32) -> Self {
+    /// Ready to send its requests.
+    async fn start(url: &str, seed: u32, commands: u32, callers: u32) -> Self {
         let numbers = [seed, commands, callers].map(|number| number.to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
-        let mut process = command.arg(url).args(numbers).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        command.arg(url).args(numbers).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
         Self { process, lines }
+    }
+
+    async fn go(&mut self) {
+        self.process.stdin.as_mut().unwrap().write_all(b"go\n").await.unwrap();
     }
 
     fn signal(&self, signal: Signal) {
@@ -68,7 +75,9 @@ impl Replica {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_append_to_one_log_at_once() {
     let fixture = Fixture::start().await;
-    let (one, two) = (Replica::start(&fixture.url, 0, 2_000, 32), Replica::start(&fixture.url, 10_000, 2_000, 32));
+    let mut one = Replica::start(&fixture.url, 0, 2_000, 32).await;
+    let mut two = Replica::start(&fixture.url, 10_000, 2_000, 32).await;
+    tokio::join!(one.go(), two.go());
     let (one, two) = tokio::join!(one.rest(), two.rest());
     assert_eq!((one.len(), two.len()), (2_000, 2_000));
     assert_eq!(fixture.events().await, 4_000);
@@ -83,7 +92,9 @@ async fn two_processes_append_to_one_log_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_requests_over_two_processes_have_one_effect_each() {
     let fixture = Fixture::start().await;
-    let (one, two) = (Replica::start(&fixture.url, 0, 1_000, 16), Replica::start(&fixture.url, 0, 1_000, 16));
+    let mut one = Replica::start(&fixture.url, 0, 1_000, 16).await;
+    let mut two = Replica::start(&fixture.url, 0, 1_000, 16).await;
+    tokio::join!(one.go(), two.go());
     let (one, two) = tokio::join!(one.rest(), two.rest());
     assert_eq!(fixture.events().await, 1_000);
     let one: HashMap<u32, Line> = one.into_iter().map(|line| (line.request, line)).collect();
@@ -98,7 +109,8 @@ async fn the_same_requests_over_two_processes_have_one_effect_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_frozen_under_the_lock_stops_the_others_for_3_seconds_at_most() {
     let fixture = Fixture::start().await;
-    let mut replica = Replica::start(&fixture.url, 0, 100_000, 64);
+    let mut replica = Replica::start(&fixture.url, 0, 100_000, 64).await;
+    replica.go().await;
     let mut lines = vec![replica.next().await.unwrap()];
     // Frozen again and again, until it is found between two statements of a transaction that holds the lock.
     let holds = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -118,7 +130,7 @@ async fn a_replica_frozen_under_the_lock_stops_the_others_for_3_seconds_at_most(
     let event_id = append.events[0].event_id;
     let appended = fixture.log.append(append).await.unwrap();
     let waited = begin.elapsed();
-    assert!(waited < Duration::from_millis(4_500), "another replica waited {waited:?}");
+    assert!(waited < Duration::from_secs(5), "another replica waited {waited:?}");
     assert!(waited > Duration::from_millis(500), "the frozen replica did not hold the lock: {waited:?}");
 
     // The frozen one comes back, finds its session gone, and nobody who called it is the worse for it.

@@ -1,6 +1,6 @@
 //! A replica as a process of its own, for tests that freeze or race one: `replica URL SEED COMMANDS CALLERS`.
 //!
-//! Sends the requests `SEED + 1 ..= SEED + COMMANDS`, each to a stream of its own, and prints a line for each that is
+//! Says `ready`, waits for a line, then sends the requests `SEED + 1 ..= SEED + COMMANDS`, each to a stream of its own, and prints a line for each that is
 //! acknowledged: number of the request, position, `new` or `repeated`, answer.
 #![expect(clippy::print_stdout, reason = "a command prints what was acknowledged")]
 
@@ -22,6 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     let settings = Settings { give_up_after: Duration::from_secs(30), ..Settings::default() };
     let log = EventLog::start(pool(url, "replica", 2)?, settings, &lifecycle).await?;
+    println!("ready");
+    std::io::stdin().read_line(&mut String::new())?;
     let next = Arc::new(AtomicU32::new(1));
     let mut tasks = JoinSet::new();
     for _ in 0..callers {
