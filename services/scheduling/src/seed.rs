@@ -21,8 +21,10 @@ use crate::error::Error;
 use crate::handle::{Answered, Asked, Handle};
 use crate::views::directory::Listings;
 
-/// Rows in hand at a time: as many as the pool has connections, so that none waits for one longer than the pool lets it.
-const AT_ONCE: usize = 16;
+/// Agencies in hand at a time: they only append, and this many are one batch of the log's writer.
+const AT_ONCE: usize = 256;
+/// Rows of a file in hand at a time: each reads before it appends, and none may wait for a connection longer than the pool lets it.
+const ROWS_AT_ONCE: usize = 4;
 
 /// Namespace of the request ids of rows.
 const ROWS: Uuid = Uuid::from_u128(0x9a54_1c7e_3b0d_4f6a_a1d2_5e88_70c3_4b19);
@@ -169,7 +171,7 @@ async fn seed_schools(
     rows: Vec<Row<SchoolRow>>,
     ids: &mut HashMap<(String, String), SchoolId>,
 ) -> Result<Tally, Error> {
-    let mut outcomes = stream::iter(rows).map(|(line, row)| add_school(handle, line, row)).buffer_unordered(AT_ONCE);
+    let mut outcomes = stream::iter(rows).map(|(line, row)| add_school(handle, line, row)).buffer_unordered(ROWS_AT_ONCE);
     let mut tally = Tally::default();
     while let Some((outcome, school)) = outcomes.try_next().await? {
         ids.extend(school);
@@ -219,7 +221,7 @@ async fn seed_points(
 ) -> Result<Tally, Error> {
     stream::iter(rows)
         .map(|(line, row)| add_point(handle, listings, line, row, ids))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(ROWS_AT_ONCE)
         .try_fold(Tally::default(), async |tally, outcome| Ok(tally.count(&outcome)))
         .await
 }
