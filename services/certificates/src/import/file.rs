@@ -76,43 +76,55 @@ pub fn read(
     size: usize,
     limits: &Limits,
 ) -> Result<(), UploadBroken> {
-    let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(Chunks { chunks, current: Bytes::new() });
-    let columns = match file.headers().map(Columns::find) {
-        Ok(Ok(columns)) => columns,
-        Ok(Err(problem)) => return send(batches, vec![Err(vec![problem])]),
-        Err(error) if error.is_io_error() => return Err(UploadBroken),
-        Err(_) => return send(batches, vec![Err(vec![unreadable(1)])]),
-    };
     let mut batch = Batch::with_capacity(size);
+    let outcome = read_rows(chunks, limits, |row| {
+        batch.push(row);
+        // Whoever took the batches may have stopped: then nothing more is wanted.
+        batch.len() < size || batches.blocking_send(std::mem::take(&mut batch)).is_ok()
+    });
+    if !batch.is_empty() {
+        // As above.
+        let _ = batches.blocking_send(batch);
+    }
+    outcome
+}
+
+/// Hands out row by row as long as `take` wants more.
+fn read_rows(
+    chunks: mpsc::Receiver<Chunk>,
+    limits: &Limits,
+    mut take: impl FnMut(Result<Row, Vec<Problem>>) -> bool,
+) -> Result<(), UploadBroken> {
+    let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(Chunks { chunks, current: Bytes::new() });
+    let header = match file.headers() {
+        Ok(header) => Columns::find(header),
+        Err(error) if error.is_io_error() => return Err(UploadBroken),
+        Err(_) => Err(unreadable(1)),
+    };
+    let columns = match header {
+        Ok(columns) => columns,
+        Err(problem) => {
+            take(Err(vec![problem]));
+            return Ok(());
+        }
+    };
     let mut record = csv::StringRecord::new();
     loop {
         let more = file.read_record(&mut record);
         let line = record.position().map_or(0, |position| position.line().cast_signed());
-        match more {
-            Ok(false) => return send(batches, batch),
-            Ok(true) => batch.push(columns.row(&record, line, limits)),
-            Err(error) if error.is_io_error() => {
-                send(batches, batch)?;
-                return Err(UploadBroken);
-            }
+        let row = match more {
+            Ok(false) => return Ok(()),
+            Ok(true) => columns.row(&record, line, limits),
+            Err(error) if error.is_io_error() => return Err(UploadBroken),
             Err(error) => {
                 let line = error.position().map_or(line, |position| position.line().cast_signed());
-                batch.push(Err(vec![unreadable(line)]));
+                Err(vec![unreadable(line)])
             }
-        }
-        // Whoever took the batches has stopped: nothing more is wanted.
-        if batch.len() >= size && batches.blocking_send(std::mem::take(&mut batch)).is_err() {
+        };
+        if !take(row) {
             return Ok(());
         }
     }
-}
-
-/// The last batch; whoever took the others may have stopped.
-fn send(batches: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), UploadBroken> {
-    if !batch.is_empty() {
-        let _ = batches.blocking_send(batch);
-    }
-    Ok(())
 }
 
 fn unreadable(line: i64) -> Problem {
