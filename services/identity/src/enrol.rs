@@ -7,7 +7,7 @@ use proto::identity::v1::Role as ProtoRole;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::domain::document::Document;
+use crate::domain::document::{Document, DocumentType};
 use crate::domain::role::{Division, Role, Scope};
 use crate::domain::{contact, password};
 use crate::handle::{Enrolled, EnrolmentError, Handle, Member, SHANGHAI};
@@ -80,15 +80,9 @@ impl Entry {
         let mut keep =
             |field: &str, problem: &dyn std::fmt::Display| flaws.push(format!("entry {number}, {field}: {problem}"));
         let today = clock::now().to_offset(SHANGHAI).date();
-        let document = match Document::recognise(&self.number) {
-            Some(shaped) => {
-                Document::parse(shaped.kind(), &self.number, today).map_err(|flaw| keep("number", &flaw)).ok()
-            }
-            None => {
-                keep("number", &"not the shape of any document's number");
-                None
-            }
-        };
+        // A number of no type's shape has the flaw that it has as a resident's.
+        let kind = Document::recognise(&self.number).map_or(DocumentType::ResidentId, |shaped| shaped.kind());
+        let document = Document::parse(kind, &self.number, today).map_err(|flaw| keep("number", &flaw)).ok();
         let name = contact::name(&self.name).map_err(|flaw| keep("name", &flaw)).ok();
         let phone = contact::phone(&self.phone).map_err(|flaw| keep("phone", &flaw)).ok();
         if let Err(flaw) = password::check(&self.password) {

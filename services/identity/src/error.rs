@@ -78,13 +78,13 @@ pub enum Error {
     Append(#[source] AppendError),
     /// The log cannot be read.
     #[error("the log could not be read")]
-    Read(#[from] ReadError),
+    Read(#[source] ReadError),
     /// A record cannot be read or written.
     #[error("a record could not be read or written")]
-    Storage(#[from] sqlx::Error),
+    Storage(#[source] sqlx::Error),
     /// A key of a person cannot be had.
     #[error("a key could not be had")]
-    Vault(#[from] VaultError),
+    Vault(#[source] VaultError),
     /// The log holds an event that this program did not write.
     #[error("a stored event is corrupt")]
     Corrupt(#[from] CorruptEvent),
@@ -102,6 +102,47 @@ impl From<AppendError> for Error {
             }
         }
     }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_away(&error) { away(&error) } else { Self::Storage(error) }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Database(error) => error.into(),
+            error @ (ReadError::Corrupt { .. } | ReadError::Missing { .. }) => Self::Read(error),
+        }
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) if is_away(&error) => away(&error),
+            error => Self::Vault(error),
+        }
+    }
+}
+
+/// Whether the database, rather than what it was asked, is the trouble: the same may succeed soon.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        // Connection trouble, too little of something, operator's intervention.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
+}
+
+fn away(error: &sqlx::Error) -> Error {
+    tracing::warn!(%error, "the database does not answer");
+    Error::Unavailable
 }
 
 impl From<Rejection> for Error {

@@ -27,7 +27,7 @@ pub struct Password(Zeroizing<String>);
 pub struct Hasher {
     pepper: Arc<Zeroizing<Vec<u8>>>,
     cores: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
 }
 
 /// A place at a core: whoever has one is served.
@@ -35,7 +35,7 @@ pub struct Hasher {
 pub struct Place {
     hasher: Hasher,
     _core: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
+    _waited: OwnedSemaphorePermit,
 }
 
 impl Password {
@@ -48,19 +48,18 @@ impl Password {
 impl Hasher {
     /// With the pepper of this deployment, for this many cores.
     pub fn new(pepper: Vec<u8>, cores: usize) -> Self {
-        let places = cores + cores * WAITING_PER_CORE;
         Self {
             pepper: Arc::new(Zeroizing::new(pepper)),
             cores: Arc::new(Semaphore::new(cores)),
-            places: Arc::new(Semaphore::new(places)),
+            queue: Arc::new(Semaphore::new(cores + cores * WAITING_PER_CORE)),
         }
     }
 
     /// Waits for a core; refuses at once when too many wait already.
     pub async fn admit(&self) -> Result<Place, Error> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
         let core = Arc::clone(&self.cores).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Place { hasher: self.clone(), _core: core, _place: place })
+        Ok(Place { hasher: self.clone(), _core: core, _waited: waited })
     }
 
     fn hash(&self, password: &Password) -> String {
@@ -84,13 +83,13 @@ impl Place {
 
     /// Whether a password is the one behind the PHC string. Without one the same work is done, and the answer is no.
     pub async fn verify(self, password: Password, known: Option<String>) -> bool {
-        self.run(move |hasher| match known {
-            Some(known) => PasswordHash::new(&known)
-                .is_ok_and(|known| hasher.argon2().verify_password(password.0.as_bytes(), &known).is_ok()),
-            None => {
+        self.run(move |hasher| {
+            let Some(known) = known else {
                 hasher.hash(&password);
-                false
-            }
+                return false;
+            };
+            PasswordHash::new(&known)
+                .is_ok_and(|known| hasher.argon2().verify_password(password.0.as_bytes(), &known).is_ok())
         })
         .await
     }

@@ -97,7 +97,7 @@ impl Tokens {
     }
 
     /// Reads the key ring, publishes what is due, forgets the private halves of keys that are over.
-    async fn refresh(&self, now: OffsetDateTime) -> Result<(), Error> {
+    pub async fn refresh(&self, now: OffsetDateTime) -> Result<(), Error> {
         let loaded = self.publish_if_due(now).await?;
         for key in loaded.ring.over(now) {
             self.vault.destroy(key.id).await?;

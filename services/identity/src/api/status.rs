@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rpc::Refusal;
 use tonic::{Code, Status};
-use vault::VaultError;
 
 use super::convert;
 use crate::domain::account::Rejection;
@@ -50,7 +49,7 @@ impl From<Error> for Status {
                 .retry_after(Duration::from_secs(1)),
             Error::Conflict => Refusal::conflict(),
             Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
-            Error::Unavailable | Error::Vault(VaultError::Database(_)) => Refusal::unavailable("database"),
+            Error::Unavailable => Refusal::unavailable("database"),
             Error::Append(_) | Error::Read(_) | Error::Storage(_) | Error::Vault(_) | Error::Corrupt(_) => {
                 internal(&error)
             }

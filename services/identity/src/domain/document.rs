@@ -138,9 +138,8 @@ impl Document {
             (DocumentType::ResidentId, _) => None,
             (DocumentType::TaiwanPermit, _) | (DocumentType::ResidencePermit, "83") => Some(Region::Taiwan),
             (DocumentType::ResidencePermit, "82") => Some(Region::Macau),
-            (DocumentType::ResidencePermit, _) => Some(Region::HongKong),
             (DocumentType::HkMacauPermit, number) if number.starts_with('M') => Some(Region::Macau),
-            (DocumentType::HkMacauPermit, _) => Some(Region::HongKong),
+            (DocumentType::ResidencePermit | DocumentType::HkMacauPermit, _) => Some(Region::HongKong),
         }
     }
 

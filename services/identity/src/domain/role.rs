@@ -157,7 +157,7 @@ impl Division {
     }
 
     /// Digits before the first pair of zeros.
-    fn significant(&self) -> usize {
+    fn significant(self) -> usize {
         self.0.chunks(2).take_while(|pair| *pair != b"00").count() * 2
     }
 }

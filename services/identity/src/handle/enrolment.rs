@@ -86,12 +86,11 @@ impl Handle {
         }
         let mut enrolled = Enrolled::default();
         for (entry, member) in missing {
-            let account = match self.find_member(entry, member).await? {
-                Some(loaded) => loaded,
-                None => {
-                    enrolled.accounts += 1;
-                    self.make_account(member).await?
-                }
+            let account = if let Some(loaded) = self.find_member(entry, member).await? {
+                loaded
+            } else {
+                enrolled.accounts += 1;
+                self.make_account(member).await?
             };
             self.give_first_role(entry, member, &account).await?;
             enrolled.grants += 1;

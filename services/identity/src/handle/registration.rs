@@ -76,7 +76,7 @@ impl Handle {
         }
         let password_hash = place.hash(registration.password.clone()).await;
         for _ in 0..TRIES {
-            match self.try_to_register(asked, registration, &password_hash).await {
+            match Box::pin(self.try_to_register(asked, registration, &password_hash)).await {
                 Err(Error::Conflict) => {}
                 done => return done,
             }

@@ -61,14 +61,14 @@ struct Tried {
 #[derive(Clone, Debug)]
 pub struct Codes {
     pool: PgPool,
-    codes: Index,
-    phones: Index,
+    code_index: Index,
+    phone_index: Index,
 }
 
 impl Codes {
     /// Over the service's own database.
     pub fn new(pool: PgPool, vault: &Vault) -> Self {
-        Self { pool, codes: vault.index("code"), phones: vault.index("phone") }
+        Self { pool, code_index: vault.index("code"), phone_index: vault.index("phone") }
     }
 
     /// Records a code for a phone; `Err` says how long the phone has to wait for it.
@@ -85,7 +85,7 @@ impl Codes {
             Purpose::Register => (None, None),
             Purpose::SignIn { person, entry } => (Some(person), Some(entry.code())),
         };
-        let phone_hash = self.phones.hash(phone);
+        let phone_hash = self.phone_index.hash(phone);
         let begun = sqlx::query(
             "WITH place AS (
                  INSERT INTO code_wait AS w (phone_hash, until) VALUES ($1, $2)
@@ -137,7 +137,7 @@ impl Codes {
         now: OffsetDateTime,
     ) -> Result<Answer<()>, sqlx::Error> {
         let Some(tried) = self.count_try(id, REGISTER, now).await? else { return Ok(Answer::Expired) };
-        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phones.hash(phone);
+        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(phone);
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
     }
 
@@ -193,7 +193,7 @@ impl Codes {
 
     /// Bound to the id, so that equal codes do not look alike.
     fn code_hash(&self, id: Uuid, code: &str) -> [u8; 32] {
-        self.codes.hash(&format!("{id}:{code}"))
+        self.code_index.hash(&format!("{id}:{code}"))
     }
 }
 

@@ -1,3 +1,14 @@
 //! The service against a real PostgreSQL: every RPC, stored forms, views, the command of its own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod canary;
+mod desk;
+mod enrolment;
 mod house;
+mod keys;
+mod profiles;
+mod records;
+mod registration;
+mod sessions;
+mod sign_in;
+mod staff;

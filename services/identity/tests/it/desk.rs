@@ -1,0 +1,243 @@
+//! Identity in process, a stand-in for notifications that keeps what it is given, and people who belong to nobody.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use identity::Identity;
+use identity::config::Settings;
+use identity::domain::role::{Division, Role, Scope};
+use identity::handle::{Handle, Member};
+use proto::identity::v1 as api;
+use proto::identity::v1::accounts_client::AccountsClient;
+use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::sessions_client::SessionsClient;
+use proto::notifications::v1::secrets_server::{Secrets, SecretsServer};
+use proto::notifications::v1::{DeliverRequest, DeliverResponse};
+use rpc::{ReadRefusal, Refusal, Surface};
+use service::testing::{Neighbour, Running, until};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+/// A service under test, and what it sends.
+pub struct Desk {
+    pub identity: Running<Identity>,
+    pub outbox: Outbox,
+    pub settings: Settings,
+    _files: tempfile::TempDir,
+}
+
+/// What notifications was given.
+#[derive(Clone, Default)]
+pub struct Outbox {
+    sent: Arc<Mutex<Vec<DeliverRequest>>>,
+    /// The channel takes nothing.
+    pub broken: Arc<AtomicBool>,
+}
+
+/// Somebody at the keyboard.
+#[derive(Clone, Debug)]
+pub struct Teacher {
+    pub number: String,
+    pub name: String,
+    pub phone: String,
+    pub password: String,
+}
+
+impl Desk {
+    pub async fn open() -> Self {
+        let outbox = Outbox::default();
+        let surface = Surface::new().offer(SecretsServer::new(outbox.clone()));
+        let files = tempfile::tempdir().unwrap();
+        let file = |name: &str, seed: &str| {
+            let path = files.path().join(name);
+            std::fs::write(&path, seed.repeat(32)).unwrap();
+            path
+        };
+        // The root key of all tests has the seed 01 01 …
+        let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
+        let neighbours = vec![Neighbour::start("notifications", surface).await];
+        let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
+        let authority = identity.service.ground.authority.clone();
+        until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;
+        Self { identity, outbox, settings, _files: files }
+    }
+
+    pub fn accounts(&self) -> AccountsClient<tonic::transport::Channel> {
+        AccountsClient::new(self.identity.anyone())
+    }
+
+    pub fn sessions(&self) -> SessionsClient<tonic::transport::Channel> {
+        SessionsClient::new(self.identity.anyone())
+    }
+
+    pub fn profiles(&self, token: &str) -> ProfilesClient<service::testing::Channel> {
+        ProfilesClient::new(self.identity.with_token(token))
+    }
+
+    /// Another handle on the same ground, as the command has it.
+    pub async fn handle(&self) -> Handle {
+        identity::handle(&self.identity.service.ground, &self.settings).await.unwrap()
+    }
+
+    /// Asks for a phone code and reads it.
+    pub async fn phone_code(&self, phone: &str) -> (String, String) {
+        let request = api::SendPhoneCodeRequest { phone: phone.to_owned() };
+        let sent = self.accounts().send_phone_code(request).await.unwrap().into_inner();
+        (sent.challenge_id, self.outbox.last(phone, "register_code"))
+    }
+
+    /// A registration with a fresh code, not sent yet.
+    pub async fn registration(&self, teacher: &Teacher) -> api::RegisterAccountRequest {
+        let (phone_challenge_id, phone_code) = self.phone_code(&teacher.phone).await;
+        api::RegisterAccountRequest {
+            request_id: lifecycle::ids::random().to_string(),
+            document_type: api::DocumentType::ResidentId.into(),
+            number: teacher.number.clone(),
+            name: teacher.name.clone(),
+            phone: teacher.phone.clone(),
+            phone_challenge_id,
+            phone_code,
+            password: teacher.password.clone(),
+            email: String::new(),
+        }
+    }
+
+    pub async fn register(&self, teacher: &Teacher) {
+        let request = self.registration(teacher).await;
+        self.accounts().register_account(request).await.unwrap();
+    }
+
+    /// Step one, and the code that it sends.
+    pub async fn start_sign_in(&self, teacher: &Teacher) -> api::CompleteSignInRequest {
+        let started = self.sessions().start_sign_in(teacher.credentials()).await.unwrap().into_inner();
+        api::CompleteSignInRequest {
+            attempt_id: started.attempt_id,
+            code: self.outbox.last(&teacher.phone, "sign_in_code"),
+        }
+    }
+
+    pub async fn sign_in(&self, teacher: &Teacher) -> api::Tokens {
+        let request = self.start_sign_in(teacher).await;
+        self.sessions().complete_sign_in(request).await.unwrap().into_inner().tokens.unwrap()
+    }
+
+    /// Signs somebody up and in.
+    pub async fn newcomer(&self, teacher: &Teacher) -> api::Tokens {
+        self.register(teacher).await;
+        self.sign_in(teacher).await
+    }
+
+    pub async fn person_id(&self, token: &str) -> Uuid {
+        let profile = self.profiles(token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+        profile.person_id.parse().unwrap()
+    }
+
+    /// Somebody with a role, enrolled as the first staff are; their token, once the role is known.
+    pub async fn staff(&self, teacher: &Teacher, role: Role, division: &str, unit: Option<Uuid>) -> (Uuid, String) {
+        self.handle().await.enrol(&[teacher.member(role, division, unit)]).await.unwrap();
+        let token = self.sign_in(teacher).await.access_token;
+        let person = self.person_id(&token).await;
+        let authority = &self.identity.service.ground.authority;
+        until("the role to be known", || authority.now().is_some_and(|known| known.grants.contains_key(&person))).await;
+        (person, token)
+    }
+
+    /// Changes what stands in the database, as time would.
+    pub async fn sql(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.identity.service.ground.pool).await.unwrap();
+    }
+
+    pub async fn head(&self) -> i64 {
+        sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM public.event_log")
+            .fetch_one(&self.identity.service.ground.pool)
+            .await
+            .unwrap()
+    }
+}
+
+impl Outbox {
+    /// The newest secret to a phone.
+    pub fn last(&self, phone: &str, template: &str) -> String {
+        let sent = self.sent.lock().unwrap();
+        let last = sent.iter().rev().find(|sent| sent.address == phone && sent.template == template);
+        last.expect("it was sent").secret.clone()
+    }
+
+    pub fn count(&self, phone: &str, template: &str) -> usize {
+        self.sent.lock().unwrap().iter().filter(|sent| sent.address == phone && sent.template == template).count()
+    }
+
+    pub fn secrets(&self) -> Vec<String> {
+        self.sent.lock().unwrap().iter().map(|sent| sent.secret.clone()).filter(|secret| !secret.is_empty()).collect()
+    }
+}
+
+#[tonic::async_trait]
+impl Secrets for Outbox {
+    async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Status::unavailable("no channel"));
+        }
+        self.sent.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(DeliverResponse {}))
+    }
+}
+
+impl Teacher {
+    /// Number n of people whom nobody is: the county 320399 was never assigned, nor the prefix of the phone.
+    pub fn new(n: u32) -> Self {
+        let digits = format!("32039919900101{:03}", n % 1000);
+        Self {
+            number: whole(&digits),
+            name: "示例一".to_owned(),
+            phone: format!("100{n:08}"),
+            password: format!("passwort{n}#"),
+        }
+    }
+
+    pub fn credentials(&self) -> api::StartSignInRequest {
+        api::StartSignInRequest {
+            document_type: api::DocumentType::ResidentId.into(),
+            number: self.number.clone(),
+            password: self.password.clone(),
+            entry: api::Entry::Registration.into(),
+        }
+    }
+
+    pub fn member(&self, role: Role, division: &str, unit: Option<Uuid>) -> Member {
+        use identity::domain::document::Document;
+        use identity::hashing::Password;
+        Member {
+            document: Document::recognise(&self.number).unwrap(),
+            name: self.name.clone(),
+            phone: self.phone.clone(),
+            password: Password::new(self.password.clone()),
+            role,
+            scope: Scope { division: Division::parse(division).unwrap(), unit },
+        }
+    }
+}
+
+/// 17 digits with their check character, by the recursive system of ISO 7064 MOD 11-2.
+pub fn whole(digits: &str) -> String {
+    let product = digits.bytes().fold(0, |product, digit| (product + u32::from(digit - b'0')) * 2 % 11);
+    let check = (12 - product) % 11;
+    let check = if check == 10 { 'X' } else { char::from_digit(check, 10).unwrap() };
+    format!("{digits}{check}")
+}
+
+/// Why a call was refused.
+pub fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> ReadRefusal {
+    Refusal::from_status(&answer.expect_err("a refusal"))
+}
+
+/// Fields and reasons of a refusal.
+pub fn violations(refusal: &ReadRefusal) -> Vec<(&str, &str)> {
+    refusal.violations.iter().map(|violation| (violation.field.as_str(), violation.reason.as_str())).collect()
+}
+
+/// A duration that a refusal must name: from a second to `most`.
+pub fn retry_within(refusal: &ReadRefusal, most: Duration) -> bool {
+    refusal.retry_after.is_some_and(|retry| retry >= Duration::from_secs(1) && retry <= most)
+}

@@ -1,0 +1,210 @@
+//! `Accounts`: phone codes and registrations.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use proto::identity::v1 as api;
+use tonic::Code;
+
+use crate::desk::{Desk, Teacher, refusal, retry_within, violations};
+
+#[tokio::test]
+async fn a_teacher_with_a_phone_code_gets_an_account() {
+    let desk = Desk::open().await;
+    let head = desk.head().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let answer = desk.accounts().register_account(request).await.unwrap().into_inner();
+    assert_eq!(answer.masked_number, format!("320*************{}", &Teacher::new(1).number[16..]));
+    assert_eq!(desk.head().await, head + 1);
+    desk.sign_in(&Teacher::new(1)).await;
+}
+
+#[tokio::test]
+async fn all_wrong_fields_are_named_at_once_and_the_code_stays_good() {
+    let desk = Desk::open().await;
+    let good = desk.registration(&Teacher::new(1)).await;
+    let wrong = api::RegisterAccountRequest {
+        request_id: "1".to_owned(),
+        number: "320399199001010019".to_owned(),
+        name: "示".to_owned(),
+        phone: "123".to_owned(),
+        phone_challenge_id: String::new(),
+        phone_code: "12".to_owned(),
+        password: "password".to_owned(),
+        email: "nowhere".to_owned(),
+        ..good.clone()
+    };
+    let refused = refusal(desk.accounts().register_account(wrong).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::InvalidArgument, "INVALID_FIELDS"));
+    let expected = [
+        ("request_id", "NOT_A_UUID"),
+        ("number", "WRONG_CHECK_DIGIT"),
+        ("name", "MALFORMED"),
+        ("phone", "MALFORMED"),
+        ("phone_challenge_id", "REQUIRED"),
+        ("phone_code", "MALFORMED"),
+        ("password", "PASSWORD_RULE"),
+        ("email", "MALFORMED"),
+    ];
+    assert_eq!(violations(&refused), expected);
+    desk.accounts().register_account(good).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_flaw_of_a_number_has_its_reason() {
+    let desk = Desk::open().await;
+    for (document_type, number, reason) in [
+        (0, "320399199001010018", None),
+        (1, "", Some("REQUIRED")),
+        (1, "3203991990010100", Some("MALFORMED")),
+        (1, "990399199001010018", Some("UNKNOWN_PROVINCE")),
+        (1, "320399199002300018", Some("IMPOSSIBLE_DATE")),
+        (1, "810000199408230021", Some("OTHER_DOCUMENT_TYPE")),
+        (2, "320399199001010018", Some("OTHER_DOCUMENT_TYPE")),
+        (3, "HA1234567", Some("NON_CHINESE_RESIDENT")),
+        (4, "H12345678", Some("MALFORMED")),
+    ] {
+        let request = api::RegisterAccountRequest { document_type, number: number.to_owned(), ..Default::default() };
+        let refused = refusal(desk.accounts().register_account(request).await);
+        let expected = reason.map_or(("document_type", "UNKNOWN_VALUE"), |reason| ("number", reason));
+        assert!(violations(&refused).contains(&expected), "{number}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_request_is_answered_alike_and_has_one_effect() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let first = desk.accounts().register_account(request.clone()).await.unwrap().into_inner();
+    let head = desk.head().await;
+    for _ in 0..7 {
+        let again = desk.accounts().register_account(request.clone()).await.unwrap().into_inner();
+        assert_eq!(again, first);
+    }
+    assert_eq!(desk.head().await, head);
+    let other = api::RegisterAccountRequest { password: "another1#".to_owned(), ..request };
+    let refused = refusal(desk.accounts().register_account(other).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "REQUEST_ID_REUSED"));
+}
+
+#[tokio::test]
+async fn the_same_request_three_times_at_once_makes_one_account() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let head = desk.head().await;
+    let (mut one, mut two, mut three) = (desk.accounts(), desk.accounts(), desk.accounts());
+    let answers = tokio::join!(
+        one.register_account(request.clone()),
+        two.register_account(request.clone()),
+        three.register_account(request)
+    );
+    for answer in [answers.0, answers.1, answers.2] {
+        answer.unwrap();
+    }
+    assert_eq!(desk.head().await, head + 1);
+}
+
+#[tokio::test]
+async fn a_number_with_an_account_is_answered_alike_and_its_owner_is_told() {
+    let desk = Desk::open().await;
+    let owner = Teacher::new(1);
+    desk.register(&owner).await;
+    let head = desk.head().await;
+    let stranger = Teacher {
+        phone: Teacher::new(2).phone,
+        password: "stranger1#".to_owned(),
+        name: "陌生人".to_owned(),
+        ..owner.clone()
+    };
+    let request = desk.registration(&stranger).await;
+    let first = desk.accounts().register_account(request.clone()).await.unwrap().into_inner();
+    assert_eq!(first.masked_number, format!("320*************{}", &owner.number[16..]));
+    assert_eq!(desk.accounts().register_account(request).await.unwrap().into_inner(), first);
+    assert_eq!(desk.head().await, head, "nothing was recorded");
+    service::testing::until("the owner to be told", || desk.outbox.count(&owner.phone, "account_exists") == 1).await;
+    assert_eq!(desk.outbox.count(&stranger.phone, "account_exists"), 0);
+    let refused = refusal(desk.sessions().start_sign_in(stranger.credentials()).await);
+    assert_eq!(refused.reason, "WRONG_CREDENTIALS");
+    desk.sign_in(&owner).await;
+}
+
+#[tokio::test]
+async fn two_registrations_of_one_number_at_once_make_one_account() {
+    let desk = Desk::open().await;
+    let (one, two) = (Teacher::new(1), Teacher { phone: Teacher::new(2).phone, ..Teacher::new(1) });
+    let (first, second) = (desk.registration(&one).await, desk.registration(&two).await);
+    let head = desk.head().await;
+    let (mut left, mut right) = (desk.accounts(), desk.accounts());
+    let (first, second) = tokio::join!(left.register_account(first), right.register_account(second));
+    assert_eq!(first.unwrap().into_inner(), second.unwrap().into_inner());
+    assert_eq!(desk.head().await, head + 1);
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_its_own_phone_once() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let other_phone = api::RegisterAccountRequest { phone: Teacher::new(2).phone, ..request.clone() };
+    assert_eq!(refusal(desk.accounts().register_account(other_phone).await).reason, "WRONG_CODE");
+    desk.accounts().register_account(request.clone()).await.unwrap();
+    let again = api::RegisterAccountRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        number: Teacher::new(3).number,
+        ..request
+    };
+    let refused = refusal(desk.accounts().register_account(again).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "CODE_EXPIRED"));
+}
+
+#[tokio::test]
+async fn the_right_code_after_five_wrong_ones_comes_too_late() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let wrong = if request.phone_code == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        let wrong = api::RegisterAccountRequest { phone_code: wrong.to_owned(), ..request.clone() };
+        assert_eq!(refusal(desk.accounts().register_account(wrong).await).reason, "WRONG_CODE");
+    }
+    assert_eq!(refusal(desk.accounts().register_account(request).await).reason, "CODE_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_code_counts_for_five_minutes() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    desk.sql("UPDATE one_time_code SET expires_at = expires_at - interval '5 minutes'").await;
+    assert_eq!(refusal(desk.accounts().register_account(request).await).reason, "CODE_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_phone_waits_sixty_seconds_for_the_next_code() {
+    let desk = Desk::open().await;
+    let phone = Teacher::new(1).phone;
+    desk.phone_code(&phone).await;
+    let request = api::SendPhoneCodeRequest { phone: phone.clone() };
+    let refused = refusal(desk.accounts().send_phone_code(request).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "TOO_SOON"));
+    assert!(retry_within(&refused, Duration::from_secs(61)), "{refused:?}");
+    assert_eq!(desk.outbox.count(&phone, "register_code"), 1);
+    desk.sql("UPDATE code_wait SET until = until - interval '60 seconds'").await;
+    desk.phone_code(&phone).await;
+}
+
+#[tokio::test]
+async fn a_phone_that_is_none_gets_no_code() {
+    let desk = Desk::open().await;
+    let refused = refusal(desk.accounts().send_phone_code(api::SendPhoneCodeRequest { phone: "12".to_owned() }).await);
+    assert_eq!(violations(&refused), [("phone", "MALFORMED")]);
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_took_is_said_to_be_unsent_and_can_be_asked_for_again_at_once() {
+    let desk = Desk::open().await;
+    let phone = Teacher::new(1).phone;
+    desk.outbox.broken.store(true, Ordering::Relaxed);
+    let refused = refusal(desk.accounts().send_phone_code(api::SendPhoneCodeRequest { phone: phone.clone() }).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "DEPENDENCY_UNAVAILABLE"));
+    assert_eq!(refused.metadata["dependency"], "notifications");
+    desk.outbox.broken.store(false, Ordering::Relaxed);
+    desk.phone_code(&phone).await;
+}
