@@ -40,10 +40,8 @@ impl Details {
             person_id: person.id.to_string(),
             purpose: PURPOSE.to_owned(),
         };
-        let (known, held) = tokio::join!(
-            profiles.get_person_details(asked),
-            certificates.get_certificate_details(asked_certificate)
-        );
+        let (known, held) =
+            tokio::join!(profiles.get_person_details(asked), certificates.get_certificate_details(asked_certificate));
         let known = known.map_err(|status| of_identity(&status))?.into_inner();
         let held = held.map_err(|status| of_certificates(&status))?.into_inner();
         Ok(Secret {

@@ -213,7 +213,8 @@ impl Handle {
             let person = application.person;
             let events = Registrations::decide(&record.state, command)?;
             let plain = text.filter(|text| !text.is_empty()).map(sealed_text);
-            let appended = self.append(asked, key, record.state, record.version, events, person, plain, not_after, render);
+            let appended =
+                self.append(asked, key, record.state, record.version, events, person, plain, not_after, render);
             match appended.await {
                 Err(Error::Conflict) => {}
                 other => return other,
@@ -223,7 +224,10 @@ impl Handle {
     }
 
     /// Records what was decided about one application; a secret is sealed beside the first event.
-    #[expect(clippy::too_many_arguments, reason = "one call for each of two use cases; a struct would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call for each of two use cases; a struct would only rename them"
+    )]
     async fn append(
         &self,
         asked: &Asked,
@@ -270,15 +274,16 @@ impl Handle {
         match done {
             Ok(answer) => Ok(answer),
             Err(
-                error @ (Error::Overloaded { .. } | Error::Unavailable { .. } | Error::RequestIdReused | Error::Storage(_)),
+                error @ (Error::Overloaded { .. }
+                | Error::Unavailable { .. }
+                | Error::RequestIdReused
+                | Error::Storage(_)),
             ) => Err(error),
-            Err(refusal) => {
-                match self.0.log.remembered(&asked.actor, asked.request_id, &asked.fingerprint).await? {
-                    Some(Remembered::Answer { answer, .. }) => Ok(answer),
-                    Some(Remembered::Reused) => Err(Error::RequestIdReused),
-                    None => Err(refusal),
-                }
-            }
+            Err(refusal) => match self.0.log.remembered(&asked.actor, asked.request_id, &asked.fingerprint).await? {
+                Some(Remembered::Answer { answer, .. }) => Ok(answer),
+                Some(Remembered::Reused) => Err(Error::RequestIdReused),
+                None => Err(refusal),
+            },
         }
     }
 

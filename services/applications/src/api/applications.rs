@@ -82,7 +82,8 @@ impl Applications for ApplicationsApi {
         parsing.done()?;
         let handle = self.handle.clone();
         let body = async move {
-            let render = |done: &Done| wire::WithdrawApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let render =
+                |done: &Done| wire::WithdrawApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |now: crate::handle::Situation<'_>| Attempt {
                 command: Command::Withdraw { number: key.number, person, now: now.now, assignment: now.assignment },
                 not_after: now.assignment.map(|assignment| assignment.end),
@@ -116,9 +117,9 @@ impl Applications for ApplicationsApi {
                 "personal data shown in clear"
             );
         }
-        let found = seen.record.state.application(key.number).cloned().ok_or(Error::from(Rejection::NotFound))?;
+        let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
         let clear = seen.own || reveals;
-        Ok(Response::new(wire::GetApplicationResponse { application: Some(application(seen, &found, clear)) }))
+        Ok(Response::new(wire::GetApplicationResponse { application: Some(application(&seen, found, clear)) }))
     }
 
     async fn list_applications(

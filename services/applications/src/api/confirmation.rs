@@ -37,12 +37,13 @@ impl Confirmation for ConfirmationApi {
         let key = parsing.key(message.key.as_ref());
         let given = message.facts.unwrap_or_default();
         let note = parsing.text("facts.note", &given.note).to_owned();
-        let facts = values::parse_facts(&given).unwrap_or_else(|wrong| {
-            for (field, reason) in wrong {
-                parsing.violations().add(field, reason, "所填内容无法识别或超出范围，请核对后重新填写。");
-            }
-            Facts::default()
-        });
+        let (facts, unreadable) = match values::parse_facts(&given) {
+            Ok(facts) => (facts, Vec::new()),
+            Err(unreadable) => (Facts::default(), unreadable),
+        };
+        for (field, reason) in unreadable.into_iter().chain(values::check_facts(&given)) {
+            parsing.violations().add(field, reason, "所填内容无法识别或超出范围，请核对后重新填写。");
+        }
         parsing.done()?;
         let order = order(&caller, key, &[Role::Liaison, Role::Clerk, Role::Reviewer])?;
         let handle = self.handle.clone();
@@ -70,7 +71,8 @@ impl Confirmation for ConfirmationApi {
         let order = order(&caller, key, &[Role::Clerk])?;
         let handle = self.handle.clone();
         let body = async move {
-            let render = |done: &Done| wire::ConfirmApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let render =
+                |done: &Done| wire::ConfirmApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |now: Situation<'_>| Attempt {
                 not_after: now.assignment.map(|assignment| assignment.end),
                 command: Command::Confirm {
@@ -100,7 +102,8 @@ impl Confirmation for ConfirmationApi {
         let order = order(&caller, key, &[Role::Clerk])?;
         let handle = self.handle.clone();
         let body = async move {
-            let render = |done: &Done| wire::RefuseConfirmationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let render =
+                |done: &Done| wire::RefuseConfirmationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |_: Situation<'_>| Command::RefuseConfirmation { order: order.clone() }.into();
             handle.act(&asked, key, Some(&reason), render, attempt).await
         };

@@ -40,9 +40,7 @@ fn told(event: &Event) -> (&'static str, String) {
         Event::ApplicationReturned { by_liaison: true, .. } => ("staff:liaison", "学校退回至网报待确认".to_owned()),
         Event::ApplicationReturned { by_liaison: false, .. } => (CLERK, "确认点退回至网报待确认".to_owned()),
         Event::ReviewPassed { level, next, .. } => (REVIEWER, format!("{}审核通过，转{}", name(*level), name(*next))),
-        Event::ReviewSentBack { level, to: Some(to), .. } => {
-            (REVIEWER, format!("{}退回至{}", name(*level), name(*to)))
-        }
+        Event::ReviewSentBack { level, to: Some(to), .. } => (REVIEWER, format!("{}退回至{}", name(*level), name(*to))),
         Event::ReviewSentBack { level, to: None, .. } => (REVIEWER, format!("{}退回至网报待确认", name(*level))),
         Event::ApplicationConcluded(concluded) => {
             (REVIEWER, format!("{}作出注册结论：{}", name(concluded.level), concluded.conclusion.name()))

@@ -33,11 +33,12 @@ pub(super) fn problems(problems: &[Problem], warnings: bool) -> Vec<wire::FieldP
 }
 
 /// One application. Personal data is masked unless `clear`.
-pub(super) fn application(seen: Seen, found: &Application, clear: bool) -> wire::Application {
+pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire::Application {
     let number = found.number;
     let submitted = seen.record.entries_of(number).next();
     let updated = seen.record.entries_of(number).next_back();
-    let time = |entry: Option<&crate::store::record::Entry>| entry.map(|entry| rpc::timestamp(entry.recorded.recorded_at));
+    let time =
+        |entry: Option<&crate::store::record::Entry>| entry.map(|entry| rpc::timestamp(entry.recorded.recorded_at));
     let conclusion = found.conclusion();
     let printed = seen.record.entries_of(number).rfind(|entry| matches!(entry.event, Event::CertificateNotePrinted(_)));
     let concluded = seen.record.entries_of(number).rfind(|entry| matches!(entry.event, Event::ApplicationConcluded(_)));
@@ -60,10 +61,10 @@ pub(super) fn application(seen: Seen, found: &Application, clear: bool) -> wire:
             coded: Some(values::coded(found.form.clone())),
         }),
         applicant: Some(wire::Applicant { person_id: found.person.to_string(), ..applicant }),
-        facts: found.facts.as_ref().map(|facts| wire::Facts {
-            note: seen.note.clone().unwrap_or_default(),
-            ..values::facts(facts)
-        }),
+        facts: found
+            .facts
+            .as_ref()
+            .map(|facts| wire::Facts { note: seen.note.clone().unwrap_or_default(), ..values::facts(facts) }),
         conclusion_record: conclusion.map(|record| wire::ConclusionRecord {
             conclude_time: time(concluded),
             note_printed_time: time(printed.filter(|_| record.note_printed)),

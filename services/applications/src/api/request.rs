@@ -33,7 +33,12 @@ impl Parsing {
         let key = key.unwrap_or(&empty);
         let certificate = parse_uuid("key.certificate_id", &key.certificate_id, &mut self.0).unwrap_or_default();
         let number = EnrolmentNumber::parse(&key.enrolment_number);
-        self.0.check("key.enrolment_number", number.is_some(), "NOT_AN_ENROLMENT_NUMBER", "报名号应为17位数字，请核对后再试。");
+        self.0.check(
+            "key.enrolment_number",
+            number.is_some(),
+            "NOT_AN_ENROLMENT_NUMBER",
+            "报名号应为17位数字，请核对后再试。",
+        );
         Key { certificate, number: number.unwrap_or_else(nothing) }
     }
 
@@ -61,7 +66,8 @@ impl Parsing {
 
     /// 文号: goes into the inner part, so it is no place for names.
     pub(super) fn file_reference<'t>(&mut self, text: &'t str) -> &'t str {
-        let right = !text.trim().is_empty() && text.chars().count() <= MOST_REFERENCE && !text.contains(char::is_control);
+        let right =
+            !text.trim().is_empty() && text.chars().count() <= MOST_REFERENCE && !text.contains(char::is_control);
         self.0.check("file_reference", right, "REQUIRED", "请填写文号，不超过100个字。");
         text
     }

@@ -106,7 +106,8 @@ impl Review for ReviewApi {
         let order = order(&caller, key, REVIEWER)?;
         let handle = self.handle.clone();
         let body = async move {
-            let render = |done: &Done| wire::ConcludeApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let render =
+                |done: &Done| wire::ConcludeApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |now: Situation<'_>| {
                 Command::Conclude {
                     order: order.clone(),
@@ -153,7 +154,8 @@ impl Review for ReviewApi {
         let order = order(&caller, key, REVIEWER)?;
         let handle = self.handle.clone();
         let body = async move {
-            let render = |done: &Done| wire::RecordConclusionFactResponse { outcome: Some(outcome(done)) }.encode_to_vec();
+            let render =
+                |done: &Done| wire::RecordConclusionFactResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt =
                 |now: Situation<'_>| Command::RecordConclusionFact { order: order.clone(), fact, now: now.now }.into();
             handle.act(&asked, key, Some(&text), render, attempt).await

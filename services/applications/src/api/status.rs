@@ -31,9 +31,7 @@ impl From<Error> for Status {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound { kind } => Refusal::not_found(kind, ""),
             Error::Rejected(rejection) => rejected(&rejection),
-            Error::TextChanged => {
-                Refusal::rejected("TEXT_CHANGED", "协议或承诺书已更新，请重新阅读当前文本后再提交。")
-            }
+            Error::TextChanged => Refusal::rejected("TEXT_CHANGED", "协议或承诺书已更新，请重新阅读当前文本后再提交。"),
             Error::RevisionConflict { actual } => {
                 Refusal::rejected("REVISION_CONFLICT", "草稿已在别处修改，请重新打开草稿，核对后再保存或提交。")
                     .with("revision", actual.to_string())
@@ -52,10 +50,12 @@ impl From<Error> for Status {
             Error::Conflict => Refusal::conflict(),
             Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
             Error::Unavailable { dependency } => Refusal::unavailable(dependency),
-            Error::NotReady => {
-                Refusal::new(Code::Unavailable, "REFERENCE_NOT_READY", "系统正在同步数据，请稍后再试，已填写的内容不会丢失。")
-                    .retry_after(Duration::from_secs(2))
-            }
+            Error::NotReady => Refusal::new(
+                Code::Unavailable,
+                "REFERENCE_NOT_READY",
+                "系统正在同步数据，请稍后再试，已填写的内容不会丢失。",
+            )
+            .retry_after(Duration::from_secs(2)),
             Error::NumbersExhausted => Refusal::new(
                 Code::ResourceExhausted,
                 "NUMBERS_EXHAUSTED",
@@ -157,9 +157,7 @@ fn rejected(rejection: &Rejection) -> Refusal {
             let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");
             Refusal::rejected("FACTS_MISSING", format!("尚未登记：{missing}。请登记后再确认。"))
         }
-        Rejection::TooLate => {
-            Refusal::rejected("TOO_LATE", "第一级注册机构已经审核，不能再退回，请与该机构联系。")
-        }
+        Rejection::TooLate => Refusal::rejected("TOO_LATE", "第一级注册机构已经审核，不能再退回，请与该机构联系。"),
         Rejection::NotYourTurn { turn: whose } => {
             Refusal::rejected("NOT_YOUR_TURN", format!("目前由{}处理，请等待其处理完毕。", turn(*whose)))
         }

@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn a_date_is_read_only_in_its_one_form() {
         assert_eq!(parse_date("2026-02-28"), Some(date!(2026 - 02 - 28)));
-        for text in ["2026-02-29", "2026-2-28", "2026/02/28", "20260228", "", "2026-13-01", "２０２６-02-28", "+026-02-01"] {
+        for text in
+            ["2026-02-29", "2026-2-28", "2026/02/28", "20260228", "", "2026-13-01", "２０２６-02-28", "+026-02-01"]
+        {
             assert_eq!(parse_date(text), None, "{text}");
         }
         assert_eq!(render_date(date!(2026 - 02 - 08)), "2026-02-08");

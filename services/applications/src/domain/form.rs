@@ -156,7 +156,13 @@ pub fn check(personal: &Personal, coded: &Coded, list: &Checklist<'_>) -> Vec<Pr
 struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, field: &'static str, gravity: Gravity, reason: &'static str, message: impl Into<Cow<'static, str>>) {
+    fn add(
+        &mut self,
+        field: &'static str,
+        gravity: Gravity,
+        reason: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(Problem { field, gravity, reason, message: message.into() });
     }
 

@@ -28,8 +28,11 @@ impl Route {
     /// agency are not in the chain and so are skipped; a province may configure fewer levels. Where none of its
     /// levels is left, the highest agency of the chain decides alone.
     pub fn of(chain: &[Step], rules: &RuleSet) -> Option<Self> {
-        let kept: Vec<Step> =
-            chain.iter().copied().filter(|step| rules.levels.is_empty() || rules.levels.contains(&step.level)).collect();
+        let kept: Vec<Step> = chain
+            .iter()
+            .copied()
+            .filter(|step| rules.levels.is_empty() || rules.levels.contains(&step.level))
+            .collect();
         if kept.is_empty() { Self::new(chain.last().copied().into_iter().collect()) } else { Self::new(kept) }
     }
 

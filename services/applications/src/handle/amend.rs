@@ -97,8 +97,7 @@ impl Handle {
             };
             let events = Registrations::decide(&record.state, Command::Amend(Box::new(amend)))?;
             let (plain, end) = (Some(secret.encode()), assignment.map(|assignment| assignment.end));
-            let appended =
-                self.append(asked, key, record.state, record.version, events, person.id, plain, end, render);
+            let appended = self.append(asked, key, record.state, record.version, events, person.id, plain, end, render);
             match appended.await {
                 Err(Error::Conflict) => {}
                 other => return other,

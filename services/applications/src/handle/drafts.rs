@@ -198,5 +198,9 @@ pub(super) fn with_account(personal: Personal, secret: &Secret) -> Personal {
 
 /// A problem of the form as the API tells it, with the form's path in front.
 pub(super) fn violation(problem: Problem) -> Violation {
-    Violation { field: Cow::from(format!("form.{}", problem.field)), reason: problem.reason.into(), sentence: problem.message }
+    Violation {
+        field: Cow::from(format!("form.{}", problem.field)),
+        reason: problem.reason.into(),
+        sentence: problem.message,
+    }
 }

@@ -45,7 +45,10 @@ impl Handle {
         if let Some(person_key) = &person_key {
             let form = record.form_entry(key.number).and_then(|entry| entry.open(person_key));
             secret = form.map(|plain| Secret::decode(&plain)).transpose()?;
-            note = record.facts_entry(key.number).and_then(|entry| entry.open(person_key)).and_then(|plain| read_text(&plain));
+            note = record
+                .facts_entry(key.number)
+                .and_then(|entry| entry.open(person_key))
+                .and_then(|plain| read_text(&plain));
         }
         Ok(Seen { record, own, secret, note })
     }

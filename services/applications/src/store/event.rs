@@ -11,7 +11,6 @@ use crate::domain::registration::{Amended, Concluded, Event, Prior, Submitted};
 use crate::domain::route::{Route, Step};
 use crate::domain::rules::RuleRef;
 use crate::domain::text::TextRef;
-use crate::domain::values::Level;
 use crate::store::Corrupt;
 use crate::wire as values;
 
@@ -235,7 +234,10 @@ fn read_review(name: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
             Event::ReviewSentBack {
                 number: EnrolmentNumber::parse(&message.enrolment_number)?,
                 level: values::parse_level(message.level)?,
-                to: optional_level(message.to_level)?,
+                to: match message.to_level {
+                    0 => None,
+                    level => Some(values::parse_level(level)?),
+                },
             }
         }
         wire::ApplicationConcluded::NAME => {
@@ -310,17 +312,15 @@ fn with_inner<M: Message + Name>(message: &M, inner: &impl Message) -> (String, 
 }
 
 fn steps(route: &Route) -> Vec<wire::ReviewStep> {
-    let step = |step: &Step| wire::ReviewStep { level: values::level(step.level).into(), agency_id: step.agency.to_string() };
+    let step =
+        |step: &Step| wire::ReviewStep { level: values::level(step.level).into(), agency_id: step.agency.to_string() };
     route.steps().iter().map(step).collect()
 }
 
 fn route(steps: &[wire::ReviewStep]) -> Option<Route> {
-    let step = |step: &wire::ReviewStep| Some(Step { level: values::parse_level(step.level)?, agency: id(&step.agency_id)? });
+    let step =
+        |step: &wire::ReviewStep| Some(Step { level: values::parse_level(step.level)?, agency: id(&step.agency_id)? });
     Route::new(steps.iter().map(step).collect::<Option<_>>()?)
-}
-
-fn optional_level(number: i32) -> Option<Option<Level>> {
-    if number == 0 { Some(None) } else { values::parse_level(number).map(Some) }
 }
 
 fn time(timestamp: Option<&prost_types::Timestamp>) -> Option<time::OffsetDateTime> {

@@ -9,8 +9,8 @@ use vault::{PersonKey, binding};
 
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Event, Registration, Registrations};
-use crate::store::event::{decode, encode};
 use crate::store::Corrupt;
+use crate::store::event::{decode, encode};
 
 /// A record as it is stored, with what it leads to.
 #[derive(Debug, Default)]

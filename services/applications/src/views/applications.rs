@@ -156,7 +156,8 @@ impl View for Applications {
             if let Some(row) = Row::of(event, published) {
                 rows.insert(*key, row);
             } else {
-                let missing = || ViewError::Contradiction(format!("no application for position {}", published.position));
+                let missing =
+                    || ViewError::Contradiction(format!("no application for position {}", published.position));
                 let row = rows.get_mut(key).ok_or_else(missing)?;
                 row.evolve(event);
                 (row.version, row.updated_at) = (published.version, published.recorded_at);

@@ -34,9 +34,25 @@ pub struct Certificate {
 struct Change {
     kind: Option<i32>,
     holder: Option<Uuid>,
-    /// The inner one is `None` once it is lifted.
-    restriction: Option<Option<i32>>,
+    restriction: Restricted,
     priors: Vec<String>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+enum Restricted {
+    #[default]
+    AsBefore,
+    No,
+    By(i32),
+}
+
+impl Restricted {
+    fn kind(self) -> Option<i32> {
+        match self {
+            Self::By(kind) => Some(kind),
+            Self::AsBefore | Self::No => None,
+        }
+    }
 }
 
 #[eventbus::async_trait]
@@ -64,7 +80,8 @@ impl View for Certificates {
             return Ok(());
         }
         let changes: Vec<(Uuid, Change)> = changes.into_iter().collect();
-        let column = |pick: fn(&Change) -> Option<i32>| changes.iter().map(|(_, change)| pick(change)).collect::<Vec<_>>();
+        let column =
+            |pick: fn(&Change) -> Option<i32>| changes.iter().map(|(_, change)| pick(change)).collect::<Vec<_>>();
         // Postgres has no arrays of arrays of unequal length: the lists travel as text.
         let priors: Vec<String> = changes.iter().map(|(_, change)| change.priors.join(",")).collect();
         sqlx::query(
@@ -80,16 +97,16 @@ impl View for Certificates {
         .bind(changes.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(column(|change| change.kind))
         .bind(changes.iter().map(|(_, change)| change.holder).collect::<Vec<_>>())
-        .bind(column(|change| change.restriction.flatten()))
+        .bind(column(|change| change.restriction.kind()))
         .bind(priors)
         .execute(&mut *tx)
         .await?;
         // Restrictions are few; on the rows that were there before they are set on their own.
         for (certificate, change) in &changes {
-            if let Some(restriction) = change.restriction {
+            if !matches!(change.restriction, Restricted::AsBefore) {
                 sqlx::query("UPDATE certificate SET restriction = $2 WHERE certificate_id = $1")
                     .bind(certificate)
-                    .bind(restriction)
+                    .bind(change.restriction.kind())
                     .execute(&mut *tx)
                     .await?;
             }
@@ -129,10 +146,10 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
         }
     } else if event.is::<register::CertificateRestricted>() {
         let restricted: register::CertificateRestricted = event.decode()?;
-        of(changes, event, &restricted.certificate_id)?.restriction = Some(Some(restricted.kind));
+        of(changes, event, &restricted.certificate_id)?.restriction = Restricted::By(restricted.kind);
     } else if event.is::<register::RestrictionLifted>() {
         let lifted: register::RestrictionLifted = event.decode()?;
-        of(changes, event, &lifted.certificate_id)?.restriction = Some(None);
+        of(changes, event, &lifted.certificate_id)?.restriction = Restricted::No;
     }
     Ok(())
 }
@@ -172,4 +189,3 @@ pub async fn find(pool: &PgPool, certificate: Uuid) -> Result<Option<Certificate
     .fetch_optional(pool)
     .await
 }
-

@@ -62,7 +62,8 @@ impl RuleBook {
             sqlx::query_as("SELECT body FROM views.rule_set ORDER BY province, version").fetch_all(&pool).await?;
         let mut provinces = HashMap::new();
         for (body,) in rows {
-            let rules = parse_rule_set(&wire::RuleSet::decode(body.as_slice())?).map_err(|_| "the view holds no rule set")?;
+            let rules =
+                parse_rule_set(&wire::RuleSet::decode(body.as_slice())?).map_err(|_| "the view holds no rule set")?;
             provinces.insert(rules.province.clone(), Arc::new(rules));
         }
         Ok(Self { provinces })

@@ -53,7 +53,35 @@ pub fn facts(facts: &Facts) -> wire::Facts {
     }
 }
 
-/// The facts; paths and reasons of what is wrong with them, all at once. The note is not looked at.
+/// What a request may not ask for, though it can be read: paths and reasons, all at once.
+pub fn check_facts(message: &wire::Facts) -> Vec<(&'static str, &'static str)> {
+    let mut wrong = Vec::new();
+    let mut check = |field, holds: bool, reason| {
+        if !holds {
+            wrong.push((field, reason));
+        }
+    };
+    let is_year = |year: i32| (1990..=2200).contains(&year);
+    let grades = &message.year_grades;
+    check("facts.year_grades", grades.len() <= MOST && grades.iter().all(|entry| is_year(entry.year)), "OUT_OF_RANGE");
+    let trained = &message.training_years;
+    let trained = trained.len() <= MOST && trained.iter().all(|entry| is_year(entry.year) && is_amount(entry.amount));
+    check("facts.training_years", trained, "OUT_OF_RANGE");
+    check("facts.training_total", message.training_total.is_none_or(is_amount), "OUT_OF_RANGE");
+    let stops = &message.interruptions;
+    let stops = stops.len() <= MOST && stops.iter().all(|stop| is_amount(stop.semesters) && stop.semesters > 0.0);
+    check("facts.interruptions", stops, "OUT_OF_RANGE");
+    let is_name = |name: &str| (1..=MOST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+    let others = &message.other_conditions;
+    check(
+        "facts.other_conditions",
+        others.len() <= MOST && others.iter().all(|other| is_name(&other.name)),
+        "NOT_A_NAME",
+    );
+    wrong
+}
+
+/// The facts; paths and reasons of what cannot be read, all at once. The note is not looked at.
 pub fn parse_facts(message: &wire::Facts) -> Result<Facts, Vec<(&'static str, &'static str)>> {
     let mut wrong = Vec::new();
     let parsed = Facts {
@@ -63,23 +91,16 @@ pub fn parse_facts(message: &wire::Facts) -> Result<Facts, Vec<(&'static str, &'
         }),
         training_total: message.training_total,
         training_years: years("facts.training_years", &message.training_years, &mut wrong, |entry| {
-            is_amount(entry.amount).then_some((entry.year, entry.amount))
+            Some((entry.year, entry.amount))
         }),
-        interruptions: message.interruptions.iter().take(MOST).filter_map(interruption).collect(),
+        interruptions: message.interruptions.iter().filter_map(interruption).collect(),
         health: parse_finding("facts.health", message.health, &mut wrong),
         others: message.other_conditions.iter().map(|other| (other.name.clone(), other.met)).collect(),
         probation: parse_finding("facts.probation", message.probation, &mut wrong),
         contract: parse_finding("facts.contract", message.contract, &mut wrong),
     };
-    if message.training_total.is_some_and(|total| !is_amount(total)) {
-        wrong.push(("facts.training_total", "NOT_AN_AMOUNT"));
-    }
     if parsed.interruptions.len() != message.interruptions.len() {
         wrong.push(("facts.interruptions", "NOT_AN_INTERRUPTION"));
-    }
-    let is_name = |name: &str| (1..=MOST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
-    if parsed.others.len() > MOST || !parsed.others.iter().all(|(name, _)| is_name(name)) {
-        wrong.push(("facts.other_conditions", "NOT_A_NAME"));
     }
     if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
 }
@@ -130,8 +151,7 @@ fn years<E, V>(
     wrong: &mut Vec<(&'static str, &'static str)>,
     parse: impl Fn(&E) -> Option<(i32, V)>,
 ) -> BTreeMap<i32, V> {
-    let parsed = entries.iter().take(MOST).filter_map(parse).filter(|(year, _)| (1990..=2200).contains(year));
-    let by_year: BTreeMap<i32, V> = parsed.collect();
+    let by_year: BTreeMap<i32, V> = entries.iter().filter_map(parse).collect();
     if by_year.len() != entries.len() {
         wrong.push((field, "NOT_ONE_VALUE_A_YEAR"));
     }
@@ -141,8 +161,7 @@ fn years<E, V>(
 fn interruption(stop: &wire::Interruption) -> Option<Interruption> {
     let (from, to) = (parse_date(&stop.from_date)?, parse_date(&stop.to_date)?);
     let reason = LeaveReason::parse(&stop.reason)?;
-    let right = from <= to && is_amount(stop.semesters) && stop.semesters > 0.0;
-    right.then_some(Interruption { from, to, semesters: stop.semesters, reason, approved: stop.approved })
+    (from <= to).then_some(Interruption { from, to, semesters: stop.semesters, reason, approved: stop.approved })
 }
 
 fn is_amount(amount: f64) -> bool {

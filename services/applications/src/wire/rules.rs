@@ -42,7 +42,11 @@ pub fn parse_rule_set(message: &wire::RuleSet) -> Result<RuleSet, Vec<(&'static 
     check("rule_set.interval_months", (1..=600).contains(&message.interval_months), "OUT_OF_RANGE");
     check("rule_set.cycle_months", (12..=600).contains(&message.cycle_months), "OUT_OF_RANGE");
     check("rule_set.revocation_bar_years", (0..=50).contains(&message.revocation_bar_years), "OUT_OF_RANGE");
-    check("rule_set.reapply_after_failed_days", (0..=3650).contains(&message.reapply_after_failed_days), "OUT_OF_RANGE");
+    check(
+        "rule_set.reapply_after_failed_days",
+        (0..=3650).contains(&message.reapply_after_failed_days),
+        "OUT_OF_RANGE",
+    );
     let amount = |amount: f64| (0.0..=100_000.0).contains(&amount);
     check("rule_set.training_per_cycle_min", amount(message.training_per_cycle_min), "OUT_OF_RANGE");
     check("rule_set.training_per_year_min", amount(message.training_per_year_min), "OUT_OF_RANGE");

@@ -130,9 +130,13 @@ fn unapproved_stops_add_up() {
 
 #[test]
 fn approved_study_training_exchange_sickness_and_maternity_excuse() {
-    for reason in
-        [LeaveReason::Study, LeaveReason::Training, LeaveReason::Exchange, LeaveReason::Sickness, LeaveReason::Maternity]
-    {
+    for reason in [
+        LeaveReason::Study,
+        LeaveReason::Training,
+        LeaveReason::Exchange,
+        LeaveReason::Sickness,
+        LeaveReason::Maternity,
+    ] {
         row(&Facts { training_total: Some(400.0), ..stop(2.0, reason, true) }, Qualified, &[]);
     }
 }

@@ -21,8 +21,8 @@ impl Problems {
             return;
         }
         let standard = number.len() == 13 && number.bytes().all(|byte| byte.is_ascii_digit());
-        let accepted = (4..=20).contains(&number.len())
-            && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let accepted =
+            (4..=20).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if number.is_empty() {
             if !level.is_empty() {
                 self.required(field);
@@ -76,7 +76,11 @@ impl Problems {
             self.add("coded.employment_date", Gravity::Unready, "BEFORE_WORK_START", sentence);
         }
         let title = coded.title.as_str();
-        self.code("coded.title", title, codes.has("title_gbt8561_teachers", title) || codes.has("title_2015_ours", title));
+        self.code(
+            "coded.title",
+            title,
+            codes.has("title_gbt8561_teachers", title) || codes.has("title_2015_ours", title),
+        );
         let post = coded.post_nature.as_str();
         self.code("coded.post_nature", post, codes.has("post_nature_ours", post));
         let political = coded.political_status.as_str();
@@ -101,7 +105,12 @@ impl Problems {
                 self.required("personal.telephone");
             }
         } else if phone.len() > 20 || !phone.bytes().all(|byte| byte.is_ascii_digit() || b"-+() ".contains(&byte)) {
-            self.add("personal.telephone", Gravity::Malformed, "NOT_A_PHONE", "联系电话只能是数字和短横线，不超过20位。");
+            self.add(
+                "personal.telephone",
+                Gravity::Malformed,
+                "NOT_A_PHONE",
+                "联系电话只能是数字和短横线，不超过20位。",
+            );
         }
         self.digits("personal.mobile", &personal.mobile, 11, "手机号码应为11位数字。");
         let email = personal.email.as_str();

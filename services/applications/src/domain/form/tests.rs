@@ -3,7 +3,7 @@
 use time::macros::date;
 
 use super::*;
-use crate::domain::registration::testing::{COUNTY, POINT, SCHOOL, codes, coded, directory, personal, rules};
+use crate::domain::registration::testing::{COUNTY, POINT, SCHOOL, coded, codes, directory, personal, rules};
 
 const TODAY: Date = date!(2026 - 11 - 23);
 
@@ -13,7 +13,12 @@ fn problems_with(change: impl FnOnce(&mut Personal, &mut Coded)) -> Vec<(&'stati
     checked(&personal, &coded, &rules(), true)
 }
 
-fn checked(personal: &Personal, coded: &Coded, rules: &RuleSet, school_known: bool) -> Vec<(&'static str, &'static str, Gravity)> {
+fn checked(
+    personal: &Personal,
+    coded: &Coded,
+    rules: &RuleSet,
+    school_known: bool,
+) -> Vec<(&'static str, &'static str, Gravity)> {
     let (codes, directory) = (codes(), directory());
     let list = Checklist {
         codes: &codes,
@@ -41,12 +46,31 @@ fn an_empty_form_lacks_every_required_field_at_once_and_nothing_else() {
     assert_eq!(
         fields,
         [
-            "coded.putonghua_level", "coded.education", "coded.degree", "coded.major_category", "coded.major",
-            "coded.graduate_school", "personal.graduation_date", "coded.study_form", "coded.school_id",
-            "coded.school_nature", "coded.school_location", "coded.work_start_date", "coded.employment_date",
-            "coded.title", "coded.post_nature", "coded.political_status", "personal.household_place",
-            "personal.address", "personal.postcode", "personal.mobile", "personal.email", "coded.stage",
-            "coded.subject", "coded.agency_id", "coded.point_id",
+            "coded.putonghua_level",
+            "coded.education",
+            "coded.degree",
+            "coded.major_category",
+            "coded.major",
+            "coded.graduate_school",
+            "personal.graduation_date",
+            "coded.study_form",
+            "coded.school_id",
+            "coded.school_nature",
+            "coded.school_location",
+            "coded.work_start_date",
+            "coded.employment_date",
+            "coded.title",
+            "coded.post_nature",
+            "coded.political_status",
+            "personal.household_place",
+            "personal.address",
+            "personal.postcode",
+            "personal.mobile",
+            "personal.email",
+            "coded.stage",
+            "coded.subject",
+            "coded.agency_id",
+            "coded.point_id",
         ]
     );
 }
@@ -164,7 +188,15 @@ fn texts_have_their_lengths_and_no_control_characters() {
 #[test]
 fn the_household_is_told_down_to_the_district() {
     let household = |text: &str| problems_with(|personal, _| personal.household_place = text.into());
-    for right in ["徐州市云龙区", "江苏省徐州市沛县", "新沂市市区", "北京市海淀区", "内蒙古自治区兴安盟突泉县", "阿里地区札达县", "江苏省邳州市"] {
+    for right in [
+        "徐州市云龙区",
+        "江苏省徐州市沛县",
+        "新沂市市区",
+        "北京市海淀区",
+        "内蒙古自治区兴安盟突泉县",
+        "阿里地区札达县",
+        "江苏省邳州市",
+    ] {
         assert_eq!(household(right), [], "{right}");
     }
     for wrong in ["徐州市", "江苏", "云龙区"] {
@@ -175,12 +207,19 @@ fn the_household_is_told_down_to_the_district() {
 #[test]
 fn postcode_mobile_telephone_and_mail_have_their_forms() {
     assert_eq!(problems_with(|p, _| p.postcode = "22100".into()), [("personal.postcode", "NOT_DIGITS", Malformed)]);
-    assert_eq!(problems_with(|p, _| p.postcode = "２２１０００".into()), [("personal.postcode", "NOT_DIGITS", Malformed)]);
+    assert_eq!(
+        problems_with(|p, _| p.postcode = "２２１０００".into()),
+        [("personal.postcode", "NOT_DIGITS", Malformed)]
+    );
     assert_eq!(problems_with(|p, _| p.mobile = "1380000000".into()), [("personal.mobile", "NOT_DIGITS", Malformed)]);
     assert_eq!(problems_with(|p, _| p.telephone = "0516-83700000".into()), []);
     assert_eq!(problems_with(|p, _| p.telephone = "无".into()), [("personal.telephone", "NOT_A_PHONE", Malformed)]);
     for wrong in ["teacher", "@school.example", "a@b", "a@.b", "a@b.", "a b@c.d"] {
-        assert_eq!(problems_with(|p, _| p.email = wrong.into()), [("personal.email", "NOT_AN_EMAIL", Malformed)], "{wrong}");
+        assert_eq!(
+            problems_with(|p, _| p.email = wrong.into()),
+            [("personal.email", "NOT_AN_EMAIL", Malformed)],
+            "{wrong}"
+        );
     }
     assert_eq!(problems_with(|p, _| p.email = "a@b.c".into()), []);
 }

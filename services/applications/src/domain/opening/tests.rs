@@ -73,10 +73,7 @@ fn around_the_end_the_logs_clock_decides_and_later_it_is_closed() {
     let end = windows[0].end;
     let admission = admit(&directory, COUNTY, POINT, end + Duration::seconds(1), None).unwrap();
     assert_eq!(admission.closing, end);
-    assert_eq!(
-        admit(&directory, COUNTY, POINT, end + CLOCKS_DIFFER_AT_MOST, None),
-        Err(Closed::WindowClosed(windows))
-    );
+    assert_eq!(admit(&directory, COUNTY, POINT, end + CLOCKS_DIFFER_AT_MOST, None), Err(Closed::WindowClosed(windows)));
 }
 
 #[test]

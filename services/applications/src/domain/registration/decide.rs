@@ -121,7 +121,8 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
         }
         Command::ProposeReversal { order, revoke, file_reference } => {
             let (application, conclusion) = record.reversible(&order)?;
-            if conclusion.conclusion == Conclusion::Revoked || revoke && conclusion.conclusion != Conclusion::Qualified {
+            if conclusion.conclusion == Conclusion::Revoked || revoke && conclusion.conclusion != Conclusion::Qualified
+            {
                 return Err(application.wrong_state());
             }
             one(Event::ReversalProposed { number: order.number, revoke, by: order.by.person, file_reference })
@@ -142,6 +143,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "most decisions end in it")]
 fn one(event: Event) -> Decision {
     Ok(vec![event])
 }

@@ -156,7 +156,6 @@ pub struct Submitted {
     pub on: Date,
 }
 
-
 /// An amendment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Amended {

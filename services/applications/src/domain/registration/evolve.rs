@@ -28,7 +28,8 @@ pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
         | Event::ReversalProposed { .. }
         | Event::ConclusionReversed { .. }
         | Event::RegistrationRevoked { .. } => {
-            if let Some(application) = record.applications.iter_mut().find(|known| Some(known.number) == event.number()) {
+            if let Some(application) = record.applications.iter_mut().find(|known| Some(known.number) == event.number())
+            {
                 application.evolve(event);
             }
         }
@@ -71,7 +72,6 @@ impl Application {
             Event::ConfirmationRefused { .. } => self.phase = Phase::Pending { mending: Some(Mending::Refused) },
             Event::ApplicationReturned { .. } => self.phase = Phase::Pending { mending: Some(Mending::Returned) },
             Event::ReviewPassed { next, .. } => self.review_at(*next, true),
-            Event::ReviewSentBack { to: Some(level), .. } => self.review_at(*level, true),
             Event::ReviewSentBack { to: None, .. } => self.phase = Phase::Pending { mending: Some(Mending::SentBack) },
             Event::ApplicationConcluded(concluded) => {
                 self.phase = Phase::Concluded(Box::new(ConclusionRecord {
@@ -87,7 +87,9 @@ impl Application {
                     proposed: None,
                 }));
             }
-            Event::ConclusionReversed { level, .. } => self.review_at(*level, true),
+            Event::ReviewSentBack { to: Some(level), .. } | Event::ConclusionReversed { level, .. } => {
+                self.review_at(*level, true);
+            }
             Event::PublicityBegun { .. }
             | Event::PublicityEnded { .. }
             | Event::ObjectionRecorded(_)

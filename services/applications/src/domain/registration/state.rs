@@ -153,13 +153,11 @@ impl Registration {
     /// 注册周期 of an application: the months that end at the expiry of the last 注册合格; where there is none, those
     /// before the submission.
     pub fn cycle(&self, application: &Application, rules: &RuleSet) -> Cycle {
-        match self.last_qualified_before(application) {
-            Some(from) => Cycle { from, to: add_months(from, rules.cycle_months) },
-            None => {
-                let to = application.submitted_on;
-                Cycle { from: subtract_months(to, rules.cycle_months), to }
-            }
+        if let Some(from) = self.last_qualified_before(application) {
+            return Cycle { from, to: add_months(from, rules.cycle_months) };
         }
+        let to = application.submitted_on;
+        Cycle { from: subtract_months(to, rules.cycle_months), to }
     }
 
     fn last_qualified_before(&self, application: &Application) -> Option<Date> {

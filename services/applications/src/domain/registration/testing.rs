@@ -86,7 +86,8 @@ pub(crate) fn directory() -> Directory {
 }
 
 pub(crate) fn codes() -> CodeTables {
-    let table = |codes: &[&str]| codes.iter().map(|code| ((*code).to_owned(), String::new())).collect::<BTreeMap<_, _>>();
+    let table =
+        |codes: &[&str]| codes.iter().map(|code| ((*code).to_owned(), String::new())).collect::<BTreeMap<_, _>>();
     let tables = [
         ("putonghua_jyt1001", table(&["0", "1", "2", "3", "4", "5", "6"])),
         ("education_gbt4658", table(&["11", "21", "31", "41", "49", "61", "63", "71", "81", "90"])),
@@ -103,7 +104,10 @@ pub(crate) fn codes() -> CodeTables {
     let subjects = [("小学", vec!["语文", "科学"]), ("初级中学", vec!["语文", "物理"])];
     CodeTables::new(
         tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect(),
-        subjects.into_iter().map(|(name, list)| (name.to_owned(), list.into_iter().map(str::to_owned).collect())).collect(),
+        subjects
+            .into_iter()
+            .map(|(name, list)| (name.to_owned(), list.into_iter().map(str::to_owned).collect()))
+            .collect(),
     )
 }
 

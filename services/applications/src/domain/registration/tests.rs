@@ -80,7 +80,14 @@ fn pass(by: Officer) -> Command {
 }
 
 fn conclude(by: Officer, conclusion: Conclusion, with_reason: bool) -> Command {
-    Command::Conclude { order: order(by), conclusion, with_reason, today: TODAY, restriction: None, rules: Arc::new(rules()) }
+    Command::Conclude {
+        order: order(by),
+        conclusion,
+        with_reason,
+        today: TODAY,
+        restriction: None,
+        rules: Arc::new(rules()),
+    }
 }
 
 fn record_facts(by: Officer, facts: Facts) -> Command {

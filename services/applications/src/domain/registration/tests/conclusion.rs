@@ -59,7 +59,9 @@ fn objections_are_recorded_and_settled_one_after_the_other() {
 fn the_note_on_the_certificate_is_printed_once() {
     let printed = Event::CertificateNotePrinted(number(1));
     on(qualified()).when(fact(ConclusionFact::NotePrinted)).then([printed.clone()]);
-    on([qualified(), vec![printed]].concat()).when(fact(ConclusionFact::NotePrinted)).then_refused(&Rejection::AlreadySo);
+    on([qualified(), vec![printed]].concat())
+        .when(fact(ConclusionFact::NotePrinted))
+        .then_refused(&Rejection::AlreadySo);
 }
 
 #[test]
@@ -124,7 +126,8 @@ fn only_a_qualified_registration_is_revoked_and_a_revoked_one_stays() {
         on(concluded(conclusion)).when(propose(reviewer(PROVINCE), true)).then_refused(&wrong_state(Status::Concluded));
         assert_eq!(on(concluded(conclusion)).when(propose(reviewer(PROVINCE), false)).events().len(), 1);
     }
-    let revoked = [qualified(), vec![proposed(true), Event::RegistrationRevoked { number: number(1), on: TODAY }]].concat();
+    let revoked =
+        [qualified(), vec![proposed(true), Event::RegistrationRevoked { number: number(1), on: TODAY }]].concat();
     for revoke in [true, false] {
         on(revoked.clone()).when(propose(second(), revoke)).then_refused(&wrong_state(Status::Concluded));
     }

@@ -107,10 +107,9 @@ fn an_agency_that_nobody_reviews_for_takes_no_application() {
 fn after_qualified_the_next_application_waits_54_months_and_counts_one_up() {
     let qualified = prior(1, Conclusion::Qualified, date!(2022 - 05 - 23));
     let at = |today: Date| with(move |submit| submit.today = today);
-    on(vec![qualified.clone()]).when(at(date!(2026 - 11 - 22))).then_refused(&Rejection::RegisteredRecently {
-        on: date!(2022 - 05 - 23),
-        earliest: date!(2026 - 11 - 23),
-    });
+    on(vec![qualified.clone()])
+        .when(at(date!(2026 - 11 - 22)))
+        .then_refused(&Rejection::RegisteredRecently { on: date!(2022 - 05 - 23), earliest: date!(2026 - 11 - 23) });
     on(vec![qualified]).when(submitting(1)).then([submitted(1, 2)]);
 }
 
@@ -143,10 +142,9 @@ fn after_failed_a_new_application_comes_when_the_rule_set_says() {
 #[test]
 fn a_revocation_bars_for_five_years_and_then_the_same_ordinal_comes_again() {
     let revoked = prior(2, Conclusion::Revoked, date!(2021 - 11 - 24));
-    on(vec![revoked]).when(submitting(1)).then_refused(&Rejection::RevokedRecently {
-        on: date!(2021 - 11 - 24),
-        earliest: date!(2026 - 11 - 24),
-    });
+    on(vec![revoked])
+        .when(submitting(1))
+        .then_refused(&Rejection::RevokedRecently { on: date!(2021 - 11 - 24), earliest: date!(2026 - 11 - 24) });
     on(vec![prior(2, Conclusion::Revoked, date!(2021 - 11 - 23))]).when(submitting(1)).then([submitted(1, 2)]);
     let here = [concluded(Conclusion::Qualified), vec![Event::RegistrationRevoked { number: number(1), on: TODAY }]];
     let earliest = date!(2031 - 11 - 23);

@@ -64,10 +64,8 @@ fn the_clerk_of_its_point_confirms_to_the_first_level() {
 fn facts_must_be_there_before_confirmation() {
     let missing = vec![Missing::Ethics, Missing::Health, Missing::Probation, Missing::Contract];
     on(pending()).when(confirm(clerk())).then_refused(&Rejection::FactsMissing(missing));
-    let without_contract = Event::FactsRecorded {
-        number: number(1),
-        facts: Box::new(Facts { contract: None, ..facts() }),
-    };
+    let without_contract =
+        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { contract: None, ..facts() }) };
     on([pending(), vec![without_contract]].concat())
         .when(confirm(clerk()))
         .then_refused(&Rejection::FactsMissing(vec![Missing::Contract]));

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::calendar::add_months;
-use crate::domain::registration::{ConclusionFact, Prior};
 use crate::domain::facts::{Finding, Grade};
+use crate::domain::registration::{ConclusionFact, Prior};
 
 #[derive(Debug, Clone)]
 struct Attempt {
@@ -66,11 +66,11 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
         (attempt.what % 17, attempt.who, number(newest.saturating_sub(attempt.serial)))
     };
     let order = Order { number, by: officer(who) };
-    let restriction = (attempt.choice % 16 == 0).then_some(Restriction::ExamCheating);
+    let restriction = (attempt.choice.is_multiple_of(16)).then_some(Restriction::ExamCheating);
     let rules = Arc::new(rules());
     let assignment = directory().assignment(COUNTY, POINT);
     let conclusion = [Conclusion::Qualified, Conclusion::Deferred, Conclusion::Failed][usize::from(attempt.choice) % 3];
-    let even = attempt.choice % 2 == 0;
+    let even = attempt.choice.is_multiple_of(2);
     match what {
         0 => Command::RecordPrior(Prior { ordinal: 1, conclusion, on: today - Duration::days(2_000) }),
         1 | 2 => {
@@ -81,7 +81,7 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
         3 => Command::Amend(Box::new(Amend { number, ..amend(1) })),
         4 => Command::Withdraw { number, person: TEACHER, now: NOW, assignment },
         5 => {
-            let ethics = if attempt.choice % 8 == 0 { Finding::Failed } else { Finding::Passed };
+            let ethics = if attempt.choice.is_multiple_of(8) { Finding::Failed } else { Finding::Passed };
             let grades = (2015..2080).map(|year| (year, Grade::Qualified)).collect();
             let facts = Facts { ethics: Some(ethics), grades, ..facts() };
             Command::RecordFacts { order, facts: Box::new(facts), with_note: even }

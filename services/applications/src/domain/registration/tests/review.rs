@@ -86,10 +86,8 @@ fn a_conclusion_against_the_rules_needs_a_written_reason() {
 
 #[test]
 fn the_articles_of_a_conclusion_are_those_that_the_rules_found() {
-    let failed_ethics = Event::FactsRecorded {
-        number: number(1),
-        facts: Box::new(Facts { ethics: Some(Finding::Failed), ..facts() }),
-    };
+    let failed_ethics =
+        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { ethics: Some(Finding::Failed), ..facts() }) };
     let history = [at_province(), vec![failed_ethics]].concat();
     on(history.clone())
         .when(conclude(reviewer(PROVINCE), Conclusion::Qualified, false))
@@ -102,10 +100,8 @@ fn the_articles_of_a_conclusion_are_those_that_the_rules_found() {
 
 #[test]
 fn where_the_rules_leave_it_open_the_agency_decides_either_way() {
-    let failed_health = Event::FactsRecorded {
-        number: number(1),
-        facts: Box::new(Facts { health: Some(Finding::Failed), ..facts() }),
-    };
+    let failed_health =
+        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { health: Some(Finding::Failed), ..facts() }) };
     let history = [at_province(), vec![failed_health]].concat();
     for conclusion in [Conclusion::Qualified, Conclusion::Deferred, Conclusion::Failed] {
         assert_eq!(on(history.clone()).when(conclude(reviewer(PROVINCE), conclusion, false)).events().len(), 1);

@@ -1,0 +1,12 @@
+//! The service on real PostgreSQL: from draft to conclusion, what is refused and why, what lists and histories say.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod drafts;
+mod filing;
+mod journey;
+mod neighbours;
+mod numbers;
+mod reading;
+mod rules;
+mod schema;
+mod stage;

@@ -1,0 +1,173 @@
+//! Who sees what: own and scope, masked and clear, now and then, lists and histories.
+
+use proto::applications::v1::applications_client::ApplicationsClient;
+use proto::applications::v1::confirmation_client::ConfirmationClient;
+use proto::applications::v1::{self as wire, Status as State};
+use uuid::Uuid;
+
+use crate::neighbours::{CERTIFICATE_NUMBER, NUMBER};
+use crate::stage::{
+    CITY, COUNTY, OTHER_POINT, POINT, PROVINCE, Stage, confirm, eventually, facts, reason, record_facts, request_id,
+};
+
+fn get(key: &wire::ApplicationKey) -> wire::GetApplicationRequest {
+    wire::GetApplicationRequest { key: Some(key.clone()), ..Default::default() }
+}
+
+#[tokio::test]
+async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.confirmed(&teacher).await;
+    let own = stage.applications(&teacher).get_application(get(&key)).await.unwrap().into_inner().application.unwrap();
+    let applicant = own.applicant.unwrap();
+    assert_eq!((applicant.number.as_str(), applicant.name.as_str()), (NUMBER, "测试教师"));
+    assert_eq!(applicant.certificate_number, CERTIFICATE_NUMBER);
+    assert_eq!(own.form.unwrap().personal.unwrap().address, "徐州市云龙区示范路1号");
+    assert_eq!(own.facts.unwrap().note, "表现良好");
+
+    for channel in [stage.liaison().await, stage.clerk(POINT).await, stage.reviewer(CITY).await] {
+        let mut staff = ApplicationsClient::new(channel);
+        let seen = staff.get_application(get(&key)).await.unwrap().into_inner().application.unwrap();
+        let applicant = seen.applicant.unwrap();
+        assert_eq!((applicant.number.as_str(), applicant.name.as_str()), ("320*************18", "测试教*"));
+        assert_eq!(seen.form.unwrap().personal.unwrap().address, "***");
+        let reveal = wire::GetApplicationRequest { reveal_purpose: "核对申请表".to_owned(), ..get(&key) };
+        let clear = staff.get_application(reveal).await.unwrap().into_inner().application.unwrap();
+        assert_eq!(clear.applicant.unwrap().number, NUMBER);
+    }
+    let other = stage.teacher().await;
+    assert_eq!(reason(stage.applications(&other).get_application(get(&key)).await), "NOT_FOUND");
+    for channel in [stage.clerk(OTHER_POINT).await, stage.reviewer(Uuid::from_u128(404)).await] {
+        let mut stranger = ApplicationsClient::new(channel);
+        assert_eq!(reason(stranger.get_application(get(&key)).await), "NOT_FOUND");
+        let history = wire::GetHistoryRequest { key: Some(key.clone()) };
+        assert_eq!(reason(stranger.get_history(history).await), "NOT_FOUND");
+    }
+    assert_eq!(
+        reason(ApplicationsClient::new(stage.running.anyone()).get_application(get(&key)).await),
+        "SIGN_IN_REQUIRED"
+    );
+}
+
+#[tokio::test]
+async fn the_state_as_of_a_version_is_the_one_of_then() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.confirmed(&teacher).await;
+    let mut applicant = stage.applications(&teacher);
+    let mut at = async |version| {
+        let request = wire::GetApplicationRequest { as_of_version: version, ..get(&key) };
+        applicant.get_application(request).await.unwrap().into_inner().application.unwrap()
+    };
+    let first = at(1).await;
+    assert_eq!(
+        (first.status(), first.turn(), first.facts),
+        (State::PendingOnlineConfirmation, wire::Turn::School, None)
+    );
+    assert_eq!(at(2).await.turn(), wire::Turn::Point);
+    assert_eq!(at(3).await.status(), State::Confirmed);
+    assert_eq!(at(0).await.version, 3);
+    assert_eq!(at(99).await.version, 3);
+}
+
+#[tokio::test]
+async fn the_history_says_who_did_what_and_staff_ids_only_to_staff() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.confirmed(&teacher).await;
+    let history = || wire::GetHistoryRequest { key: Some(key.clone()) };
+    let own = stage.applications(&teacher).get_history(history()).await.unwrap().into_inner().entries;
+    let actors: Vec<&str> = own.iter().map(|entry| entry.actor.as_str()).collect();
+    assert_eq!(actors, ["applicant", "staff:facts", "staff:clerk"]);
+    assert!(own[0].summary.contains(&key.enrolment_number));
+    assert_eq!(own[2].r#type, "dingzhu.applications.v1.ApplicationConfirmed");
+    let mut staff = ApplicationsClient::new(stage.reviewer(PROVINCE).await);
+    let seen = staff.get_history(history()).await.unwrap().into_inner().entries;
+    assert_eq!(seen[0].actor, "applicant");
+    assert!(seen[2].actor.starts_with("staff:clerk:"));
+}
+
+#[tokio::test]
+async fn lists_hold_the_own_and_the_scopes_applications_in_stable_pages() {
+    let stage = Stage::start().await;
+    let mut keys = Vec::new();
+    let mut teachers = Vec::new();
+    for _ in 0..5 {
+        let teacher = stage.teacher().await;
+        keys.push(stage.filed(&teacher).await);
+        teachers.push(teacher);
+    }
+    let head = *stage.running.service.ground.log.head().borrow();
+    let list = |page_size, page_token: &str| wire::ListApplicationsRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+        min_position: head,
+        ..Default::default()
+    };
+    let mut own = stage.applications(&teachers[2]);
+    let mine = own.list_applications(list(0, "")).await.unwrap().into_inner();
+    assert_eq!(mine.applications.len(), 1);
+    assert_eq!(mine.applications[0].key.as_ref(), Some(&keys[2]));
+
+    for channel in [stage.liaison().await, stage.clerk(POINT).await, stage.reviewer(PROVINCE).await] {
+        let mut staff = ApplicationsClient::new(channel);
+        let first = staff.list_applications(list(2, "")).await.unwrap().into_inner();
+        let second = staff.list_applications(list(2, &first.next_page_token)).await.unwrap().into_inner();
+        let last = staff.list_applications(list(2, &second.next_page_token)).await.unwrap().into_inner();
+        assert_eq!(last.next_page_token, "");
+        let pages = [first.applications, second.applications, last.applications].concat();
+        let seen: Vec<_> = pages.into_iter().filter_map(|summary| summary.key).rev().collect();
+        assert_eq!(seen, keys);
+    }
+    for channel in [stage.clerk(OTHER_POINT).await, stage.reviewer(Uuid::from_u128(404)).await] {
+        let nothing = ApplicationsClient::new(channel).list_applications(list(0, "")).await.unwrap().into_inner();
+        assert_eq!(nothing.applications, []);
+    }
+    let mut staff = ApplicationsClient::new(stage.reviewer(COUNTY).await);
+    let by_status = |status: State| wire::ListApplicationsRequest { status: status.into(), ..list(0, "") };
+    let pending = staff.list_applications(by_status(State::PendingOnlineConfirmation)).await.unwrap().into_inner();
+    assert_eq!(pending.applications.len(), 5);
+    assert_eq!(staff.list_applications(by_status(State::Concluded)).await.unwrap().into_inner().applications, []);
+    assert_eq!(reason(staff.list_applications(list(2, "rubbish")).await), "INVALID_FIELDS");
+}
+
+#[tokio::test]
+async fn a_list_follows_every_step_and_a_rebuild_gives_the_same_rows() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let mut confirmation = ConfirmationClient::new(stage.clerk(POINT).await);
+    confirmation.record_facts(record_facts(&key, facts())).await.unwrap();
+    confirmation.confirm_application(confirm(&key)).await.unwrap();
+    let mut applicant = stage.applications(&teacher);
+    let row = eventually("the confirmed row", || {
+        let mut applicant = applicant.clone();
+        async move {
+            let page = applicant.list_applications(wire::ListApplicationsRequest::default()).await.unwrap();
+            page.into_inner().applications.pop().filter(|row| row.status() == State::Confirmed)
+        }
+    })
+    .await;
+    assert_eq!((row.level(), row.turn(), row.version), (wire::ReviewLevel::County, wire::Turn::County, 3));
+    let rebuilt = stage.running.service.bus.rebuild("applications", |_| ()).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+    let again = applicant.list_applications(wire::ListApplicationsRequest::default()).await.unwrap().into_inner();
+    assert_eq!(again.applications, [row]);
+}
+
+#[tokio::test]
+async fn only_the_role_for_it_may_act() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let mut as_applicant = ConfirmationClient::new(stage.running.person(teacher.person));
+    assert_eq!(reason(as_applicant.confirm_application(confirm(&key)).await), "ROLE_REQUIRED");
+    let mut as_liaison = ConfirmationClient::new(stage.liaison().await);
+    assert_eq!(reason(as_liaison.confirm_application(confirm(&key)).await), "ROLE_REQUIRED");
+    let mut stranger = ConfirmationClient::new(stage.clerk(OTHER_POINT).await);
+    assert_eq!(reason(stranger.confirm_application(confirm(&key)).await), "NOT_FOUND");
+    let withdraw = wire::WithdrawApplicationRequest { request_id: request_id(), key: Some(key) };
+    let other = stage.teacher().await;
+    assert_eq!(reason(stage.applications(&other).withdraw_application(withdraw).await), "NOT_FOUND");
+}
