@@ -55,7 +55,7 @@ impl Reaction for OnProfileCompleted {
 impl OnProfileCompleted {
     async fn match_all(&self, person: Uuid, number: &str, name: &str, ids: &ReactionIds) -> Result<(), ReactionError> {
         let pool = self.handle.log().pool();
-        let stored = |error: sqlx::Error| judge(&Error::from(error));
+        let stored = |error| judge(&Error::from(error));
         // A certificate that was recorded before this person came must be seen here, since its own reaction may have asked
         // identity before: the view has to be as far as the log was when we began.
         let head = *self.handle.log().head().borrow();

@@ -68,7 +68,7 @@ enum Restricted {
     Lifted,
 }
 
-#[tonic::async_trait]
+#[eventbus::async_trait]
 impl View for Register {
     fn name(&self) -> &'static str {
         REGISTER
