@@ -171,7 +171,8 @@ async fn seed_schools(
     rows: Vec<Row<SchoolRow>>,
     ids: &mut HashMap<(String, String), SchoolId>,
 ) -> Result<Tally, Error> {
-    let mut outcomes = stream::iter(rows).map(|(line, row)| add_school(handle, line, row)).buffer_unordered(ROWS_AT_ONCE);
+    let mut outcomes =
+        stream::iter(rows).map(|(line, row)| add_school(handle, line, row)).buffer_unordered(ROWS_AT_ONCE);
     let mut tally = Tally::default();
     while let Some((outcome, school)) = outcomes.try_next().await? {
         ids.extend(school);
