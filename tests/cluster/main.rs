@@ -4,4 +4,5 @@
 mod checks;
 mod faults;
 mod journey;
+mod stranger;
 mod stream;

@@ -170,6 +170,14 @@ impl Cluster {
         }
     }
 
+    /// Starts everything again after [`Self::stop`], on the same data.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.postgres.restart().await?;
+        self.nats.restart().await?;
+        self.replicas.clear();
+        self.start_services().await
+    }
+
     /// Brings a service's databases up to its version.
     pub async fn migrate(&self, service: Service) -> Result<()> {
         self.run(service, &["migrate"]).await.map(|_| ())

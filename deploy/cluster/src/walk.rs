@@ -46,8 +46,9 @@ pub async fn walk(layout: &Layout, seeded: &mut Seeded, say: &dyn Fn(&str)) -> R
     say(&format!("   {}", status(submitted.status)));
 
     let clerk = call::sign_in(layout, "clerk").await?;
-    let last_year = lifecycle::clock::now().year() - 1;
-    let confirmed = journey::confirm(&clerk, &key, last_year).await?;
+    // The cycle of one who was registered before can end with this year.
+    let this_year = lifecycle::clock::now().year();
+    let confirmed = journey::confirm(&clerk, &key, this_year).await?;
     say(&format!("6. 现场确认: {}", shown(&confirmed)));
     for (step, who, what) in [(7, "county", "县级初审"), (8, "city", "市级复核")] {
         let reviewer = call::sign_in(layout, who).await?;
