@@ -3,10 +3,12 @@
 //! `rates [EVENTS]`, with the servers of the tests (`DINGZHU_TEST_POSTGRES`, `DINGZHU_TEST_NATS_SERVER`).
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and fails by panicking")]
 
+use std::process::Command;
 use std::time::Duration;
 
 use cluster::database::TestDatabase;
 use cluster::nats;
+use cluster::process::Child;
 use eventbus::{Bus, BusHandle, Event, NatsSettings, View, ViewError, async_trait};
 use eventlog::{Append, Division, EventLog, NewEvent, Settings};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -91,23 +93,20 @@ async fn measure(what: &str, events: i64, work: impl Future<Output = ()>) {
 
 #[tokio::main]
 async fn main() {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let events: i64 = std::env::args().nth(1).map_or(200_000, |count| count.parse().unwrap());
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     let (of_owner, of_consumer) = (TestDatabase::create().await.unwrap(), TestDatabase::create().await.unwrap());
-    let server = nats::Server::start().await.unwrap();
-    let settings = NatsSettings { url: server.url(), user: None, password_file: None, replicas: 1 };
+    let (server, durable) = (Plain::start().await, nats::Server::start().await.unwrap());
+    let at = |url: String| NatsSettings { url, user: None, password_file: None, replicas: 1 };
+    let settings = at(server.url());
 
     let (pool, own) = log(&of_owner, &lifecycle).await;
     let fill = futures::stream::iter(0..events).for_each_concurrent(1_024, |_| append(&own));
     measure("append (1,024 callers)", events, fill).await;
 
     let bus = Bus::new("certificates", pool.clone(), own, settings.clone()).start(&lifecycle).await.unwrap();
-    let published = async {
-        while bus.status().await.unwrap().relay.unwrap().published < events {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    measure("publish", events, published).await;
+    measure("publish (default fsync)", events, until_published(&bus, events)).await;
 
     let (of_views, other) = log(&of_consumer, &lifecycle).await;
     let consumer = Bus::new("scheduling", of_views, other, settings.clone()).view("certificates", Latest);
@@ -118,7 +117,11 @@ async fn main() {
     lifecycle.until_stopped_by(futures::stream::pending()).await;
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     let (pool, own) = log(&of_owner, &lifecycle).await;
-    let bus = Bus::new("certificates", pool.clone(), own, settings).own_view(Latest).start(&lifecycle).await.unwrap();
+    let bus = Bus::new("certificates", pool.clone(), own, at(durable.url()))
+        .own_view(Latest)
+        .start(&lifecycle)
+        .await
+        .unwrap();
     measure("feed of the own log", events, until_applied(&bus, "latest", events)).await;
 
     let copied = async {
@@ -132,8 +135,45 @@ async fn main() {
         assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
     };
     measure("rebuild with both digests", events, rebuilt).await;
+    let already = published(&bus).await;
+    let some = events.min(already + 10_000);
+    measure("publish (every one on disk)", some - already, until_published(&bus, some)).await;
     lifecycle.stop();
     lifecycle.until_stopped_by(futures::stream::pending()).await;
+}
+
+/// A nats-server as it comes: acknowledged messages reach the disk every two minutes.
+struct Plain {
+    port: u16,
+    _child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Plain {
+    async fn start() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), cluster::ports::free().unwrap());
+        let mut command = Command::new(cluster::install::nats_server().unwrap());
+        command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(folder.path());
+        let child = Child::spawn("nats-server", command, &folder.path().join("log")).unwrap();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Self { port, _child: child, _folder: folder }
+    }
+
+    fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+async fn published(bus: &BusHandle) -> i64 {
+    bus.status().await.unwrap().relay.unwrap().published
+}
+
+async fn until_published(bus: &BusHandle, events: i64) {
+    while published(bus).await < events {
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Waits until a feed has applied this many events.

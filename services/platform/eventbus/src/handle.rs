@@ -18,7 +18,7 @@ use crate::bus::Core;
 use crate::event_feed::OwnEvents;
 use crate::feed::Worker;
 use crate::lease::{self, Lease};
-use crate::nats::Nats;
+use crate::nats::{Nats, UNREACHABLE};
 use crate::operations::Operator;
 use crate::rebuild::{self, RebuildError, RebuildProgress, Rebuilt};
 use crate::reference::{LoadError, Reference};
@@ -202,6 +202,7 @@ impl Running {
             return Err(format!("NATS refuses: {refusal}"));
         }
         match report.state {
+            State::Running if !self.nats.is_connected() => Err(UNREACHABLE.to_owned()),
             State::Running => Ok(()),
             State::Disconnected | State::Forked => Err(report.problem),
             State::Standby | State::Unspecified => match crate::fork::state(&self.core.pool).await {

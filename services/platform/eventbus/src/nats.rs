@@ -19,6 +19,9 @@ const MAX_DELAY: Duration = Duration::from_secs(4);
 /// Messages that wait in the client for a slow reader; more than one pull asks for.
 const WAITING: usize = 65_536;
 
+/// What is wrong while there is no connection.
+pub(crate) const UNREACHABLE: &str = "NATS cannot be reached";
+
 /// One connection of this replica, shared by relay and feeds.
 #[derive(Clone, Debug)]
 pub(crate) struct Nats {

@@ -20,13 +20,15 @@ use crate::source::SourceError;
 use crate::{Event, View, ViewError, viewing};
 
 /// Events that a view is handed at a time, and slices read ahead.
-const SLICE: i64 = 10_000;
+const SLICE: i64 = 20_000;
 const AHEAD: usize = 2;
 /// The live feed is held up for the last events only: at most about so many.
 const LAST_STEP: i64 = 5_000;
 
 /// Of the connection that builds: patient, and durable only with the swap.
-const BUILDING: [(&str, &str); 6] = [
+const BUILDING: [(&str, &str); 7] = [
+    // The rows of a view are sorted for their digest.
+    ("work_mem", "256MB"),
     ("search_path", "rebuild,public"),
     ("synchronous_commit", "off"),
     ("statement_timeout", "0"),
@@ -107,7 +109,7 @@ pub(crate) async fn rebuild(
     let feed = core.feeds.iter().find(|feed| feed.name == name).ok_or(RebuildError::UnknownView)?;
     let view = feed.view().ok_or(RebuildError::UnknownView)?;
     let options = PgConnectOptions::clone(&core.pool.connect_options()).options(BUILDING);
-    let mut connection = options.connect().await?;
+    let (mut connection, mut beside) = (options.connect().await?, options.connect().await?);
     let alone = "SELECT pg_try_advisory_lock(hashtextextended('eventbus/rebuild/' || $1, 0))";
     if !sqlx::query_scalar::<_, bool>(alone).bind(name).fetch_one(&mut connection).await? {
         return Err(RebuildError::Running);
@@ -127,9 +129,9 @@ pub(crate) async fn rebuild(
             break;
         }
     }
-    let rebuilt = swap(core, feed, view, &mut connection, place, &mut progress).await?;
+    let rebuilt = swap(core, feed, view, (&mut connection, &mut beside), place, &mut progress).await?;
     // With the session ends its lock; what the server does not hear it finds out.
-    let _ = connection.close().await;
+    let _ = tokio::join!(connection.close(), beside.close());
     if rebuilt.live_digest != rebuilt.rebuilt_digest {
         tracing::warn!(view = name, ?rebuilt, "the rebuilt view differs from the one that was live");
     }
@@ -166,12 +168,13 @@ async fn fill(
         .map_err(|error| RebuildError::Source(error.to_string()))?
 }
 
-/// Catches up with the live view while its feed is held, compares, swaps: all in one transaction.
+/// Catches up with the live view while its feed is held, compares, swaps: all in one transaction. The other connection
+/// reads the live view meanwhile.
 async fn swap(
     core: &Core,
     feed: &Feed,
     view: &dyn View,
-    connection: &mut PgConnection,
+    (connection, beside): (&mut PgConnection, &mut PgConnection),
     mut place: Place,
     progress: &mut (impl FnMut(RebuildProgress) + Send),
 ) -> Result<Rebuilt, RebuildError> {
@@ -181,8 +184,9 @@ async fn swap(
     sqlx::query("SET LOCAL search_path = rebuild, public").execute(&mut *tx).await?;
     fill(core, feed, &mut tx, &mut place, live.position, progress).await?;
 
-    let live_digest = digest(&mut tx, "views", view).await?;
-    let rebuilt_digest = digest(&mut tx, "rebuild", view).await?;
+    tracing::info!(view = feed.name, position = place.position, "the view is rebuilt and compared");
+    let (live_digest, rebuilt_digest) =
+        tokio::try_join!(digest(beside, "views", view), digest(&mut tx, "rebuild", view))?;
     drop_tables(&mut tx, "views", view).await?;
     for table in view.tables() {
         let sql = format!("ALTER TABLE rebuild.{table} SET SCHEMA views");
@@ -190,6 +194,7 @@ async fn swap(
     }
     checkpoint::advance(&mut tx, feed.name, &live, &place, live.position.max(place.position)).await?;
     tx.commit().await?;
+    tracing::info!(view = feed.name, position = place.position, "the view is swapped");
     Ok(Rebuilt { position: place.position, live_digest, rebuilt_digest })
 }
 

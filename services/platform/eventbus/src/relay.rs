@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::bus::Core;
 use crate::fork::{self, Fork, Stand};
 use crate::lease::Lease;
-use crate::nats::{IN_FLIGHT, Nats, PATIENCE};
+use crate::nats::{IN_FLIGHT, Nats, PATIENCE, UNREACHABLE};
 use crate::{message, stream};
 
 /// Events read at a time, and events in flight while the next ones are read.
@@ -62,6 +62,8 @@ enum Pause {
     Stopping,
     /// The stream may not be what it was.
     Look(String),
+    /// Another connection: what was in flight on the old one may never be acknowledged.
+    Reconnected,
 }
 
 impl Relay {
@@ -128,7 +130,7 @@ impl Relay {
                 Stand::Running => {}
             }
             if !self.nats.is_connected() {
-                return Err("NATS cannot be reached".to_owned());
+                return Err(UNREACHABLE.to_owned());
             }
             match self.standing().await? {
                 Standing::Missing => self.create().await?,
@@ -138,7 +140,11 @@ impl Relay {
                 }
                 Standing::At(last) => {
                     let (reached, pause) = self.publish_after(last).await?;
-                    let Pause::Look(reason) = pause else { return Err("stopping".to_owned()) };
+                    let reason = match pause {
+                        Pause::Stopping => return Err("stopping".to_owned()),
+                        Pause::Look(reason) => reason,
+                        Pause::Reconnected => "a new connection to NATS".to_owned(),
+                    };
                     // One refusal is how a fork, a lost tail and another relay show; a second one without progress is trouble.
                     barren = if reached > last { 0 } else { barren + 1 };
                     if barren > 1 {
@@ -191,8 +197,10 @@ impl Relay {
     async fn publish_after(&self, last: i64) -> Result<(i64, Pause), String> {
         let mut flight = Flight { acknowledged: last, waiting: VecDeque::new() };
         let paused = self.fly(last, &mut flight).await;
-        // Nothing of this round may come late into the next one; what does all the same is refused by its position.
-        let _ = timeout(PATIENCE, join_all(flight.waiting.drain(..).map(|(_, ack)| ack))).await;
+        if !matches!(paused, Ok(Pause::Reconnected)) {
+            // Nothing of this round comes late into the next one. What does all the same is refused by its position.
+            let _ = timeout(PATIENCE, join_all(flight.waiting.drain(..).map(|(_, ack)| ack))).await;
+        }
         Ok((flight.acknowledged, paused?))
     }
 
@@ -205,7 +213,10 @@ impl Relay {
         let mut sent = last;
         let mut next_look = Instant::now() + LOOK;
         loop {
-            let (page, settled) = tokio::join!(self.core.log.read(sent, PAGE), flight.settle(WINDOW));
+            let (page, settled) = tokio::select! {
+                both = async { tokio::join!(self.core.log.read(sent, PAGE), flight.settle(WINDOW)) } => both,
+                _ = connections.changed() => return Ok(Pause::Reconnected),
+            };
             if let Err(refusal) = settled {
                 return Ok(Pause::Look(refusal));
             }
@@ -221,13 +232,14 @@ impl Relay {
                 previous = hash;
             }
             if idle {
-                if let Err(refusal) = flight.settle(0).await {
-                    return Ok(Pause::Look(refusal));
+                tokio::select! {
+                    settled = flight.settle(0) => if let Err(refusal) = settled { return Ok(Pause::Look(refusal)) },
+                    _ = connections.changed() => return Ok(Pause::Reconnected),
                 }
                 self.published(State::Running, flight.acknowledged);
                 tokio::select! {
                     changed = head.wait_for(|head| *head > sent) => if changed.is_err() { return Ok(Pause::Stopping) },
-                    _ = connections.changed() => return Ok(Pause::Look("a new connection to NATS".to_owned())),
+                    _ = connections.changed() => return Ok(Pause::Reconnected),
                     () = sleep_until(next_look) => {}
                 }
             }

@@ -9,7 +9,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
 
 use crate::message::{self, Break, Place};
-use crate::nats::Nats;
+use crate::nats::{Nats, UNREACHABLE};
 use crate::source::{Page, SourceError, TICK};
 use crate::stream;
 
@@ -40,7 +40,7 @@ impl Subscription {
     pub(crate) async fn open(nats: &Nats, service: &str, place: Place) -> Result<Self, SourceError> {
         let unavailable = |reason: String| Err(SourceError::Unavailable(reason));
         if !nats.is_connected() {
-            return unavailable("NATS cannot be reached".to_owned());
+            return unavailable(UNREACHABLE.to_owned());
         }
         let name = stream::name(service);
         let Some(extent) = stream::extent(&nats.jetstream, &name).await.map_err(unreachable)? else {
