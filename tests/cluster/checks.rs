@@ -37,7 +37,10 @@ fn is_quiet(status: &GetStatusResponse) -> bool {
     let log = status.log.as_ref().unwrap();
     relay.state() == State::Running
         && relay.published == log.head
-        && status.feeds.iter().all(|feed| feed.lag == 0 && feed.reached_head && feed.parked == 0 && feed.problem.is_empty())
+        && status
+            .feeds
+            .iter()
+            .all(|feed| feed.lag == 0 && feed.reached_head && feed.parked == 0 && feed.problem.is_empty())
 }
 
 /// The hash chain of every log verifies.
@@ -78,13 +81,15 @@ pub async fn the_stream_equals_the_log(cluster: &Cluster, service: Service) {
     let layout = cluster.layout();
     let url = layout.superuser_url(&layout.database(service)).unwrap();
     let mut database = PgConnection::connect(&url).await.unwrap();
-    let sql = "SELECT position, epoch, stream, version, type, payload, inner, sealed, metadata, event_id, recorded_at, hash
+    let sql =
+        "SELECT position, epoch, stream, version, type, payload, inner, sealed, metadata, event_id, recorded_at, hash
                FROM event_log ORDER BY position";
     let rows = sqlx::query(sql).fetch_all(&mut database).await.unwrap();
 
     let password = std::fs::read_to_string(layout.secret(service, "nats")).unwrap();
-    let options = async_nats::ConnectOptions::with_user_and_password(service.name().to_owned(), password.trim().to_owned())
-        .custom_inbox_prefix(format!("_INBOX_{service}"));
+    let options =
+        async_nats::ConnectOptions::with_user_and_password(service.name().to_owned(), password.trim().to_owned())
+            .custom_inbox_prefix(format!("_INBOX_{service}"));
     let client = options.connect(layout.nats_url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream(service.stream()).await.unwrap();
     assert_eq!(stream.cached_info().state.last_sequence, rows.len() as u64, "{service}");
@@ -113,7 +118,11 @@ pub async fn the_stream_equals_the_log(cluster: &Cluster, service: Service) {
         let message = stream.get_raw_message(position.cast_unsigned()).await.unwrap();
         assert_eq!(message.payload.as_ref(), bytes("payload"), "{service}: other bytes at {position}");
         let id = message.headers.get("ce-id").map(|id| id.as_str().to_owned());
-        assert_eq!(id, Some(row.get::<uuid::Uuid, _>("event_id").to_string()), "{service}: another event at {position}");
+        assert_eq!(
+            id,
+            Some(row.get::<uuid::Uuid, _>("event_id").to_string()),
+            "{service}: another event at {position}"
+        );
     }
 }
 

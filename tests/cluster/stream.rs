@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cluster::Cluster;
 use cluster::actor::{Actor, Phones};
 use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
 use cluster::register::Teacher;
-use cluster::Cluster;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use proto::applications::v1 as applications;
 use tonic::Code;
@@ -91,7 +91,12 @@ impl Ready {
 fn is_passing(status: &tonic::Status) -> bool {
     matches!(
         status.code(),
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Cancelled | Code::Unknown
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Cancelled
+            | Code::Unknown
             | Code::Internal
     )
 }

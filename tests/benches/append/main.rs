@@ -103,13 +103,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn report(what: &str, measured: &Measured) {
     let at = |quantile| Duration::from_micros(measured.latency.value_at_quantile(quantile));
-    println!(
-        "{what}: {:.0}/s, p50 {:.1?}, p99 {:.1?}, max {:.1?}",
-        measured.per_second,
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    println!("{what}: {:.0}/s, p50 {:.1?}, p99 {:.1?}, max {:.1?}", measured.per_second, at(0.5), at(0.99), at(1.0));
 }
 
 /// Makes all submissions with so many callers at once; a refusal ends the benchmark.

@@ -42,7 +42,18 @@ pub async fn run(cluster: &Cluster, event_bytes: i64) -> Result<f64> {
     let insert = format!("INSERT INTO bench_event (stream, payload) VALUES (gen_random_uuid(), '\\x{digits}');\n");
     std::fs::write(&script, insert).doing(|| "write the reference's script".into())?;
     let output = Command::new(cluster::install::postgres()?.join("pgbench"))
-        .args(["--no-vacuum", "--protocol", "prepared", "--jobs", "2", "--client", CLIENTS, "--time", SECONDS, "--file"])
+        .args([
+            "--no-vacuum",
+            "--protocol",
+            "prepared",
+            "--jobs",
+            "2",
+            "--client",
+            CLIENTS,
+            "--time",
+            SECONDS,
+            "--file",
+        ])
         .arg(&script)
         .arg(&url)
         .stdin(Stdio::null())

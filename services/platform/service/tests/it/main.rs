@@ -1,4 +1,5 @@
 //! The platform as a whole, on a service that offers nothing of its own: start, access, feeds without NATS, operations.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::{Entry, Role};

@@ -1,4 +1,5 @@
 //! The key store on a real PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cluster::database::TestDatabase;
 use sqlx::PgPool;
