@@ -157,8 +157,10 @@ fn renamed(event: &Recorded, certificate: &str, enrolment: &str) -> Option<Vec<u
     rename!(ApplicationSubmitted, ApplicationConfirmed, ReviewPassed, ApplicationConcluded);
     // These say nothing but which application they belong to.
     (event.kind == applications::FactsRecorded::full_name()).then(|| {
-        let facts =
-            applications::FactsRecorded { certificate_id: certificate.to_owned(), enrolment_number: enrolment.to_owned() };
+        let facts = applications::FactsRecorded {
+            certificate_id: certificate.to_owned(),
+            enrolment_number: enrolment.to_owned(),
+        };
         facts.encode_to_vec()
     })
 }

@@ -167,8 +167,7 @@ impl Authority {
         if !counts {
             return Err(invalid());
         }
-        let person =
-            Person { id: claims.sub, session: claims.sid, entry, complete: claims.cpl, token: token.into() };
+        let person = Person { id: claims.sub, session: claims.sid, entry, complete: claims.cpl, token: token.into() };
         Ok(Verified::Person { person, key_id: key_id.into(), exp: claims.exp })
     }
 
@@ -191,4 +190,3 @@ fn not_ready() -> Refusal {
     Refusal::new(tonic::Code::Unavailable, "REFERENCE_NOT_READY", "系统正在启动，请稍后再试。")
         .retry_after(std::time::Duration::from_secs(2))
 }
-

@@ -11,10 +11,10 @@ use rpc::Refusal;
 use tonic::Status;
 use tower::{Layer, Service};
 
+use crate::Authority;
 use crate::caller::{Caller, sign_in_required};
 use crate::peer::ON_BEHALF_OF;
 use crate::table::{COMMON, Denied, Rule, Table};
-use crate::Authority;
 
 /// Enforces an access table.
 #[derive(Clone, Debug)]
@@ -30,9 +30,10 @@ impl AccessLayer {
     }
 
     fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let rule = self.rules.get(path.trim_start_matches('/')).ok_or_else(|| {
-            Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。")
-        })?;
+        let rule = self
+            .rules
+            .get(path.trim_start_matches('/'))
+            .ok_or_else(|| Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。"))?;
         let header = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
         let caller = match self.authority.judge(bearer, header(ON_BEHALF_OF), lifecycle::clock::now()) {

@@ -185,8 +185,11 @@ mod tests {
     #[test]
     fn a_signature_for_one_purpose_is_none_for_another() {
         let root = RootKey::from_seed([7; 32]);
-        let mut revoked =
-            StaffRoleRevoked { grant_id: "g".to_owned(), person_id: "p".to_owned(), root_signature: bytes::Bytes::new() };
+        let mut revoked = StaffRoleRevoked {
+            grant_id: "g".to_owned(),
+            person_id: "p".to_owned(),
+            root_signature: bytes::Bytes::new(),
+        };
         revoked.root_signature = root.sign_grant(&grant()).into();
         assert!(!root.public().signed_revocation(&revoked));
         revoked.root_signature = root.sign_revocation(&revoked).into();

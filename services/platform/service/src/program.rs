@@ -113,16 +113,15 @@ async fn command<S: Service>(program: Program<S>, lifecycle: &Lifecycle) -> Resu
             let ground = Ground::open::<S>(&settings, lifecycle).await?;
             let (_, bus) = wire::<S>(&ground, &settings, own).await?;
             let rebuilt = bus
-                .rebuild(&view, |progress| tracing::info!(position = progress.position, target = progress.target, "rebuilding"))
+                .rebuild(&view, |progress| {
+                    tracing::info!(position = progress.position, target = progress.target, "rebuilding")
+                })
                 .await?;
             tracing::info!(view, ?rebuilt, "rebuilt");
         }
         Command::VerifyLog => {
             let ground = Ground::open::<S>(&settings, lifecycle).await?;
-            let verdict = ground
-                .log
-                .verify(1, |position, head| tracing::info!(position, head, "verifying"))
-                .await?;
+            let verdict = ground.log.verify(1, |position, head| tracing::info!(position, head, "verifying")).await?;
             tracing::info!(?verdict, "verified");
             if matches!(verdict, eventlog::Verdict::Broken { .. }) {
                 return Err("the log does not verify".into());

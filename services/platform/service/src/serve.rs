@@ -39,10 +39,8 @@ pub async fn serve<S: Service>(
     let health = Health::new(&[DATABASE]);
     bus.report_to(health.clone());
     report_database(&ground, health.clone());
-    let surface = service
-        .surface(&ground, &bus)
-        .offer(rpc::sized!(bus.operations(actor)))
-        .offer(rpc::sized!(bus.event_feed()));
+    let surface =
+        service.surface(&ground, &bus).offer(rpc::sized!(bus.operations(actor))).offer(rpc::sized!(bus.event_feed()));
     let access = AccessLayer::new(S::ACCESS, ground.authority.clone());
     let address = Server::new(&settings.server, lifecycle, &health).layer(access).start(surface).await?;
     Ok(Running { address, ground, bus })

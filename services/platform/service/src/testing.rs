@@ -175,7 +175,11 @@ impl<S> Running<S> {
     }
 
     /// A channel of another service that acts for a person, whose token it passes along.
-    pub fn service_for(&self, name: &'static str, person: Uuid) -> InterceptedService<tonic::transport::Channel, access::PeerToken>
+    pub fn service_for(
+        &self,
+        name: &'static str,
+        person: Uuid,
+    ) -> InterceptedService<tonic::transport::Channel, access::PeerToken>
     where
         S: Service,
     {
@@ -202,7 +206,10 @@ impl<S> Running<S> {
         let authority = &self.service.ground.authority;
         until("the grant to be known", || {
             authority.now().is_some_and(|known| {
-                known.grants.get(&person).is_some_and(|grants| grants.iter().any(|grant| grant.id.to_string() == granted.grant_id))
+                known
+                    .grants
+                    .get(&person)
+                    .is_some_and(|grants| grants.iter().any(|grant| grant.id.to_string() == granted.grant_id))
             })
         })
         .await;
@@ -223,7 +230,8 @@ impl<S> Running<S> {
         let published = identity::SigningKeyPublished { key: Some(key) };
         self.neighbour("identity").publish(Uuid::from_u128(1), "00", &published).await;
         let authority = &self.service.ground.authority;
-        until("the token key to be known", || authority.now().is_some_and(|known| known.keys.contains_key(TOKEN_KEY))).await;
+        until("the token key to be known", || authority.now().is_some_and(|known| known.keys.contains_key(TOKEN_KEY)))
+            .await;
     }
 }
 
@@ -297,10 +305,7 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
         server: rpc::Settings::at("127.0.0.1:0".parse().unwrap()),
         client_tls: rpc::ClientTls::default(),
         nats: no_nats(),
-        vault: vault::Settings {
-            keys_database_url: database.url(),
-            master_key_file: file("master", "0f".repeat(32)),
-        },
+        vault: vault::Settings { keys_database_url: database.url(), master_key_file: file("master", "0f".repeat(32)) },
         telemetry: telemetry::Settings::default(),
     }
 }
