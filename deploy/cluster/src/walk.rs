@@ -70,8 +70,8 @@ pub async fn walk(layout: &Layout, seeded: &mut Seeded, say: &dyn Fn(&str)) -> R
     Ok(())
 }
 
-/// Steps of the walk that the applicant is told of: filed, confirmed, concluded.
-const STEPS_TOLD: usize = 3;
+/// Steps of the walk that the applicant is told of: filed, confirmed, passed twice, concluded.
+const STEPS_TOLD: usize = 5;
 
 fn status(status: i32) -> &'static str {
     Status::try_from(status).unwrap_or(Status::Unspecified).as_str_name().trim_start_matches("STATUS_")
