@@ -13,7 +13,6 @@ use decider::Decider as _;
 use eventbus::Reference;
 use eventlog::{Append, AppendError, Division, EventLog, NewEvent, Remembered, RequestKey};
 use lifecycle::{clock, ids};
-use sqlx::PgPool;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::Vault;
@@ -31,7 +30,7 @@ use crate::store::drafts::Drafts;
 use crate::store::filing::Filings;
 use crate::store::record::{self, new_event, sealed_text};
 use crate::store::serials::Serials;
-use crate::views::certificates;
+use crate::views::Tables;
 use crate::views::rules::RuleBook;
 
 pub use amend::Amendment;
@@ -52,8 +51,8 @@ pub struct Ground {
     pub log: EventLog,
     /// Keys of people.
     pub vault: Vault,
-    /// The service's database.
-    pub pool: PgPool,
+    /// Views that stay in tables.
+    pub tables: Tables,
     /// Names and numbers on demand.
     pub details: Details,
     /// Drafts.
@@ -197,7 +196,7 @@ impl Handle {
         for _ in 0..ATTEMPTS {
             let (record, certificate) = futures::try_join!(
                 async { Ok::<_, Error>(record::load(&self.0.log, key.certificate).await?) },
-                async { Ok(certificates::find(&self.0.pool, key.certificate).await?) },
+                async { Ok(self.0.tables.certificate(key.certificate).await?) },
             )?;
             let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
             self.0.certificates.require()?;

@@ -46,6 +46,7 @@ use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
 use crate::store::filing::Filings;
 use crate::store::serials::Serials;
+use crate::views::Tables;
 use crate::views::certificates::{CERTIFICATES, Certificates};
 use crate::views::directory::{DIRECTORY, DirectoryView};
 use crate::views::rules::{RULES, RuleBook, Rules};
@@ -115,7 +116,7 @@ impl Service for Applications {
         let handle = Handle::new(handle::Ground {
             log: ground.log.clone(),
             vault: ground.vault.clone(),
-            pool: ground.pool.clone(),
+            tables: Tables::new(ground.pool.clone()),
             details: Details::new(ground.peers.clone()),
             drafts: drafts.clone(),
             filings: Filings::start(ground.pool.clone(), ground.vault.clone(), &ground.lifecycle),

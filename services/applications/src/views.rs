@@ -7,7 +7,45 @@ pub mod rules;
 pub mod schools;
 
 use eventbus::{Event, ViewError};
+use sqlx::PgPool;
 use uuid::Uuid;
+
+use crate::views::applications::{Filter, Row, Scope};
+use crate::views::certificates::Certificate;
+
+/// Queries over the views that stay in tables. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    pool: PgPool,
+}
+
+impl Tables {
+    /// Over the service's database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// What certificates says of one certificate.
+    pub async fn certificate(&self, certificate: Uuid) -> Result<Option<Certificate>, sqlx::Error> {
+        certificates::find(&self.pool, certificate).await
+    }
+
+    /// Whether there is such a school.
+    pub async fn knows_school(&self, school: Uuid) -> Result<bool, sqlx::Error> {
+        schools::is_known(&self.pool, school).await
+    }
+
+    /// A page of applications, newest first; `before` is the position of the last row of the page before.
+    pub async fn applications(
+        &self,
+        scope: &Scope,
+        filter: &Filter,
+        before: Option<i64>,
+        at_most: usize,
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        applications::list(&self.pool, scope, filter, before, at_most).await
+    }
+}
 
 /// An id that an event must carry.
 fn id(event: &Event, text: &str) -> Result<Uuid, ViewError> {

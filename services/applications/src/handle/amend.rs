@@ -13,7 +13,6 @@ use crate::domain::route::Route;
 use crate::error::Error;
 use crate::shipped::PLEDGE;
 use crate::store::record;
-use crate::views::schools;
 
 /// What an applicant changes: the whole form.
 #[derive(Debug, Clone)]
@@ -54,7 +53,7 @@ impl Handle {
         }
         let directory = self.directory()?;
         let school_known = match coded.school {
-            Some(school) => schools::is_known(&self.0.pool, school).await?,
+            Some(school) => self.0.tables.knows_school(school).await?,
             None => false,
         };
         let mut secret = None;

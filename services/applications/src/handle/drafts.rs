@@ -19,7 +19,6 @@ use crate::error::Error;
 use crate::shipped::AGREEMENT;
 use crate::store::drafts::{Draft, Secret, seal};
 use crate::store::record;
-use crate::views::{certificates, schools};
 
 /// A draft, opened.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ const NO_DRAFT: Error = Error::NotFound { kind: "draft" };
 impl Handle {
     /// Begins a draft, or finds the one that the person has for the certificate.
     pub async fn start_draft(&self, person: &Person, certificate: Uuid) -> Result<Draft, Error> {
-        let known = certificates::find(&self.0.pool, certificate).await?;
+        let known = self.0.tables.certificate(certificate).await?;
         if known.is_none_or(|known| known.facts.person != Some(person.id)) {
             self.0.certificates.require()?;
             return Err(Rejection::CertificateUnknown.into());
@@ -163,10 +162,10 @@ impl Handle {
     async fn check(&self, personal: &Personal, draft: &Draft) -> Result<Vec<Problem>, Error> {
         let directory = self.directory()?;
         let rules = self.rules_of(&directory, draft.coded.agency)?;
-        let certificate = certificates::find(&self.0.pool, draft.certificate).await?;
+        let certificate = self.0.tables.certificate(draft.certificate).await?;
         let certificate = certificate.ok_or(Rejection::CertificateUnknown)?;
         let school_known = match draft.coded.school {
-            Some(school) => schools::is_known(&self.0.pool, school).await?,
+            Some(school) => self.0.tables.knows_school(school).await?,
             None => false,
         };
         let list = Checklist {

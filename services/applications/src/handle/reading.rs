@@ -9,8 +9,7 @@ use crate::domain::rules::RuleRef;
 use crate::error::Error;
 use crate::store::drafts::Secret;
 use crate::store::record::{self, Record, read_text};
-use crate::views::applications::{self, Filter, Row, Scope};
-use crate::views::certificates;
+use crate::views::applications::{Filter, Row, Scope};
 
 /// Who reads.
 #[derive(Debug, Clone)]
@@ -69,7 +68,7 @@ impl Handle {
         let (record, _) = self.visible(viewer, key).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let rules = self.rules_of(self.directory()?.as_ref(), Some(application.place.agency))?;
-        let certificate = certificates::find(&self.0.pool, key.certificate).await?;
+        let certificate = self.0.tables.certificate(key.certificate).await?;
         let restriction = certificate.and_then(|certificate| certificate.facts.restriction);
         Ok((record.state.assess(application, &rules, restriction), rules.reference()))
     }
@@ -90,6 +89,6 @@ impl Handle {
             let agencies = agencies.into_iter().flat_map(|agency| directory.reviewed_by(agency)).collect();
             Scope::Units { schools, points, agencies }
         };
-        Ok(applications::list(&self.0.pool, &scope, filter, before, at_most).await?)
+        Ok(self.0.tables.applications(&scope, filter, before, at_most).await?)
     }
 }
