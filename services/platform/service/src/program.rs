@@ -114,7 +114,7 @@ async fn command<S: Service>(program: Program<S>, lifecycle: &Lifecycle) -> Resu
             let (_, bus) = wire::<S>(&ground, &settings, own).await?;
             let rebuilt = bus
                 .rebuild(&view, |progress| {
-                    tracing::info!(position = progress.position, target = progress.target, "rebuilding")
+                    tracing::info!(position = progress.position, target = progress.target, "rebuilding");
                 })
                 .await?;
             tracing::info!(view, ?rebuilt, "rebuilt");
