@@ -82,7 +82,7 @@ pub async fn the_stream_equals_the_log(cluster: &Cluster, service: Service) {
     let url = layout.superuser_url(&layout.database(service)).unwrap();
     let mut database = PgConnection::connect(&url).await.unwrap();
     let sql =
-        "SELECT position, epoch, stream, version, type, payload, inner, sealed, metadata, event_id, recorded_at, hash
+        "SELECT position, epoch, stream, version, type, payload, \"inner\", sealed, metadata, event_id, recorded_at, hash
                FROM event_log ORDER BY position";
     let rows = sqlx::query(sql).fetch_all(&mut database).await.unwrap();
 

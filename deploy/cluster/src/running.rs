@@ -267,10 +267,8 @@ impl Cluster {
 /// Builds the services' programs; gives their folder. Tests find them built by `deploy/test`.
 pub fn build(release: bool) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--quiet", "--bins"]).current_dir(root());
-    for service in Service::ALL {
-        command.args(["--package", service.name()]);
-    }
+    // The whole workspace: what is built for the tests is built with the same features.
+    command.args(["build", "--quiet", "--bins", "--workspace"]).current_dir(root());
     if release {
         command.arg("--release");
     }

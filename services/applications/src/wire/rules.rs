@@ -1,4 +1,4 @@
-//! Rule sets.
+//! Rule sets on the wire: read from a request, written into an answer and an event.
 
 use proto::applications::v1 as wire;
 
