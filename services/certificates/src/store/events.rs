@@ -103,7 +103,7 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
     }
 }
 
-/// Reads an event back; `None` when its bytes are not what [`write`] makes.
+/// Reads an event back; `None` when its bytes are not what [`write()`] makes.
 pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
     let name = kind.strip_prefix(wire::CertificateSynced::PACKAGE)?.strip_prefix('.')?;
     match name {
