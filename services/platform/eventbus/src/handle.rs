@@ -195,14 +195,29 @@ impl Running {
         }
     }
 
+    /// What this replica's relay is doing, and nothing that it learnt over a connection which is gone.
+    pub(crate) fn relay_report(&self) -> RelayReport {
+        let report = self.relay.borrow().clone();
+        if report.state != State::Running {
+            return report;
+        }
+        let problem = if !self.nats.is_connected() {
+            UNREACHABLE
+        } else if report.connection != *self.nats.connections.borrow() {
+            "the stream has not been looked at since NATS came back"
+        } else {
+            return report;
+        };
+        RelayReport { state: State::Disconnected, problem: problem.to_owned(), ..report }
+    }
+
     /// What is wrong with publishing, on whichever replica.
     async fn relay_health(&self) -> Result<(), String> {
-        let report = self.relay.borrow().clone();
+        let report = self.relay_report();
         if let Some(refusal) = self.nats.refusal() {
             return Err(format!("NATS refuses: {refusal}"));
         }
         match report.state {
-            State::Running if !self.nats.is_connected() => Err(UNREACHABLE.to_owned()),
             State::Running => Ok(()),
             State::Disconnected | State::Forked => Err(report.problem),
             State::Standby | State::Unspecified => match crate::fork::state(&self.core.pool).await {

@@ -36,8 +36,10 @@ const RESOLVED: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RelayReport {
     pub(crate) state: State,
-    /// Newest position known to stand in the stream.
+    /// Newest position known to stand in the stream, while running.
     pub(crate) published: i64,
+    /// The connection over which that was learnt, see [`Nats::connections`]: another one may lead to another stream.
+    pub(crate) connection: u64,
     pub(crate) problem: String,
 }
 
@@ -129,6 +131,9 @@ impl Relay {
                 }
                 Stand::Running => {}
             }
+            // Before the look: a connection made after it makes what was seen worthless.
+            let mut connections = self.nats.connections.clone();
+            connections.mark_unchanged();
             if !self.nats.is_connected() {
                 return Err(UNREACHABLE.to_owned());
             }
@@ -139,7 +144,7 @@ impl Relay {
                     fork::record(&self.core.pool, &fork).await.map_err(unreadable)?;
                 }
                 Standing::At(last) => {
-                    let (reached, pause) = self.publish_after(last).await?;
+                    let (reached, pause) = self.publish_after(last, connections).await?;
                     let reason = match pause {
                         Pause::Stopping => return Err("stopping".to_owned()),
                         Pause::Look(reason) => reason,
@@ -194,9 +199,9 @@ impl Relay {
     }
 
     /// Publishes what comes after `last`, many in flight; gives the last position acknowledged, and why it paused.
-    async fn publish_after(&self, last: i64) -> Result<(i64, Pause), String> {
+    async fn publish_after(&self, last: i64, connections: watch::Receiver<u64>) -> Result<(i64, Pause), String> {
         let mut flight = Flight { acknowledged: last, waiting: VecDeque::new() };
-        let paused = self.fly(last, &mut flight).await;
+        let paused = self.fly(last, connections, &mut flight).await;
         if !matches!(paused, Ok(Pause::Reconnected)) {
             // Nothing of this round comes late into the next one. What does all the same is refused by its position.
             let _ = timeout(PATIENCE, join_all(flight.waiting.drain(..).map(|(_, ack)| ack))).await;
@@ -204,12 +209,18 @@ impl Relay {
         Ok((flight.acknowledged, paused?))
     }
 
-    async fn fly(&self, last: i64, flight: &mut Flight) -> Result<Pause, String> {
-        let unreadable = |error: eventlog::ReadError| error.to_string();
-        let mut connections = self.nats.connections.clone();
-        connections.mark_unchanged();
+    async fn fly(
+        &self,
+        last: i64,
+        mut connections: watch::Receiver<u64>,
+        flight: &mut Flight,
+    ) -> Result<Pause, String> {
+        // The stream may reach less far than before, and whoever asks must hear that first.
+        let connection = *connections.borrow();
+        self.published(last, connection);
+        fork::published(&self.core.pool, last).await.map_err(unreadable)?;
         let mut head = self.core.log.head();
-        let mut previous = self.core.log.previous_hash(last + 1).await.map_err(unreadable)?;
+        let mut previous = self.core.log.previous_hash(last + 1).await.map_err(|error| error.to_string())?;
         let mut sent = last;
         let mut next_look = Instant::now() + LOOK;
         loop {
@@ -220,7 +231,7 @@ impl Relay {
             if let Err(refusal) = settled {
                 return Ok(Pause::Look(refusal));
             }
-            let page = page.map_err(unreadable)?;
+            let page = page.map_err(|error| error.to_string())?;
             let idle = page.is_empty();
             for recorded in page {
                 let hash = recorded.hash;
@@ -236,16 +247,16 @@ impl Relay {
                     settled = flight.settle(0) => if let Err(refusal) = settled { return Ok(Pause::Look(refusal)) },
                     _ = connections.changed() => return Ok(Pause::Reconnected),
                 }
-                self.published(State::Running, flight.acknowledged);
+                self.published(flight.acknowledged, connection);
                 tokio::select! {
                     changed = head.wait_for(|head| *head > sent) => if changed.is_err() { return Ok(Pause::Stopping) },
                     _ = connections.changed() => return Ok(Pause::Reconnected),
                     () = sleep_until(next_look) => {}
                 }
             }
-            self.published(State::Running, flight.acknowledged);
+            self.published(flight.acknowledged, connection);
             if Instant::now() >= next_look {
-                fork::published(&self.core.pool, flight.acknowledged).await.map_err(crate::relay::unreadable)?;
+                fork::published(&self.core.pool, flight.acknowledged).await.map_err(unreadable)?;
                 match self.standing().await? {
                     Standing::At(stands) if stands >= flight.acknowledged => {}
                     _ => return Ok(Pause::Look("the stream is not what was published".to_owned())),
@@ -263,8 +274,9 @@ impl Relay {
         Ok(ack.into_future())
     }
 
-    fn published(&self, state: State, published: i64) {
-        self.report.send_modify(|report| *report = RelayReport { state, published, problem: String::new() });
+    fn published(&self, published: i64, connection: u64) {
+        let report = RelayReport { state: State::Running, published, connection, problem: String::new() };
+        self.report.send_replace(report);
     }
 
     fn tell(&self, state: State, problem: &str) {

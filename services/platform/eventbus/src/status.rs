@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 
 use crate::feed::Feed;
 use crate::fork::{self, Stand};
-use crate::nats::UNREACHABLE;
 use crate::{BusHandle, parking};
 
 pub(crate) async fn status(handle: &BusHandle) -> Result<GetStatusResponse, sqlx::Error> {
@@ -36,14 +35,12 @@ pub(crate) async fn status(handle: &BusHandle) -> Result<GetStatusResponse, sqlx
 
 async fn relay_status(handle: &BusHandle, head: i64) -> Result<RelayStatus, sqlx::Error> {
     let kept = fork::state(&handle.0.core.pool).await?;
-    let here = handle.0.relay.borrow().clone();
-    // What another replica publishes is known by what it keeps, every few seconds.
-    let published = if here.state == State::Standby { kept.published } else { here.published.max(kept.published) };
-    let cut_off = here.state == State::Running && !handle.0.nats.is_connected();
+    let here = handle.0.relay_report();
+    // Whoever does not publish now knows only what was kept, every few seconds and when publishing began.
+    let published = if here.state == State::Running { here.published } else { kept.published };
     let (state, problem) = match (kept.stand, handle.0.nats.refusal()) {
         (Stand::Forked, _) => (State::Forked, kept.problem.unwrap_or_default()),
         (_, Some(refusal)) if here.problem.is_empty() => (here.state, format!("NATS refuses: {refusal}")),
-        _ if cut_off => (State::Disconnected, UNREACHABLE.to_owned()),
         _ => (here.state, here.problem),
     };
     Ok(RelayStatus {

@@ -79,6 +79,35 @@ async fn a_wiped_store_is_filled_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_to_be_published_that_a_wiped_stream_does_not_hold() {
+    let database = database().await;
+    let mut server = nats::Server::start().await.unwrap();
+    let node = relaying(&database, &server).await;
+    let head = node.append(1_500).await;
+    // Long enough for what is published to be kept in the database, too.
+    let kept = "SELECT published FROM public.relay_state";
+    until("what is published to be kept", async || {
+        sqlx::query_scalar::<_, i64>(kept).fetch_one(&node.pool).await.unwrap() == head
+    })
+    .await;
+    server.wipe().unwrap();
+    server.restart().await.unwrap();
+    let jetstream = jetstream(&server.url()).await;
+    until("the stream to be filled again", async || {
+        let relay = node.relay().await;
+        if relay.state() != State::Running {
+            return false;
+        }
+        // Asked after the status: the stream only grows.
+        let holds = jetstream.get_stream(STREAM).await.map_or(0, |stream| stream.cached_info().state.last_sequence);
+        assert!(relay.published <= holds.cast_signed(), "{relay:?}, and the stream holds {holds}");
+        relay.published == head
+    })
+    .await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_stream_is_made_anew_also_when_nothing_is_appended() {
     let (database, server) = (database().await, nats::Server::start().await.unwrap());
     let node = relaying(&database, &server).await;
