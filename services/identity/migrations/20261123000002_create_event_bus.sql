@@ -11,6 +11,8 @@ CREATE TABLE public.feed_checkpoint (
     epoch            bigint      NOT NULL CHECK (epoch >= 0),
     position         bigint      NOT NULL CHECK (position >= 0),
     hash             bytea       NOT NULL CHECK (octet_length(hash) = 32),
+    -- The last event that could change what a view shows.
+    changed          bigint      NOT NULL DEFAULT 0,
     -- Newest position of the source, as far as the reading replica knew.
     source_head      bigint      NOT NULL DEFAULT 0,
     -- When the reading replica last knew of nothing unread; NULL before the head was first reached.

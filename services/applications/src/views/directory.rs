@@ -34,6 +34,11 @@ impl View for DirectoryView {
         &["agency", "point", "plan", "agency_plan", "filing_window", "point_assignment"]
     }
 
+    /// Half a million schools pass by without a word about agencies, points or plans.
+    fn concerns(&self, event: &Event) -> bool {
+        !event.is::<scheduling::SchoolAdded>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let (mut agencies, mut points) = (BTreeMap::new(), BTreeMap::new());
         for event in events {

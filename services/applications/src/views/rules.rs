@@ -34,8 +34,12 @@ impl View for Rules {
         &["rule_set"]
     }
 
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<wire::RuleSetPublished>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        for event in events.iter().filter(|event| event.is::<wire::RuleSetPublished>()) {
+        for event in events {
             let published: wire::RuleSetPublished = event.decode()?;
             let rules = published.rule_set.ok_or_else(|| incomplete(event))?;
             sqlx::query("INSERT INTO rule_set (province, version, body) VALUES ($1, $2, $3)")

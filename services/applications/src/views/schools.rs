@@ -27,23 +27,25 @@ impl View for Schools {
         &["school"]
     }
 
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<SchoolAdded>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let mut schools = BTreeMap::new();
-        for event in events.iter().filter(|event| event.is::<SchoolAdded>()) {
+        for event in events {
             let school = event.decode::<SchoolAdded>()?.school.ok_or_else(|| incomplete(event))?;
             schools.insert(id(event, &school.school_id)?, school.name);
         }
-        if !schools.is_empty() {
-            let (ids, names): (Vec<Uuid>, Vec<String>) = schools.into_iter().unzip();
-            sqlx::query(
-                "INSERT INTO school (school_id, name) SELECT * FROM unnest($1::uuid[], $2::text[]) \
-                 ON CONFLICT (school_id) DO UPDATE SET name = excluded.name",
-            )
-            .bind(ids)
-            .bind(names)
-            .execute(tx)
-            .await?;
-        }
+        let (ids, names): (Vec<Uuid>, Vec<String>) = schools.into_iter().unzip();
+        sqlx::query(
+            "INSERT INTO school (school_id, name) SELECT * FROM unnest($1::uuid[], $2::text[]) \
+             ON CONFLICT (school_id) DO UPDATE SET name = excluded.name",
+        )
+        .bind(ids)
+        .bind(names)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 }

@@ -91,13 +91,17 @@ impl View for Grants {
         &["staff_grant"]
     }
 
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<StaffRoleGranted>() || event.is::<StaffRoleRevoked>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let (mut granted, mut revoked) = (HashMap::new(), Vec::new());
         for event in events {
             if event.is::<StaffRoleGranted>() {
                 let row = row(event)?;
                 granted.insert(row.grant_id, row);
-            } else if event.is::<StaffRoleRevoked>() {
+            } else {
                 let grant = Uuid::parse_str(&event.decode::<StaffRoleRevoked>()?.grant_id);
                 let grant = grant.map_err(|_| unreadable(event))?;
                 if granted.remove(&grant).is_none() {

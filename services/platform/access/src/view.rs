@@ -38,13 +38,18 @@ impl View for AuthorityView {
         &["authority_key", "authority_grant"]
     }
 
+    /// Accounts come and go by the million; keys and roles are few.
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<SigningKeyPublished>() || event.is::<StaffRoleGranted>() || event.is::<StaffRoleRevoked>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         for event in events {
             if event.is::<SigningKeyPublished>() {
                 self.publish_key(tx, event).await?;
             } else if event.is::<StaffRoleGranted>() {
                 self.grant(tx, event).await?;
-            } else if event.is::<StaffRoleRevoked>() {
+            } else {
                 self.revoke(tx, event).await?;
             }
         }

@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     pub(crate) known: bool,
     pub(crate) epoch: i64,
     pub(crate) position: i64,
+    /// Position of the last event that could change what a view shows.
+    pub(crate) changed: i64,
     /// Newest position of the source, as far as the reading replica knew.
     pub(crate) source_head: i64,
     pub(crate) problem: Option<String>,
@@ -35,8 +37,9 @@ impl Progress {
     }
 
     /// After a step of this replica's own.
-    pub(crate) fn moved(&mut self, place: &Place, head: i64) {
+    pub(crate) fn moved(&mut self, place: &Place, head: i64, changed: Option<i64>) {
         self.known = true;
+        self.changed = changed.unwrap_or(self.changed);
         (self.epoch, self.position, self.source_head) = (place.epoch, place.position, head);
         (self.problem, self.oldest_unread_at) = (None, None);
         if place.position >= head {
@@ -68,16 +71,17 @@ pub(crate) async fn lock(tx: &mut PgConnection, feed: &str) -> Result<Place, sql
     place(&query.bind(feed).fetch_one(tx).await?)
 }
 
-/// Moves the checkpoint from `old` to `new`, if it stands at `old`.
+/// Moves the checkpoint from `old` to `new`, if it stands at `old`; `changed` is the last event that concerned a view.
 pub(crate) async fn advance(
     tx: &mut PgConnection,
     feed: &str,
     old: &Place,
     new: &Place,
     head: i64,
+    changed: Option<i64>,
 ) -> Result<(), MoveError> {
     let moved = sqlx::query(
-        "UPDATE public.feed_checkpoint SET epoch = $4, position = $5, hash = $6, source_head = $7, \
+        "UPDATE public.feed_checkpoint SET epoch = $4, position = $5, hash = $6, source_head = $7, changed = coalesce($8, changed), \
              problem = NULL, oldest_unread_at = NULL, \
              at_head_at = CASE WHEN $5 >= $7 THEN clock_timestamp() ELSE at_head_at END \
          WHERE name = $1 AND position = $2 AND hash = $3",
@@ -89,6 +93,7 @@ pub(crate) async fn advance(
     .bind(new.position)
     .bind(new.hash)
     .bind(head)
+    .bind(changed)
     .execute(tx)
     .await?;
     if moved.rows_affected() == 1 { Ok(()) } else { Err(MoveError::Moved) }
@@ -97,7 +102,7 @@ pub(crate) async fn advance(
 /// Records that nothing is unread.
 pub(crate) async fn at_head(pool: &PgPool, feed: &str, place: &Place) -> Result<(), MoveError> {
     let mut connection = pool.acquire().await?;
-    advance(&mut connection, feed, place, place, place.position).await
+    advance(&mut connection, feed, place, place, place.position, None).await
 }
 
 /// Records why the feed stands still.
@@ -116,7 +121,7 @@ pub(crate) async fn halted(
 /// Every feed of the database, with what is known of it.
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Progress)>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT name, epoch, position, source_head, problem, oldest_unread_at, \
+        "SELECT name, epoch, position, changed, source_head, problem, oldest_unread_at, \
              extract(epoch FROM clock_timestamp() - at_head_at)::float8 AS age \
          FROM public.feed_checkpoint",
     )
@@ -130,6 +135,7 @@ pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Progress)>, sqlx::
                 known: true,
                 epoch: row.try_get("epoch")?,
                 position: row.try_get("position")?,
+                changed: row.try_get("changed")?,
                 source_head: row.try_get("source_head")?,
                 problem: row.try_get("problem")?,
                 oldest_unread_at: row.try_get("oldest_unread_at")?,

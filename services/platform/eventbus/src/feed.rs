@@ -171,7 +171,7 @@ impl Worker {
                 self.feed.progress.send_modify(|progress| progress.source_head = page.head);
             } else if remarked.is_none_or(|at| at.elapsed() >= REMARK) {
                 checkpoint::at_head(&self.core.pool, self.feed.name, &place).await?;
-                self.feed.progress.send_modify(|progress| progress.moved(&place, page.head));
+                self.feed.progress.send_modify(|progress| progress.moved(&place, page.head, None));
                 remarked = Some(Instant::now());
             }
         }

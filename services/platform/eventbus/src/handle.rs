@@ -114,8 +114,8 @@ impl BusHandle {
         }
     }
 
-    /// A small view in the memory of this replica: `loader` reads it from the view's tables at the start and whenever the
-    /// feed has moved. [`Reference::require`] refuses until the feed has once reached the head of its source.
+    /// A small view in the memory of this replica: `loader` reads it from the view's tables at the start and whenever an
+    /// event has changed them. [`Reference::require`] refuses until the feed has once reached the head of its source.
     pub fn reference<T, L, F, E>(&self, feed: &str, loader: L) -> Reference<T>
     where
         T: Default + Send + Sync + 'static,

@@ -105,9 +105,9 @@ impl Step<'_> {
                 return Err(MoveError::Moved.into());
             }
         }
-        checkpoint::advance(&mut tx, self.feed.name, &old, &self.place, self.head).await?;
+        checkpoint::advance(&mut tx, self.feed.name, &old, &self.place, self.head, None).await?;
         tx.commit().await?;
-        self.feed.progress.send_modify(|progress| progress.moved(&self.place, self.head));
+        self.feed.progress.send_modify(|progress| progress.moved(&self.place, self.head, None));
         Ok(self.place)
     }
 }

@@ -192,7 +192,9 @@ async fn swap(
         let sql = format!("ALTER TABLE rebuild.{table} SET SCHEMA views");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     }
-    checkpoint::advance(&mut tx, feed.name, &live, &place, live.position.max(place.position)).await?;
+    let head = live.position.max(place.position);
+    // Other rows than before, perhaps: whoever keeps them in memory reads them again.
+    checkpoint::advance(&mut tx, feed.name, &live, &place, head, Some(place.position)).await?;
     tx.commit().await?;
     tracing::info!(view = feed.name, position = place.position, "the view is swapped");
     Ok(Rebuilt { position: place.position, live_digest, rebuilt_digest })

@@ -1,4 +1,4 @@
-//! Reference views: a small view kept in memory by every replica, loaded anew whenever its feed has moved.
+//! Reference views: a small view kept in memory by every replica, loaded anew whenever an event has changed the view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +102,7 @@ impl<T: Send + Sync + 'static> Loader<T> {
         loop {
             // What the feed has done is read before the rows are, so that the rows are never older than claimed.
             let seen = progress.borrow_and_update().clone();
-            let state = seen.known.then_some((seen.epoch, seen.position, seen.reached_head()));
+            let state = seen.known.then_some((seen.epoch, seen.changed, seen.reached_head()));
             if state.is_some() && state != newest {
                 match (self.load)(self.pool.clone()).await {
                     Ok(value) => {

@@ -20,6 +20,12 @@ pub trait View: Send + Sync + 'static {
     /// All its tables; a digest covers their rows in the order of their primary keys.
     fn tables(&self) -> &'static [&'static str];
 
+    /// Whether an event can change what the view shows. Others are not handed to [`View::apply`], and references over the
+    /// view are not loaded anew for them.
+    fn concerns(&self, _event: &crate::Event) -> bool {
+        true
+    }
+
     /// Applies events in log order, in the transaction of the checkpoint: one to some hundred when live, thousands at
     /// a time in a rebuild. Reads and writes its own tables only, by unqualified names. An error halts the feed, loudly.
     async fn apply(&self, tx: &mut PgConnection, events: &[crate::Event]) -> Result<(), ViewError>;

@@ -1,5 +1,6 @@
 //! Applying a page of events to a view: its rows and its checkpoint in one transaction, or neither.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
@@ -18,19 +19,27 @@ pub(crate) async fn apply(pool: &PgPool, feed: &Feed, view: &dyn View, old: Plac
     if checkpoint::lock(&mut tx, feed.name).await? != old {
         return Err(MoveError::Moved.into());
     }
-    fold(view, &mut tx, &page.events).await.map_err(|error| Halt::view(&error, &page.events))?;
+    let changed = fold(view, &mut tx, &page.events).await.map_err(|error| Halt::view(&error, &page.events))?;
     let mut new = old;
     new.pass(page.events.last().expect("an empty page is not applied"));
-    checkpoint::advance(&mut tx, feed.name, &old, &new, page.head).await?;
+    checkpoint::advance(&mut tx, feed.name, &old, &new, page.head, changed).await?;
     tx.commit().await?;
-    feed.progress.send_modify(|progress| progress.moved(&new, page.head));
+    feed.progress.send_modify(|progress| progress.moved(&new, page.head, changed));
     Ok(new)
 }
 
-/// Lets the view apply the events; its panic is an error like another.
-pub(crate) async fn fold(view: &dyn View, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-    AssertUnwindSafe(view.apply(tx, events))
+/// Lets the view apply the events that concern it, and gives the position of the last of them; its panic is an error like
+/// another.
+pub(crate) async fn fold(view: &dyn View, tx: &mut PgConnection, events: &[Event]) -> Result<Option<i64>, ViewError> {
+    let concerning = if events.iter().all(|event| view.concerns(event)) {
+        Cow::Borrowed(events)
+    } else {
+        Cow::Owned(events.iter().filter(|event| view.concerns(event)).cloned().collect())
+    };
+    let Some(last) = concerning.last() else { return Ok(None) };
+    AssertUnwindSafe(view.apply(tx, &concerning))
         .catch_unwind()
         .await
-        .unwrap_or_else(|panic| Err(ViewError::Contradiction(panicked(panic.as_ref()))))
+        .unwrap_or_else(|panic| Err(ViewError::Contradiction(panicked(panic.as_ref()))))?;
+    Ok(Some(last.position))
 }

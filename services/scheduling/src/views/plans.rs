@@ -34,9 +34,19 @@ impl View for PlanIndex {
         &["plan"]
     }
 
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<PlanPublished>()
+            || event.is::<PlanFinished>()
+            || event.is::<AgencyJoined>()
+            || event.is::<WindowOpened>()
+            || event.is::<WindowExtended>()
+            || event.is::<WindowClosed>()
+            || event.is::<PointAssigned>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let mut versions: HashMap<Uuid, i64> = HashMap::new();
-        for event in events.iter().filter(|event| is_of_a_plan(event)) {
+        for event in events {
             if event.is::<PlanPublished>() {
                 let PlanPublished { province, .. } = event.decode()?;
                 sqlx::query("INSERT INTO plan (plan_id, province, published, version) VALUES ($1, $2, $3, $4)")
@@ -60,16 +70,6 @@ impl View for PlanIndex {
         .await?;
         Ok(())
     }
-}
-
-fn is_of_a_plan(event: &Event) -> bool {
-    event.is::<PlanPublished>()
-        || event.is::<PlanFinished>()
-        || event.is::<AgencyJoined>()
-        || event.is::<WindowOpened>()
-        || event.is::<WindowExtended>()
-        || event.is::<WindowClosed>()
-        || event.is::<PointAssigned>()
 }
 
 /// All plans.

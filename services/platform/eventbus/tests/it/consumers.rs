@@ -52,6 +52,35 @@ impl View for Seen {
     }
 }
 
+/// Keeps nothing but how many events it was handed, and is concerned by the number 7 only.
+pub struct Sevens;
+
+#[async_trait]
+impl View for Sevens {
+    fn name(&self) -> &'static str {
+        "sevens"
+    }
+
+    fn schema(&self) -> &'static str {
+        "CREATE TABLE IF NOT EXISTS handed (only_row boolean PRIMARY KEY DEFAULT true, events bigint NOT NULL);
+         INSERT INTO handed (events) VALUES (0) ON CONFLICT DO NOTHING"
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["handed"]
+    }
+
+    fn concerns(&self, event: &Event) -> bool {
+        event.decode::<SyncFinished>().is_ok_and(|finished| finished.rows_read == 7)
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+        let handed = sqlx::query("UPDATE handed SET events = events + $1");
+        handed.bind(i64::try_from(events.len()).unwrap()).execute(tx).await?;
+        Ok(())
+    }
+}
+
 /// What `Seen` cannot apply.
 pub const POISON: i64 = -1;
 

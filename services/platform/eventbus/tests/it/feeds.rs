@@ -1,5 +1,8 @@
 //! Feeds: a view has applied exactly the log, whichever way the events came and whatever failed meanwhile.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cluster::nats;
 use eventbus::{Bus, NotReady, NotYet};
 use eventlog::EventLog;
@@ -9,7 +12,7 @@ use proto::operations::v1::relay_status::State;
 use proto::operations::v1::{ReadEventsRequest, ReadEventsResponse};
 
 use crate::checks::{jetstream, until_stream_is_log, view_is_log};
-use crate::consumers::{POISON, Seen};
+use crate::consumers::{POISON, Seen, Sevens};
 use crate::stage::{self, Node, append, database, until};
 
 const STREAM: &str = "CERTIFICATES";
@@ -300,6 +303,47 @@ async fn a_reference_is_not_ready_before_its_source_was_once_read_to_the_end() {
     until("the kept reference", async || total.require().is_ok_and(|total| *total == 7)).await;
     node.stop().await;
     owner.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_is_handed_what_concerns_it_and_its_references_are_loaded_for_nothing_else() {
+    let (database, server) = (database().await, nats::Server::start().await.unwrap());
+    let wire = |bus: Bus, _: &EventLog| bus.own_view(Sevens);
+    let (one, other) = (
+        Node::start("certificates", &database.url(), stage::nats(&server.url()), wire).await,
+        Node::start("certificates", &database.url(), stage::nats(&server.url()), wire).await,
+    );
+    let loads = [Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0))];
+    let handed = [(&one, &loads[0]), (&other, &loads[1])].map(|(node, loads)| {
+        let loads = Arc::clone(loads);
+        node.bus.reference("sevens", move |pool: sqlx::PgPool| {
+            loads.fetch_add(1, Ordering::SeqCst);
+            async move { sqlx::query_scalar::<_, i64>("SELECT events FROM handed").fetch_one(&pool).await }
+        })
+    });
+    let shows = async |count: i64| {
+        let what = format!("{count} on both replicas");
+        until(&what, async || handed.iter().all(|handed| handed.require().is_ok_and(|handed| *handed == count))).await;
+    };
+    let head = one.append(30).await;
+    shows(1).await;
+    for node in [&one, &other] {
+        node.until_applied("sevens", head).await;
+    }
+    let before = loads.each_ref().map(|loads| loads.load(Ordering::SeqCst));
+    // None of these is a seven; they come in many pages.
+    let mut head = 0;
+    for _ in 0..20 {
+        head = one.append(5).await;
+    }
+    for node in [&one, &other] {
+        node.until_applied("sevens", head).await;
+    }
+    assert_eq!(loads.each_ref().map(|loads| loads.load(Ordering::SeqCst)), before);
+    append(&one.log, ids::random(), 0, 7).await.unwrap();
+    shows(2).await;
+    one.stop().await;
+    other.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
