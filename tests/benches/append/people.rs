@@ -19,6 +19,8 @@ use super::Submission;
 
 const PASSWORD: &str = "bench#2026";
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期\n";
+/// 资格种类 of every certificate, and stage of every teacher.
+const PRIMARY: u8 = 2;
 /// How long matching may take.
 const ARRIVAL: std::time::Duration = std::time::Duration::from_secs(600);
 /// Drafts that are filled in at once.
@@ -31,8 +33,8 @@ pub async fn prepare(cluster: &Cluster, place: &Place, people: u32, wanted: usiz
     let each = wanted.div_ceil(people as usize);
     println!("opening {people} accounts");
     let (addresses, phones) = (cluster.layout().addresses(), Phones::at(&cluster.layout().sms()));
-    let applicants: Vec<Applicant> = stream::iter(0..people)
-        .map(|index| Applicant::arrive(&addresses, &phones, Teacher::new(index), PASSWORD))
+    let applicants: Vec<Applicant> = stream::iter(teachers(people))
+        .map(|teacher| Applicant::arrive(&addresses, &phones, teacher, PASSWORD))
         .buffered(4)
         .try_collect()
         .await?;
@@ -76,13 +78,18 @@ pub async fn prepare(cluster: &Cluster, place: &Place, people: u32, wanted: usiz
     Ok(mixed)
 }
 
+/// Teachers of primary schools, as their certificates say, too.
+fn teachers(people: u32) -> impl Iterator<Item = Teacher> {
+    (0..).map(Teacher::new).filter(|teacher| teacher.stage() == i32::from(PRIMARY)).take(people as usize)
+}
+
 async fn import(cluster: &Cluster, people: u32, each: usize) -> Result<()> {
     let mut file = HEADER.to_owned();
     let mut running = 0;
-    for teacher in (0..people).map(Teacher::new) {
+    for teacher in teachers(people) {
         for _ in 0..each {
             let row = format!(
-                "{},{},20103200321{running:06},小学教师资格,语文,徐州市教育局,2010-06-15\n",
+                "{},{},201032003{PRIMARY}1{running:06},小学教师资格,语文,徐州市教育局,2010-06-15\n",
                 teacher.number(),
                 teacher.name()
             );
