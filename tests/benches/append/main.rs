@@ -23,6 +23,10 @@ use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
+/// The load generator shares the cores with what it measures, so it is as light as can be.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Callers at once, and submissions for each measurement.
 const ALONE: (usize, usize) = (1, 1_000);
 const MANY: (usize, usize) = (128, 8_000);
