@@ -73,7 +73,7 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Drafts/CheckDraft", Rule::Person),
         ("dingzhu.applications.v1.Drafts/TakeGraceTicket", Rule::Person),
         ("dingzhu.applications.v1.Drafts/DropDraft", Rule::Person),
-        ("dingzhu.applications.v1.Drafts/ListTexts", Rule::SignedIn),
+        ("dingzhu.applications.v1.Drafts/ListTexts", Rule::Admitted),
         ("dingzhu.applications.v1.Applications/SubmitApplication", Rule::Person),
         ("dingzhu.applications.v1.Applications/AmendApplication", Rule::Person),
         ("dingzhu.applications.v1.Applications/WithdrawApplication", Rule::Person),
@@ -95,7 +95,7 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Review/ProposeReversal", REVIEWER),
         ("dingzhu.applications.v1.Review/ApproveReversal", REVIEWER),
         ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
-        ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::SignedIn),
+        ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::Admitted),
     ];
 
     type Settings = Settings;

@@ -50,10 +50,10 @@ impl Service for Notifications {
     const NAME: &'static str = "notifications";
 
     const ACCESS: Table = &[
-        ("dingzhu.notifications.v1.Notices/ListNotices", Rule::SignedIn),
-        ("dingzhu.notifications.v1.Notices/MarkNoticeRead", Rule::SignedIn),
+        ("dingzhu.notifications.v1.Notices/ListNotices", Rule::Admitted),
+        ("dingzhu.notifications.v1.Notices/MarkNoticeRead", Rule::Admitted),
         ("dingzhu.notifications.v1.Notices/ListDeliveries", Rule::Staff(&[Role::Operator])),
-        ("dingzhu.notifications.v1.Templates/ListTemplates", Rule::SignedIn),
+        ("dingzhu.notifications.v1.Templates/ListTemplates", Rule::Admitted),
         ("dingzhu.notifications.v1.Secrets/Deliver", Rule::Service(&["identity"])),
     ];
 

@@ -60,10 +60,10 @@ impl Service for Scheduling {
     const NAME: &'static str = "scheduling";
 
     const ACCESS: access::Table = &[
-        ("dingzhu.scheduling.v1.Directory/ListDivisions", Rule::SignedIn),
-        ("dingzhu.scheduling.v1.Directory/ListAgencies", Rule::SignedIn),
-        ("dingzhu.scheduling.v1.Directory/ListPoints", Rule::SignedIn),
-        ("dingzhu.scheduling.v1.Directory/ListSchools", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Directory/ListDivisions", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/ListAgencies", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/ListPoints", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/ListSchools", Rule::Admitted),
         ("dingzhu.scheduling.v1.Directory/AddAgency", OFFICER),
         ("dingzhu.scheduling.v1.Directory/AddPoint", OFFICER),
         ("dingzhu.scheduling.v1.Directory/AddSchool", OFFICER),
@@ -74,8 +74,8 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Plans/ExtendWindow", OFFICER),
         ("dingzhu.scheduling.v1.Plans/CloseWindow", OFFICER),
         ("dingzhu.scheduling.v1.Plans/AssignPoint", OFFICER),
-        ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::SignedIn),
-        ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::SignedIn),
+        ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::Admitted),
     ];
 
     type Settings = NoSettings;

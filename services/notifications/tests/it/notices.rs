@@ -103,10 +103,11 @@ async fn who_may_not_is_told_so() {
     let refused = NoticesClient::new(auditor).list_deliveries(ListDeliveriesRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 
-    // Somebody whose profile is not complete yet may be told something all the same.
+    // An incomplete profile admits to nothing but itself.
     let token = person_token(person(4), Entry::Registration, false);
     let mut newcomer = NoticesClient::new(stage.running.with_token(&token));
-    newcomer.list_notices(ListNoticesRequest::default()).await.unwrap();
+    let refused = newcomer.list_notices(ListNoticesRequest::default()).await.unwrap_err();
+    assert_eq!(reason(refused), (Code::PermissionDenied, "PROFILE_INCOMPLETE".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use eventbus::{BusHandle, LoadError, Reference};
 use eventlog::Division;
@@ -17,6 +18,8 @@ use crate::peer::ServiceKeys;
 use crate::token::{self, Claims, ServiceClaims};
 use crate::view::AUTHORITY;
 
+/// What is known of roles counts for so long without news that it is still so: a role that was taken back counts no longer.
+const CURRENT_FOR: Duration = Duration::from_secs(10);
 /// Verified tokens that are remembered at most.
 const REMEMBERED: u64 = 200_000;
 
@@ -105,6 +108,12 @@ impl Authority {
         self.0.known.get()?.require().ok()
     }
 
+    /// Whether what is known of roles is so fresh that staff may change things by it. Applicants need no role. A stream that
+    /// answers and holds nothing new is fresh, also while identity is away: nobody takes a role back then.
+    pub fn is_current(&self) -> bool {
+        self.0.known.get().and_then(Reference::age).is_some_and(|age| age <= CURRENT_FOR)
+    }
+
     /// Who shows this token, and on whose behalf; `Err` says what is wrong with it.
     pub(crate) fn judge(
         &self,
@@ -188,5 +197,5 @@ fn invalid() -> Refusal {
 
 fn not_ready() -> Refusal {
     Refusal::new(tonic::Code::Unavailable, "REFERENCE_NOT_READY", "系统正在启动，请稍后再试。")
-        .retry_after(std::time::Duration::from_secs(2))
+        .retry_after(Duration::from_secs(2))
 }

@@ -1,8 +1,9 @@
 //! The layer in front of every RPC: reads the token, judges the caller by the table, denies what has no row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::{Either, Ready, ready};
 use http::header::AUTHORIZATION;
@@ -14,26 +15,30 @@ use tower::{Layer, Service};
 use crate::Authority;
 use crate::caller::{Caller, sign_in_required};
 use crate::peer::ON_BEHALF_OF;
-use crate::table::{COMMON, Denied, Rule, Table};
+use crate::table::{COMMON, Denied, Rule, Table, changing};
+
+/// When staff may try again after a refusal that is nobody's fault.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Enforces an access table.
 #[derive(Clone, Debug)]
 pub struct AccessLayer {
     rules: Arc<HashMap<&'static str, Rule>>,
+    /// RPCs that change something.
+    changing: Arc<HashSet<String>>,
     authority: Authority,
 }
 
 impl AccessLayer {
     /// The rows of a service, and those that all services share.
     pub fn new(table: Table, authority: Authority) -> Self {
-        Self { rules: Arc::new(COMMON.iter().chain(table).copied().collect()), authority }
+        let rules = COMMON.iter().chain(table).copied().collect();
+        Self { rules: Arc::new(rules), changing: Arc::new(changing()), authority }
     }
 
     fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let rule = self
-            .rules
-            .get(path.trim_start_matches('/'))
-            .ok_or_else(|| Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。"))?;
+        let rpc = path.trim_start_matches('/');
+        let rule = self.rules.get(rpc).ok_or_else(|| Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。"))?;
         let header = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
         let caller = match self.authority.judge(bearer, header(ON_BEHALF_OF), lifecycle::clock::now()) {
@@ -42,6 +47,9 @@ impl AccessLayer {
             judged => judged?,
         };
         match rule.admits(&caller) {
+            Ok(()) if self.changing.contains(rpc) && rule.rests_on_a_role(&caller) && !self.authority.is_current() => {
+                Err(outdated())
+            }
             Ok(()) => Ok(caller),
             Err(Denied::SignInRequired) => Err(sign_in_required()),
             Err(Denied::ProfileIncomplete) => Err(Refusal::forbidden(
@@ -53,6 +61,12 @@ impl AccessLayer {
             }
         }
     }
+}
+
+/// A role may have been taken back meanwhile.
+fn outdated() -> Refusal {
+    let sentence = "系统暂时无法核实您的岗位权限是否仍然有效，为安全起见暂停办理，请稍后重试。";
+    Refusal::new(tonic::Code::Unavailable, "RIGHTS_OUTDATED", sentence).retry_after(RETRY)
 }
 
 impl<S> Layer<S> for AccessLayer {

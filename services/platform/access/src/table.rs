@@ -1,7 +1,9 @@
 //! The access table: for each RPC, who may call it. What has no row is closed.
 
+use std::collections::{HashMap, HashSet};
+
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{DescriptorProto, FileDescriptorSet};
 use proto::identity::v1::Role;
 
 use crate::Caller;
@@ -11,8 +13,10 @@ use crate::Caller;
 pub enum Rule {
     /// Everybody, signed in or not.
     Anyone,
-    /// Everybody who is signed in, also with an incomplete profile.
+    /// Everybody who is signed in, also with an incomplete profile: for the profile itself and for ending the session.
     SignedIn,
+    /// A person with a complete profile, or one who holds any role.
+    Admitted,
     /// A person with a complete profile.
     Person,
     /// A person who holds one of these roles.
@@ -42,6 +46,7 @@ impl Rule {
         let admitted = match self {
             Self::Anyone => true,
             Self::SignedIn => person.is_some(),
+            Self::Admitted => person.is_some_and(|person| person.complete || !caller.grants.is_empty()),
             Self::Person => person.is_some_and(|person| person.complete),
             Self::Staff(roles) => person.is_some() && role(roles),
             Self::PersonOrStaff(roles) => person.is_some_and(|person| person.complete || role(roles)),
@@ -51,11 +56,25 @@ impl Rule {
         match (admitted, person) {
             (true, _) => Ok(()),
             (false, None) if caller.service.is_none() => Err(Denied::SignInRequired),
-            (false, Some(person)) if !person.complete && matches!(self, Self::Person | Self::PersonOrStaff(_)) => {
-                Err(Denied::ProfileIncomplete)
-            }
+            (false, Some(person)) if !person.complete && self.asks_for_profile() => Err(Denied::ProfileIncomplete),
             (false, _) => Err(Denied::RoleRequired),
         }
+    }
+
+    /// Whether what admits this caller is a role, not who they are.
+    pub(crate) fn rests_on_a_role(self, caller: &Caller) -> bool {
+        let incomplete = caller.person.as_ref().is_some_and(|person| !person.complete);
+        match self {
+            Self::Staff(_) => true,
+            Self::ServiceOrStaff(..) => caller.service.is_none(),
+            Self::Admitted | Self::PersonOrStaff(_) => incomplete,
+            Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => false,
+        }
+    }
+
+    /// Whether a complete profile would have been enough.
+    fn asks_for_profile(self) -> bool {
+        matches!(self, Self::Admitted | Self::Person | Self::PersonOrStaff(_))
     }
 }
 
@@ -99,14 +118,103 @@ pub fn uncovered(table: Table, package: &str) -> Vec<String> {
     missing.chain(dead.map(|row| format!("{row} (no such RPC)"))).collect()
 }
 
+/// The RPCs that change something: their requests carry a `request_id`, by themselves or in the first part of a stream. What
+/// operators do carries none: it must go on when nothing else does.
+pub(crate) fn changing() -> HashSet<String> {
+    const REQUEST_ID: &str = "request_id";
+    let set = FileDescriptorSet::decode(proto::DESCRIPTORS).expect("the build wrote a descriptor set");
+    let messages: HashMap<String, &DescriptorProto> = set
+        .file
+        .iter()
+        .flat_map(|file| {
+            file.message_type.iter().map(move |message| (format!(".{}.{}", file.package(), message.name()), message))
+        })
+        .collect();
+    let named = |message: &DescriptorProto| message.field.iter().any(|field| field.name() == REQUEST_ID);
+    let is_changing = |input: &str| {
+        let parts = |message: &&DescriptorProto| {
+            message.field.iter().any(|field| messages.get(field.type_name()).is_some_and(|part| named(part)))
+        };
+        messages.get(input).is_some_and(|message| named(message) || parts(message))
+    };
+    let mut found = HashSet::new();
+    for file in &set.file {
+        for service in &file.service {
+            let methods = service.method.iter().filter(|method| is_changing(method.input_type()));
+            found.extend(methods.map(|method| format!("{}.{}/{}", file.package(), service.name(), method.name())));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
+    use eventlog::Division;
+    use proto::identity::v1::Entry;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::caller::{Grant, Person, Scope};
 
     #[test]
     fn the_common_rows_cover_operations_and_the_feed() {
         let rows = COMMON.iter().filter(|(row, _)| row.starts_with("dingzhu.")).copied().collect::<Vec<_>>().leak();
         assert_eq!(uncovered(rows, "dingzhu.operations.v1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_incomplete_profile_admits_to_nothing_but_itself_unless_its_holder_is_staff() {
+        let somebody = |complete, grants: Vec<Grant>| {
+            let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let person = Person { id, session, entry: Entry::Registration, complete, token: "".into() };
+            Caller { person: Some(person), service: None, grants: grants.into() }
+        };
+        let scope = Scope { division: Division::parse("32").unwrap(), unit: None };
+        let clerk = vec![Grant { id: Uuid::from_u128(3), role: Role::Clerk, scope }];
+        let newcomer = somebody(false, Vec::new());
+        for rule in [Rule::Admitted, Rule::Person, Rule::PersonOrStaff(&[Role::Auditor])] {
+            assert_eq!(rule.admits(&newcomer), Err(Denied::ProfileIncomplete), "{rule:?}");
+            assert_eq!(rule.admits(&somebody(true, Vec::new())), Ok(()), "{rule:?}");
+            assert_eq!(rule.admits(&Caller::default()), Err(Denied::SignInRequired), "{rule:?}");
+        }
+        assert_eq!(Rule::SignedIn.admits(&newcomer), Ok(()));
+        assert_eq!(Rule::Admitted.admits(&somebody(false, clerk.clone())), Ok(()));
+        assert_eq!(Rule::Person.admits(&somebody(false, clerk)), Err(Denied::ProfileIncomplete));
+    }
+
+    #[test]
+    fn changes_are_told_from_reading_and_from_what_operators_do() {
+        let changing = changing();
+        for rpc in [
+            "dingzhu.applications.v1.Confirmation/ConfirmApplication",
+            "dingzhu.certificates.v1.Sync/ImportRegister",
+            "dingzhu.identity.v1.Staff/RevokeRole",
+        ] {
+            assert!(changing.contains(rpc), "{rpc}");
+        }
+        for rpc in [
+            "dingzhu.applications.v1.Applications/GetApplication",
+            "dingzhu.identity.v1.Staff/ListGrants",
+            "dingzhu.operations.v1.Operations/RebuildView",
+        ] {
+            assert!(!changing.contains(rpc), "{rpc}");
+        }
+    }
+
+    #[test]
+    fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
+        let person = |complete| {
+            let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
+            let person = Person { id, session, entry: Entry::Registration, complete, token: "".into() };
+            Caller { person: Some(person), service: None, grants: Vec::new().into() }
+        };
+        let service = Caller { service: Some("identity".to_owned()), ..Caller::default() };
+        assert!(Rule::Staff(&[Role::Clerk]).rests_on_a_role(&person(true)));
+        assert!(Rule::ServiceOrStaff(SERVICES, &[Role::Operator]).rests_on_a_role(&person(true)));
+        assert!(!Rule::ServiceOrStaff(SERVICES, &[Role::Operator]).rests_on_a_role(&service));
+        assert!(Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&person(false)));
+        assert!(!Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&person(true)));
+        assert!(!Rule::Person.rests_on_a_role(&person(true)));
     }
 
     #[test]

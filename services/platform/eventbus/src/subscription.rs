@@ -22,6 +22,9 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What JetStream remembers of a reader that is gone, it forgets after this.
 const FORGET: Duration = Duration::from_secs(30);
+/// The longest that one answer of JetStream is waited for: the owner can be asked instead, and a role that was taken back must
+/// count within ten seconds, of which a server that is frozen may cost two answers.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Ticks without a message although the stream holds more: the reader is dead, whatever it says.
 const STALLED: u32 = 3;
 
@@ -43,7 +46,7 @@ impl Subscription {
             return unavailable(UNREACHABLE.to_owned());
         }
         let name = stream::name(service);
-        let Some(extent) = stream::extent(&nats.jetstream, &name).await.map_err(unreachable)? else {
+        let Some(extent) = in_time(stream::extent(&nats.jetstream, &name)).await? else {
             return unavailable(format!("there is no stream {name}"));
         };
         if extent.first > place.position + 1 {
@@ -53,13 +56,13 @@ impl Subscription {
             return unavailable(format!("the stream {name} ends at {} already", extent.last));
         }
         if place.position >= extent.first && extent.last > 0 {
-            let message = stream::message(&nats.jetstream, &name, place.position).await.map_err(unreachable)?;
+            let message = in_time(stream::message(&nats.jetstream, &name, place.position)).await?;
             if message.is_some_and(|message| message::mark(&message.headers) != Some((place.epoch, place.hash))) {
                 let what = "the stream holds another event than the one that was applied";
                 return Err(Break { position: place.position, what }.into());
             }
         }
-        let messages = read_after(&nats.jetstream, &name, place.position).await.map_err(SourceError::Unavailable)?;
+        let messages = in_time(read_after(&nats.jetstream, &name, place.position)).await?;
         Ok(Self { nats: nats.clone(), stream: name, messages, place, head: extent.last, stalled: 0 })
     }
 
@@ -118,7 +121,7 @@ impl Subscription {
         if !self.nats.is_connected() {
             return Err(SourceError::LookAgain);
         }
-        let extent = stream::extent(&self.nats.jetstream, &self.stream).await.map_err(unreachable)?;
+        let extent = in_time(stream::extent(&self.nats.jetstream, &self.stream)).await?;
         let last = extent.ok_or(SourceError::LookAgain)?.last;
         if last < self.place.position {
             return Err(SourceError::LookAgain);
@@ -148,7 +151,10 @@ async fn read_after(jetstream: &Context, stream: &str, position: i64) -> Result<
     messages.await.map_err(|error| format!("the stream {stream} cannot be read: {error}"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it takes the error that map_err gives")]
-fn unreachable(error: stream::StreamError) -> SourceError {
-    SourceError::Unavailable(error.to_string())
+/// An answer, or the news that there is none in time.
+async fn in_time<T, E: std::fmt::Display>(answer: impl Future<Output = Result<T, E>>) -> Result<T, SourceError> {
+    match timeout(ANSWER, answer).await {
+        Ok(answer) => answer.map_err(|error| SourceError::Unavailable(error.to_string())),
+        Err(_) => Err(SourceError::Unavailable("JetStream does not answer".to_owned())),
+    }
 }
