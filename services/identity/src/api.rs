@@ -6,6 +6,7 @@ mod keys;
 mod profiles;
 mod sessions;
 mod staff;
+mod staff_lists;
 mod status;
 
 pub use accounts::Accounts;
@@ -13,3 +14,4 @@ pub use keys::Keys;
 pub use profiles::Profiles;
 pub use sessions::Sessions;
 pub use staff::Staff;
+pub use staff_lists::StaffLists;

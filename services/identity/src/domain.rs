@@ -13,3 +13,4 @@ pub mod profile;
 pub mod role;
 pub mod session;
 pub mod signing_key;
+pub mod unit;

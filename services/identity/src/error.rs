@@ -58,6 +58,9 @@ pub enum Error {
     /// The same request id came with another body.
     #[error("the request id was used for another request")]
     RequestIdReused,
+    /// The directory's units have never all been known: one that is unknown may exist.
+    #[error("the units of the directory are not all known yet")]
+    NotReady,
     /// The view has not come as far as was asked for.
     #[error("the view is behind")]
     ViewBehind,

@@ -5,6 +5,7 @@ mod people;
 mod registration;
 mod sign_in;
 mod staff;
+mod staff_lists;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
 pub use registration::Registration;
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
+pub use staff_lists::{Ended, Listed, Run, Taken};
 
 use crate::courier::Courier;
 use crate::domain::account::{Account, Command, Event};
@@ -33,6 +35,7 @@ use crate::store::failures::Failures;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::units::Units;
 
 /// How often a command is decided again when others are faster.
 const TRIES: usize = 5;
@@ -50,6 +53,7 @@ pub struct Handle {
     pub(crate) failures: Failures,
     pub(crate) sessions: Sessions,
     pub(crate) grants: Grants,
+    pub(crate) units: Units,
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
     pub(crate) tokens: Tokens,

@@ -19,6 +19,7 @@ pub mod enrol;
 pub mod error;
 pub mod handle;
 pub mod hashing;
+pub mod staff_list;
 pub mod store;
 pub mod tokens;
 pub mod views;
@@ -33,6 +34,7 @@ use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
 use proto::identity::v1::sessions_server::SessionsServer;
+use proto::identity::v1::staff_lists_server::StaffListsServer;
 use proto::identity::v1::staff_server::StaffServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
 use rpc::Surface;
@@ -48,6 +50,7 @@ use crate::store::failures::Failures;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::units::{self, Units, UnitsView};
 
 /// The service.
 #[derive(Debug)]
@@ -84,6 +87,8 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Staff/GrantRole", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Staff/RevokeRole", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Staff/ListGrants", Rule::Staff(&[Role::SecurityAdmin, Role::Auditor])),
+        ("dingzhu.identity.v1.StaffLists/ImportStaff", Rule::Staff(&[Role::SecurityAdmin])),
+        ("dingzhu.identity.v1.StaffLists/EndRolesOfUnit", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
     ];
 
@@ -95,8 +100,10 @@ impl Service for Identity {
     }
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
-        let handle = handle(ground, &settings).await?;
-        let bus = bus.own_view(handle.grants.clone());
+        let mut handle = handle(ground, &settings).await?;
+        let bus = bus.own_view(handle.grants.clone()).view("scheduling", UnitsView);
+        let complete = bus.reference(units::NAME, |_| std::future::ready(Ok::<_, sqlx::Error>(())));
+        handle.units = handle.units.completed_by(complete);
         Ok((Self { handle }, bus))
     }
 
@@ -109,6 +116,7 @@ impl Service for Identity {
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
+            .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
     }
 
@@ -134,7 +142,8 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
-        grants: Grants::new(pool),
+        grants: Grants::new(pool.clone()),
+        units: Units::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,

@@ -16,7 +16,7 @@ use crate::domain::account::Authority;
 use crate::domain::role::Division;
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
-use crate::views::grants::{self, Row};
+use crate::views::grants::{self, Filter, Row};
 
 /// The RPC service.
 #[derive(Clone)]
@@ -79,11 +79,18 @@ impl staff_server::Staff for Staff {
             "NOT_A_PAGE_TOKEN",
             "翻页标记无效，请从第一页重新查询。",
         );
+        let mut optional =
+            |field, text: &str| (!text.is_empty()).then(|| rpc::parse_uuid(field, text, &mut violations)).flatten();
+        let (person, unit) = (optional("person_id", &request.person_id), optional("unit_id", &request.unit_id));
+        let role = Role::try_from(request.role);
+        violations.check("role", role.is_ok(), "UNKNOWN_VALUE", "请选择角色。");
+        let role = role.ok().filter(|role| *role != Role::Unspecified).map(i32::from);
+        let filter = Filter { province: province.to_owned(), person, role, unit };
         violations.into_result()?;
 
         self.bus.wait_for(grants::NAME, request.min_position).await.map_err(|_| Error::ViewBehind)?;
         let covering: Vec<Division> = divisions(&caller, &[Role::SecurityAdmin, Role::Auditor]);
-        let mut rows = self.handle.grants.list(&covering, province, before, size + 1).await.map_err(Error::from)?;
+        let mut rows = self.handle.grants.list(&covering, &filter, before, size + 1).await.map_err(Error::from)?;
         let more = rows.len() > size;
         rows.truncate(size);
         let next = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
@@ -102,7 +109,8 @@ fn authority(caller: &Caller, concerned: Uuid) -> Authority {
     }
 }
 
-fn divisions(caller: &Caller, roles: &[Role]) -> Vec<Division> {
+/// Where the caller holds one of these roles.
+pub(super) fn divisions(caller: &Caller, roles: &[Role]) -> Vec<Division> {
     let scopes = roles.iter().flat_map(|role| caller.holds(*role));
     scopes.filter_map(|scope| Division::parse(scope.division.as_str())).collect()
 }

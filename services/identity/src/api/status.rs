@@ -45,6 +45,10 @@ impl From<Error> for Status {
                 "REQUEST_ID_REUSED",
                 "该请求编号已用于内容不同的另一请求，请使用新的请求编号重新提交。",
             ),
+            Error::NotReady => {
+                Refusal::new(Code::Unavailable, "REFERENCE_NOT_READY", "单位名录还在加载中，请稍后再试。")
+                    .retry_after(Duration::from_secs(2))
+            }
             Error::ViewBehind => Refusal::new(Code::Unavailable, "VIEW_BEHIND", "最近的更改还在处理中，请稍后再查询。")
                 .retry_after(Duration::from_secs(1)),
             Error::Conflict => Refusal::conflict(),
@@ -58,9 +62,20 @@ impl From<Error> for Status {
     }
 }
 
-fn rejected(rejection: Rejection) -> Refusal {
+/// No account has the number.
+pub(super) fn unknown_person() -> Refusal {
+    Refusal::rejected("UNKNOWN_PERSON", "没有找到该人员，请其先注册账号。")
+}
+
+/// Number and name are not those of one account; which of them is wrong is not said.
+pub(super) fn person_mismatch() -> Refusal {
+    Refusal::rejected("PERSON_MISMATCH", "证件号码与姓名不一致，请与本人核对后重新填写。")
+}
+
+/// What the rules forbid.
+pub(super) fn rejected(rejection: Rejection) -> Refusal {
     match rejection {
-        Rejection::UnknownPerson => Refusal::rejected("UNKNOWN_PERSON", "没有找到该人员，请其先注册账号。"),
+        Rejection::UnknownPerson => unknown_person(),
         Rejection::ProfileAlreadyComplete => {
             Refusal::rejected("PROFILE_ALREADY_COMPLETE", "个人身份信息已经完善，无需再次提交。")
         }
@@ -73,13 +88,20 @@ fn rejected(rejection: Rejection) -> Refusal {
         Rejection::OutsideScope => {
             Refusal::forbidden("OUTSIDE_SCOPE", "该范围不在您的管理范围之内，请由上级安全管理员办理。")
         }
+        Rejection::UnknownUnit => {
+            Refusal::rejected("UNKNOWN_UNIT", "没有找到该角色所属的学校、确认点或注册机构，请按单位编号核对。")
+        }
+        Rejection::UnitElsewhere => {
+            Refusal::rejected("UNIT_ELSEWHERE", "该单位不在所填的行政区划内，请按单位所在的行政区划填写。")
+        }
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
         }
     }
 }
 
-fn title(role: Role) -> &'static str {
+/// How a role is called in Chinese, here and in lists of staff.
+pub(super) fn title(role: Role) -> &'static str {
     match role {
         Role::Liaison => "学校老师",
         Role::Clerk => "确认点工作人员",

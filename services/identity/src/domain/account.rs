@@ -119,6 +119,12 @@ pub enum Rejection {
     /// The role reaches beyond the administrator's scope.
     #[error("the role reaches beyond the administrator's scope")]
     OutsideScope,
+    /// No such school, point or agency as the role belongs to.
+    #[error("there is no such unit")]
+    UnknownUnit,
+    /// The unit lies in another division than the role shall hold in.
+    #[error("the unit lies in another division")]
+    UnitElsewhere,
     /// No such live role, or it is not the administrator's to know.
     #[error("there is no such grant")]
     UnknownGrant,
@@ -147,7 +153,8 @@ impl Registered {
 }
 
 impl Authority {
-    fn covers(&self, scope: Scope) -> bool {
+    /// Whether a scope lies within what this one may give and take.
+    pub fn covers(&self, scope: Scope) -> bool {
         match self {
             Self::Bootstrap => true,
             Self::Administrator { divisions, .. } => divisions.iter().any(|own| own.covers(scope.division)),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Asked, Handle, TRIES, decide};
 use crate::domain::account::{Authority, Command};
 use crate::domain::role::{Grant, Role, Scope};
+use crate::domain::unit;
 use crate::error::Error;
 
 impl Handle {
@@ -18,6 +19,9 @@ impl Handle {
         scope: Scope,
         by: &Authority,
     ) -> Result<(Uuid, i64), Error> {
+        if matches!(by, Authority::Administrator { .. }) {
+            self.check_unit(role, scope).await?;
+        }
         let grant = Grant { id: ids::random(), role, scope };
         let command = Command::GrantRole { grant, by: by.clone() };
         let (answer, position) = self.change_roles(asked, person, &command, grant.id.as_bytes()).await?;
@@ -29,6 +33,12 @@ impl Handle {
     pub async fn revoke_role(&self, asked: &Asked, person: Uuid, grant: Uuid, by: &Authority) -> Result<i64, Error> {
         let command = Command::RevokeRole { grant_id: grant, by: by.clone() };
         Ok(self.change_roles(asked, person, &command, &[]).await?.1)
+    }
+
+    /// Whether a role can hold for the unit that its scope names, if it names one.
+    pub(super) async fn check_unit(&self, role: Role, scope: Scope) -> Result<(), Error> {
+        let Some(unit) = scope.unit else { return Ok(()) };
+        Ok(unit::admits(self.units.find(unit).await?, role, scope)?)
     }
 
     async fn change_roles(

@@ -39,33 +39,67 @@ pub struct Row {
     pub position: i64,
 }
 
+/// Which roles are listed; nothing set lists all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// First digits of the division.
+    pub province: String,
+    /// Who holds them.
+    pub person: Option<Uuid>,
+    /// Number of `dingzhu.identity.v1.Role`.
+    pub role: Option<i32>,
+    /// School, point or agency.
+    pub unit: Option<Uuid>,
+}
+
 impl Grants {
     /// Over the service's own database.
     pub fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Roles in divisions that one of `covering` covers and that begin with `province`, newest first, before a position.
+    /// Roles in divisions that one of `covering` covers, newest first, before a position.
     pub async fn list(
         &self,
         covering: &[Division],
-        province: &str,
+        filter: &Filter,
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Row>, sqlx::Error> {
-        let patterns: Vec<String> = covering.iter().map(|division| format!("{}%", division.prefix())).collect();
         sqlx::query_as(
             "SELECT grant_id, person, role, division, unit, granted_at, position FROM views.staff_grant
              WHERE division LIKE ANY($1) AND starts_with(division, $2) AND position < $3
+               AND ($5::uuid IS NULL OR person = $5) AND ($6::integer IS NULL OR role = $6) AND ($7::uuid IS NULL OR unit = $7)
              ORDER BY position DESC LIMIT $4",
         )
-        .bind(patterns)
-        .bind(province)
+        .bind(patterns(covering))
+        .bind(&filter.province)
         .bind(before.unwrap_or(i64::MAX))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(filter.person)
+        .bind(filter.role)
+        .bind(filter.unit)
         .fetch_all(&self.pool)
         .await
     }
+}
+
+impl Grants {
+    /// Person and id of every role that holds for a unit, in divisions that one of `covering` covers.
+    pub async fn of_unit(&self, covering: &[Division], unit: Uuid) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT person, grant_id FROM views.staff_grant WHERE unit = $1 AND division LIKE ANY($2) ORDER BY position",
+        )
+        .bind(unit)
+        .bind(patterns(covering))
+        .fetch_all(&self.pool)
+        .await
+    }
+}
+
+/// Everything below one of these divisions, for `LIKE`.
+fn patterns(covering: &[Division]) -> Vec<String> {
+    covering.iter().map(|division| format!("{}%", division.prefix())).collect()
 }
 
 #[eventbus::async_trait]

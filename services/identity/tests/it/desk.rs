@@ -46,6 +46,11 @@ pub struct Teacher {
 
 impl Desk {
     pub async fn open() -> Self {
+        Self::open_beside(Vec::new()).await
+    }
+
+    /// Opens beside these neighbours and notifications.
+    pub async fn open_beside(mut neighbours: Vec<Neighbour>) -> Self {
         let outbox = Outbox::default();
         let surface = Surface::new().offer(SecretsServer::new(outbox.clone()));
         let files = tempfile::tempdir().unwrap();
@@ -56,7 +61,7 @@ impl Desk {
         };
         // The root key of all tests has the seed 01 01 …
         let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
-        let neighbours = vec![Neighbour::start("notifications", surface).await];
+        neighbours.push(Neighbour::start("notifications", surface).await);
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();
         until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;

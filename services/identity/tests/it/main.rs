@@ -3,6 +3,7 @@
 
 mod canary;
 mod desk;
+mod directory;
 mod enrolment;
 mod house;
 mod keys;
@@ -12,3 +13,4 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod staff;
+mod staff_lists;

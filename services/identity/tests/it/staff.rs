@@ -10,8 +10,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::desk::{Desk, Teacher, refusal, violations};
-
-const UNIT: &str = "6f1f9f0c-5a3e-4d3a-8a39-0b0f2f8a1d11";
+use crate::directory::{self, agency, point, school};
 
 struct Office {
     desk: Desk,
@@ -22,7 +21,7 @@ struct Office {
 
 /// A security administrator of Jiangsu and somebody without a role.
 async fn office() -> Office {
-    let desk = Desk::open().await;
+    let desk = directory::desk().await;
     let (administrator, token) = desk.staff(&Teacher::new(1), OwnRole::SecurityAdmin, "320000", None).await;
     let newcomer = desk.newcomer(&Teacher::new(2)).await.access_token;
     let person = desk.person_id(&newcomer).await;
@@ -86,20 +85,55 @@ async fn a_granted_role_is_signed_listed_and_counts_until_it_is_taken_back() {
 #[tokio::test]
 async fn a_role_that_cannot_be_given_is_refused_with_its_reason() {
     let Office { desk: _desk, mut staff, administrator, person } = office().await;
-    staff.grant_role(grant(person, Role::Clerk, "320302", UNIT)).await.unwrap();
+    staff.grant_role(grant(person, Role::Clerk, "320302", &point("320302"))).await.unwrap();
     staff.grant_role(grant(person, Role::Operator, "320000", "")).await.unwrap();
     for (request, code, reason) in [
-        (grant(person, Role::Clerk, "320302", UNIT), Code::FailedPrecondition, "ALREADY_GRANTED"),
+        (grant(person, Role::Clerk, "320302", &point("320302")), Code::FailedPrecondition, "ALREADY_GRANTED"),
         (grant(person, Role::Auditor, "320000", ""), Code::FailedPrecondition, "ROLES_EXCLUDE_EACH_OTHER"),
         (grant(person, Role::SecurityAdmin, "320000", ""), Code::FailedPrecondition, "ROLES_EXCLUDE_EACH_OTHER"),
-        (grant(Uuid::from_u128(5), Role::Clerk, "320302", UNIT), Code::FailedPrecondition, "UNKNOWN_PERSON"),
-        (grant(person, Role::Clerk, "330102", UNIT), Code::PermissionDenied, "OUTSIDE_SCOPE"),
+        (
+            grant(Uuid::from_u128(5), Role::Clerk, "320302", &point("320302")),
+            Code::FailedPrecondition,
+            "UNKNOWN_PERSON",
+        ),
+        (grant(person, Role::Clerk, "330102", &point("330102")), Code::PermissionDenied, "OUTSIDE_SCOPE"),
         (grant(person, Role::Operator, "000000", ""), Code::PermissionDenied, "OUTSIDE_SCOPE"),
-        (grant(administrator, Role::Clerk, "320302", UNIT), Code::PermissionDenied, "OWN_ROLE"),
+        (grant(administrator, Role::Clerk, "320302", &point("320302")), Code::PermissionDenied, "OWN_ROLE"),
     ] {
         let refused = refusal(staff.grant_role(request).await);
         assert_eq!((refused.code, refused.reason.as_str()), (code, reason));
     }
+}
+
+#[tokio::test]
+async fn a_role_holds_only_for_a_unit_of_its_kind_that_lies_where_the_scope_says() {
+    let Office { desk: _desk, mut staff, person, .. } = office().await;
+    for (role, county, unit, reason) in [
+        // Else an administrator of Jiangsu could make somebody reviewer of an agency of Zhejiang.
+        (Role::Reviewer, "320302", agency("330102"), "UNIT_ELSEWHERE"),
+        (Role::Liaison, "320303", school("320302"), "UNIT_ELSEWHERE"),
+        (Role::Clerk, "320302", school("320302"), "UNKNOWN_UNIT"),
+        (Role::ScheduleOfficer, "320302", point("320302"), "UNKNOWN_UNIT"),
+        (Role::Reviewer, "320302", Uuid::from_u128(9).to_string(), "UNKNOWN_UNIT"),
+    ] {
+        let request = grant(person, role, county, &unit);
+        let mut refused = refusal(staff.grant_role(request.clone()).await);
+        while refused.reason == "REFERENCE_NOT_READY" {
+            refused = refusal(staff.grant_role(request.clone()).await);
+        }
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, reason));
+    }
+    staff.grant_role(grant(person, Role::Reviewer, "320302", &agency("320302"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_unit_is_said_to_be_unknown_before_the_directory_is_known() {
+    let desk = Desk::open().await;
+    let (_, token) = desk.staff(&Teacher::new(1), OwnRole::SecurityAdmin, "320000", None).await;
+    let mut staff = StaffClient::new(desk.identity.with_token(&token));
+    let refused = refusal(staff.grant_role(grant(Uuid::from_u128(5), Role::Clerk, "320302", &point("320302"))).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "REFERENCE_NOT_READY"));
+    assert!(refused.retry_after.is_some());
 }
 
 #[tokio::test]
@@ -149,7 +183,7 @@ async fn wrong_fields_are_named_at_once() {
     assert_eq!(violations(&refused), expected);
     for (request, expected) in [
         (grant(person, Role::Clerk, "320302", ""), ("scope.unit_id", "REQUIRED")),
-        (grant(person, Role::Helpdesk, "320000", UNIT), ("scope.unit_id", "NOT_EXPECTED")),
+        (grant(person, Role::Helpdesk, "320000", &point("320302")), ("scope.unit_id", "NOT_EXPECTED")),
         (grant(person, Role::Helpdesk, "320300", ""), ("scope.division", "PROVINCE_EXPECTED")),
         (grant(person, Role::Helpdesk, "000000", ""), ("scope.division", "NATION_NOT_EXPECTED")),
     ] {
@@ -173,13 +207,18 @@ async fn the_list_pages_newest_first_through_every_grant_once() {
     let Office { desk: _desk, mut staff, person, .. } = office().await;
     let mut position = 0;
     for county in ["320302", "320303", "320305"] {
-        let granted = staff.grant_role(grant(person, Role::Liaison, county, UNIT)).await.unwrap();
+        let granted = staff.grant_role(grant(person, Role::Liaison, county, &school(county))).await.unwrap();
         position = granted.into_inner().position;
     }
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request =
-            api::ListGrantsRequest { province: "32".to_owned(), page_size: 2, page_token, min_position: position };
+        let request = api::ListGrantsRequest {
+            province: "32".to_owned(),
+            page_size: 2,
+            page_token,
+            min_position: position,
+            ..Default::default()
+        };
         let page = staff.list_grants(request).await.unwrap().into_inner();
         assert!(page.grants.len() <= 2);
         seen.extend(page.grants.into_iter().map(|grant| grant.scope.unwrap().division));
@@ -198,7 +237,8 @@ async fn the_list_pages_newest_first_through_every_grant_once() {
 async fn a_rebuilt_list_is_the_live_one() {
     let Office { desk, mut staff, person, .. } = office().await;
     for county in ["320302", "320303", "320305"] {
-        let granted = staff.grant_role(grant(person, Role::Liaison, county, UNIT)).await.unwrap().into_inner();
+        let granted =
+            staff.grant_role(grant(person, Role::Liaison, county, &school(county))).await.unwrap().into_inner();
         if county == "320303" {
             staff.revoke_role(revoke(person, &granted.grant_id)).await.unwrap();
         }
