@@ -62,10 +62,12 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
+        // In a second work tree `.git` is a file that names the first one's folder.
+        if ["target", ".git", ".local", "node_modules"].contains(&name) {
+            continue;
+        }
         if path.is_dir() {
-            if !["target", ".git", ".local", "node_modules"].contains(&name) {
-                collect(root, &path, files);
-            }
+            collect(root, &path, files);
         } else if let Ok(text) = fs::read_to_string(&path) {
             let path = path.strip_prefix(root).unwrap().to_str().unwrap();
             files.push(File::new(path, &text));
