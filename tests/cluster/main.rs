@@ -4,5 +4,7 @@
 mod checks;
 mod faults;
 mod journey;
+mod matrix;
+mod revocation;
 mod stranger;
 mod stream;

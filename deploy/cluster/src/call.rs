@@ -8,7 +8,9 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Request, Status};
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Extensions, Request, Status};
 
 use crate::actor::{Actor, Credentials, Phones};
 use crate::failure::Doing as _;
@@ -55,7 +57,14 @@ pub async fn call(
             say(&format!("# {service}"));
         }
         let bearer = actor.as_ref().map(Actor::bearer);
-        send(&layout.url(service), bearer, &method, requests.clone(), say).await?;
+        let url = layout.url(service);
+        let doing = || format!("call {} at {url}", method.full_name());
+        let channel = Endpoint::new(url.clone()).doing(doing)?.connect().await.doing(doing)?;
+        let mut metadata = MetadataMap::new();
+        if let Some(bearer) = bearer {
+            metadata.insert("authorization", bearer.parse().doing(doing)?);
+        }
+        send(channel, metadata, &method, requests.clone(), say).await.doing(doing)?;
     }
     Ok(())
 }
@@ -68,6 +77,12 @@ pub async fn sign_in(layout: &Layout, who: &str) -> Result<Actor> {
         Failure::new(format!("there is no actor {who}; there are {NOBODY}, {}", names.join(", ")))
     })?;
     Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), credentials).await
+}
+
+/// Every RPC of the API: of all five services, and those that each of them offers.
+pub fn methods() -> Result<Vec<MethodDescriptor>> {
+    let pool = DescriptorPool::decode(proto::DESCRIPTORS).doing(|| "read the API's descriptors".into())?;
+    Ok(pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect())
 }
 
 fn find(method: &str) -> Result<MethodDescriptor> {
@@ -91,7 +106,18 @@ fn owner(package: &str) -> Result<Service> {
     Service::parse(name).ok_or_else(|| Failure::new(format!("name the service of {package} by --service")))
 }
 
-fn parse(input: &MessageDescriptor, json: &str) -> Result<Vec<DynamicMessage>> {
+/// A message of this full name as JSON.
+pub fn json(message: &impl prost::Message, name: &str) -> Result<serde_json::Value> {
+    let doing = || format!("show a {name}");
+    let pool = DescriptorPool::decode(proto::DESCRIPTORS).doing(doing)?;
+    let descriptor =
+        pool.get_message_by_name(name).ok_or_else(|| Failure::new(format!("there is no message {name}")))?;
+    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).doing(doing)?;
+    serde_json::to_value(&message).doing(doing)
+}
+
+/// Reads JSON as requests of this type; an array is a stream of them.
+pub fn parse(input: &MessageDescriptor, json: &str) -> Result<Vec<DynamicMessage>> {
     let doing = || format!("read the request as {}", input.full_name());
     let value: serde_json::Value = serde_json::from_str(json).doing(doing)?;
     let values = match value {
@@ -101,28 +127,22 @@ fn parse(input: &MessageDescriptor, json: &str) -> Result<Vec<DynamicMessage>> {
     values.into_iter().map(|value| DynamicMessage::deserialize(input.clone(), value).doing(doing)).collect()
 }
 
-async fn send(
-    url: &str,
-    bearer: Option<&str>,
+/// Calls a method over a channel, with this metadata, and gives every answer as JSON as it comes.
+pub async fn send(
+    channel: Channel,
+    metadata: MetadataMap,
     method: &MethodDescriptor,
     requests: Vec<DynamicMessage>,
     say: &dyn Fn(&str),
-) -> Result<()> {
-    let doing = || format!("call {} at {url}", method.full_name());
-    let endpoint = tonic::transport::Endpoint::new(url.to_owned()).doing(doing)?;
-    let mut client = tonic::client::Grpc::new(endpoint.connect().await.doing(doing)?);
-    client.ready().await.doing(doing)?;
+) -> std::result::Result<(), Status> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-    let path: PathAndQuery = path.parse().doing(doing)?;
-    let mut request = Request::new(stream::iter(requests));
-    if let Some(bearer) = bearer {
-        request.metadata_mut().insert("authorization", bearer.parse().doing(doing)?);
-    }
-    let answers = client.streaming(request, path, Dynamic(method.output())).await;
-    let mut answers = answers.doing(doing)?.into_inner();
+    let path = PathAndQuery::try_from(path).expect("names of methods are paths");
+    let request = Request::from_parts(metadata, Extensions::default(), stream::iter(requests));
+    let mut answers = client.streaming(request, path, Dynamic(method.output())).await?.into_inner();
     while let Some(answer) = answers.next().await {
-        let answer = answer.doing(doing)?;
-        say(&serde_json::to_string_pretty(&answer).doing(|| "show the answer".into())?);
+        say(&serde_json::to_string_pretty(&answer?).expect("an answer shows itself as JSON"));
     }
     Ok(())
 }

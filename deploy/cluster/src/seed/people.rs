@@ -14,12 +14,14 @@ use crate::{Cluster, Result, Service, secrets};
 
 /// The province of the demonstration.
 const PROVINCE: &str = "320000";
+/// All provinces.
+const NATION: &str = "000000";
 /// Teachers from this number on are staff: beyond every register.
 const FIRST: u32 = 990_000;
 /// Everybody, in the order of their numbers: only ever add at the end.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "security", "schedule", "rules", "register", "operator", "approver", "liaison", "clerk", "county", "city",
-    "province",
+    "province", "chief",
 ];
 
 /// Somebody to be enrolled.
@@ -35,6 +37,11 @@ impl Post {
     /// A role that belongs to a school, a point or an agency.
     pub(super) fn at(name: &'static str, role: Role, division: &str, unit_id: &str) -> Self {
         Self { name, role, division: division.to_owned(), unit_id: unit_id.to_owned() }
+    }
+
+    /// A role that reaches over the nation.
+    pub(super) fn of_nation(name: &'static str, role: Role) -> Self {
+        Self::at(name, role, NATION, "")
     }
 
     /// A role that reaches over the province.

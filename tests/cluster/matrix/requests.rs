@@ -1,0 +1,182 @@
+//! The request of each RPC: about an object of the season, such that whoever may would be let through to it.
+
+use base64::Engine as _;
+use cluster::journey::request_id;
+use cluster::register::{self, Teacher};
+use serde_json::{Value, json};
+
+use super::season::Season;
+
+/// The province of everything.
+const JIANGSU: &str = "32";
+
+/// The request of an RPC; an array where it takes a stream.
+pub fn request(rpc: &str, season: &Season) -> Value {
+    let (service, method) = rpc.split_once('/').unwrap();
+    let (package, service) = service.rsplit_once('.').unwrap();
+    match package {
+        "dingzhu.applications.v1" => of_applications(service, method, season),
+        "dingzhu.certificates.v1" => of_certificates(method, season),
+        "dingzhu.scheduling.v1" => of_scheduling(method, season),
+        "dingzhu.identity.v1" => of_identity(method, season),
+        _ => of_others(method, season),
+    }
+}
+
+/// The same as a change: with a fresh id.
+fn asked(mut body: Value) -> Value {
+    body["requestId"] = request_id().into();
+    body
+}
+
+fn of_applications(service: &str, method: &str, season: &Season) -> Value {
+    let draft = &season.draft;
+    let key = json!({"certificateId": season.certificate_id, "enrolmentNumber": season.enrolment_number});
+    let pledge =
+        json!({"accepted": true, "textVersion": draft.pledge.text_version, "textDigest": draft.pledge.text_digest});
+    match (service, method) {
+        ("Drafts", "ListTexts") | ("Rules", "GetRuleSet") => json!({"province": JIANGSU}),
+        ("Drafts", "StartDraft") => asked(json!({"certificateId": draft.certificate_id})),
+        ("Drafts", "AcceptAgreement") => {
+            let (version, digest) = &season.agreement;
+            json!({"draftId": draft.draft_id, "textVersion": version, "textDigest": digest})
+        }
+        // A revision that nobody has edited: whoever may is told that, and the draft stays as it is.
+        ("Drafts", "SaveDraft") => json!({"draftId": draft.draft_id, "revision": 999, "form": season.form}),
+        ("Drafts", _) => json!({"draftId": draft.draft_id}),
+        (_, "SubmitApplication") => asked(json!({"draftId": draft.draft_id, "revision": 999, "pledge": pledge})),
+        (_, "AmendApplication") => asked(json!({"key": key, "form": season.form, "pledge": pledge})),
+        (_, "ListApplications") => json!({"pageSize": 500}),
+        (_, "WithdrawApplication" | "ConfirmApplication" | "ApproveReversal") => asked(json!({"key": key})),
+        ("Applications", _) | (_, "AssessApplication") => json!({"key": key}),
+        (_, "RecordFacts") => asked(json!({"key": key, "facts": facts()})),
+        (_, "PassReview") => asked(json!({"key": key, "opinion": "同意。"})),
+        (_, "ConcludeApplication") => asked(json!({"key": key, "conclusion": 1})),
+        (_, "RecordConclusionFact") => asked(json!({"key": key, "fact": 1})),
+        (_, "ProposeReversal") => {
+            asked(json!({"key": key, "revoke": false, "reason": "复核发现有误。", "fileReference": "示例2026-1"}))
+        }
+        ("Rules", "PublishRuleSet") => asked(json!({"ruleSet": rules(JIANGSU)})),
+        // Refusing, returning and sending back say why.
+        _ => asked(json!({"key": key, "reason": "材料不全，请补充。"})),
+    }
+}
+
+fn of_certificates(method: &str, season: &Season) -> Value {
+    let certificate = &season.certificate_id;
+    match method {
+        "GetCertificate" => json!({"certificateId": certificate}),
+        "GetCertificateDetails" => {
+            json!({"certificateId": certificate, "personId": season.filer_id, "purpose": "对照权限"})
+        }
+        "ImportRegister" => json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": register_file()}]),
+        "RestrictCertificate" => asked(json!({"certificateId": certificate, "kind": 4, "fileReference": "示例2026-2"})),
+        "LiftRestriction" => asked(json!({"certificateId": certificate, "fileReference": "示例2026-3"})),
+        _ => json!({}),
+    }
+}
+
+fn of_scheduling(method: &str, season: &Season) -> Value {
+    let (plan, window, agency) = (&season.plan_id, &season.window_id, &season.place.agency_id);
+    match method {
+        "ListAgencies" => json!({"province": JIANGSU, "city": "3203"}),
+        "ListPoints" => json!({"agencyId": agency}),
+        "ListSchools" => json!({"division": "320302"}),
+        "AddAgency" => asked(json!({"division": "320302", "name": "示例教育局"})),
+        "AddPoint" => asked(json!({"agencyId": agency, "name": "示例第二确认点"})),
+        "AddSchool" => asked(json!({"name": "示例第二小学", "division": "320302", "agencyId": agency, "kind": "21"})),
+        "GetPlan" => json!({"province": JIANGSU}),
+        "PublishPlan" => asked(json!({"province": JIANGSU, "batch": "示例第二批次"})),
+        "FinishPlan" => asked(json!({"planId": plan})),
+        "JoinAgency" => asked(json!({"planId": plan, "agencyId": agency, "joinIn": true, "isOpen": true})),
+        "OpenWindow" => asked(json!({
+            "planId": plan, "agencyId": agency,
+            "beginTime": "2099-03-01T00:00:00Z", "endTime": "2099-03-10T00:00:00Z", "graceMinutes": 10,
+        })),
+        "ExtendWindow" | "CloseWindow" => {
+            asked(json!({"planId": plan, "windowId": window, "endTime": "2098-03-10T00:00:00Z"}))
+        }
+        "AssignPoint" => {
+            let assignment = json!({
+                "pointId": season.place.point_id, "range": "本单位", "notes": "请携带原件。",
+                "confirmBeginTime": "2026-01-01T00:00:00Z", "confirmEndTime": "2099-01-01T00:00:00Z",
+            });
+            asked(json!({"planId": plan, "assignment": assignment}))
+        }
+        "CheckAvailability" => json!({"province": JIANGSU, "city": "3203", "stage": 2, "agencyId": agency}),
+        _ => json!({}),
+    }
+}
+
+fn of_identity(method: &str, season: &Season) -> Value {
+    match method {
+        "FindPersonByNumber" => json!({"lookups": [{"number": Teacher::new(0).number(), "name": "示例"}]}),
+        "GetPersonDetails" | "GetContact" => json!({"personId": season.filer_id, "purpose": "对照权限"}),
+        "GrantRole" => {
+            let scope = json!({"division": "320302", "unitId": season.place.school_id});
+            asked(json!({"personId": season.spare_id, "role": "ROLE_LIAISON", "scope": scope}))
+        }
+        "RevokeRole" => asked(json!({"personId": season.spare_id, "grantId": season.spare_grant})),
+        "ImportStaff" => {
+            json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": base64(staff_list(season).as_bytes())}])
+        }
+        "EndRolesOfUnit" => asked(json!({"unitId": season.place.school_id})),
+        _ => json!({}),
+    }
+}
+
+fn of_others(method: &str, season: &Season) -> Value {
+    match method {
+        "MarkNoticeRead" => json!({"noticeId": season.notice_id}),
+        "RebuildView" => json!({"view": "authority"}),
+        "VerifyLog" => json!({"fromPosition": "1"}),
+        "ResolveFork" => json!({"step": 1, "forkDigest": "0".repeat(64), "reason": "对照权限"}),
+        _ => json!({}),
+    }
+}
+
+/// What stands in the answer to whoever sees the object.
+pub fn shows(rpc: &str, season: &Season) -> Option<String> {
+    match rpc.rsplit_once('.')?.1 {
+        "Applications/ListApplications" => Some(season.enrolment_number.clone()),
+        "Certificates/ListMyCertificates" => Some(season.certificate_id.clone()),
+        "Sync/ImportRegister" => Some(r#""unchanged": "1""#.to_owned()),
+        "Notices/ListNotices" => Some(season.notice_id.clone()),
+        "Profiles/GetProfile" => Some(season.filer_id.clone()),
+        "Staff/ListGrants" => Some(season.spare_grant.clone()),
+        "StaffLists/ImportStaff" => Some(r#""granted": "1""#.to_owned()),
+        "StaffLists/EndRolesOfUnit" => Some(r#""ended""#.to_owned()),
+        _ => None,
+    }
+}
+
+/// Facts of a first registration for which everything is in order.
+fn facts() -> Value {
+    json!({"ethics": 1, "health": 1, "probation": 1, "contract": 1, "trainingTotal": 360.0})
+}
+
+fn rules(province: &str) -> Value {
+    json!({
+        "province": province, "intervalMonths": 54, "cycleMonths": 60, "revocationBarYears": 5, "trainingUnit": "1",
+        "trainingPerCycleMin": 360.0, "interruptionSemesters": 1.0, "interruptionInclusive": true,
+    })
+}
+
+/// The first teacher of the register once more.
+fn register_file() -> String {
+    let mut file = Vec::new();
+    register::write(&mut file, 1, lifecycle::clock::now().date()).unwrap();
+    base64(&file)
+}
+
+/// A role at the point for somebody who may have it.
+fn staff_list(season: &Season) -> String {
+    let (spare, point) = (&season.spare, &season.place.point_id);
+    let row = format!("居民身份证,{},{},确认点工作人员,320302,{point}", spare.number(), spare.name());
+    format!("证件类型,证件号码,姓名,角色,行政区划,单位\n{row}\n")
+}
+
+/// Bytes as they stand in JSON.
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,170 @@
+//! The objects of the matrix: a season with a draft, an application, a certificate, a notice, a grant, and places in scope and out of it.
+
+use cluster::actor::{Actor, Phones};
+use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
+use cluster::register::Teacher;
+use cluster::{Cluster, seed};
+use proto::applications::v1 as applications;
+use proto::identity::v1::Role;
+use proto::scheduling::v1 as scheduling;
+use serde_json::Value;
+
+use super::callers::{grant, newcomer, person_id};
+
+/// Teachers of the register.
+const TEACHERS: u32 = 10;
+const PASSWORD: &str = "matrix#2026";
+
+/// Everything that requests name.
+#[derive(Clone, Debug)]
+pub struct Season {
+    /// In scope: 鼓楼区 of Xuzhou.
+    pub place: Place,
+    /// Out of it: another county of Xuzhou.
+    pub other_school: String,
+    pub other_point: String,
+    pub other_agency: String,
+    /// The agency of Jiangsu.
+    pub province_agency: String,
+    /// The agency of Zhejiang.
+    pub zhejiang_agency: String,
+    /// Who has a draft.
+    pub drafter: Actor,
+    pub draft: ReadyDraft,
+    /// Version and digest of the agreement.
+    pub agreement: (i32, String),
+    /// The draft's form, as it is read.
+    pub form: Value,
+    /// Who has an application, a certificate, a notice.
+    pub filer: Actor,
+    pub filer_id: String,
+    pub certificate_id: String,
+    pub enrolment_number: String,
+    pub notice_id: String,
+    pub plan_id: String,
+    pub window_id: String,
+    /// Somebody with a complete profile who has nothing of all this.
+    pub stranger: Actor,
+    /// Somebody with an incomplete profile.
+    pub newcomer: Actor,
+    /// Somebody with a role that may be taken back.
+    pub spare: Teacher,
+    pub spare_id: String,
+    pub spare_grant: String,
+}
+
+impl Season {
+    /// Fills a new cluster.
+    pub async fn begin(cluster: &Cluster) -> Self {
+        let seeded = seed::fill(cluster, TEACHERS, &|_| {}).await.unwrap();
+        let layout = cluster.layout();
+        let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+        let arrive = async |index| Applicant::arrive(&addresses, &phones, Teacher::new(index), PASSWORD).await.unwrap();
+        let (filer, drafter, stranger) = (arrive(0).await, arrive(1).await, arrive(2).await);
+
+        let certificate = filer.certificate().await.unwrap();
+        let ready = filer.fill_in(&certificate.certificate_id, &seeded.place).await.unwrap();
+        let submitted = filer.submit(&ready, &request_id()).await.unwrap();
+        let theirs = drafter.certificate().await.unwrap();
+        let draft = drafter.fill_in(&theirs.certificate_id, &seeded.place).await.unwrap();
+        // So that the stranger's list would be empty for no other reason than whose certificates are whose.
+        stranger.certificate().await.unwrap();
+        let notice_id = filer.notices_once(1).await.unwrap().remove(0).notice_id;
+
+        let chief = super::callers::chief(cluster).await;
+        let spare = Teacher::new(4);
+        let spare_id = person_id(&newcomer(cluster, spare).await).await;
+        let spare_grant = grant(&chief, &spare_id, Role::Helpdesk, "320000", "").await;
+        let elsewhere = Elsewhere::find(&filer.actor).await;
+        let plan = plan(&filer.actor).await;
+        let own = plan.agencies.iter().find(|agency| agency.agency_id == seeded.place.agency_id).unwrap();
+        Self {
+            place: seeded.place,
+            other_school: elsewhere.school_id,
+            other_point: elsewhere.point_id,
+            other_agency: elsewhere.agency_id,
+            province_agency: elsewhere.province_agency,
+            zhejiang_agency: elsewhere.zhejiang_agency,
+            agreement: agreement(&drafter.actor).await,
+            form: form(&drafter.actor, &draft).await,
+            drafter: drafter.actor,
+            draft,
+            filer_id: person_id(&filer.actor).await,
+            filer: filer.actor,
+            certificate_id: submitted.certificate_id,
+            enrolment_number: submitted.enrolment_number,
+            notice_id,
+            window_id: own.windows[0].window_id.clone(),
+            plan_id: plan.plan_id,
+            stranger: stranger.actor,
+            newcomer: newcomer(cluster, Teacher::new(3)).await,
+            spare,
+            spare_id,
+            spare_grant,
+        }
+    }
+
+    /// Whose object an RPC is called about.
+    pub fn owner(&self, rpc: &str) -> &Actor {
+        let of_draft = rpc.contains(".Drafts/") || rpc.ends_with("/SubmitApplication");
+        if of_draft { &self.drafter } else { &self.filer }
+    }
+}
+
+/// Units of 云龙区, another county of the same city, and the agencies of two provinces.
+struct Elsewhere {
+    school_id: String,
+    point_id: String,
+    agency_id: String,
+    province_agency: String,
+    zhejiang_agency: String,
+}
+
+impl Elsewhere {
+    async fn find(person: &Actor) -> Self {
+        let channel = person.channel(&person.addresses.scheduling).unwrap();
+        let mut directory = scheduling::directory_client::DirectoryClient::new(channel);
+        let mut agencies = Vec::new();
+        for (province, city) in [("32", "3203"), ("33", "3301")] {
+            let request = scheduling::ListAgenciesRequest { province: province.to_owned(), city: city.to_owned() };
+            agencies.extend(directory.list_agencies(request).await.unwrap().into_inner().agencies);
+        }
+        let agency = |division: &str| {
+            agencies.iter().find(|agency| agency.division == division).expect("an agency").agency_id.clone()
+        };
+        let request = scheduling::ListSchoolsRequest { division: "320303".to_owned(), ..Default::default() };
+        let school_id = directory.list_schools(request).await.unwrap().into_inner().schools.remove(0).school_id;
+        let request = scheduling::ListPointsRequest { agency_id: agency("320303") };
+        let point_id = directory.list_points(request).await.unwrap().into_inner().points.remove(0).point_id;
+        Self {
+            school_id,
+            point_id,
+            agency_id: agency("320303"),
+            province_agency: agency("320000"),
+            zhejiang_agency: agency("330000"),
+        }
+    }
+}
+
+async fn plan(person: &Actor) -> scheduling::Plan {
+    let mut plans = scheduling::plans_client::PlansClient::new(person.channel(&person.addresses.scheduling).unwrap());
+    let request = scheduling::GetPlanRequest { province: "32".to_owned(), ..Default::default() };
+    plans.get_plan(request).await.unwrap().into_inner().plan.unwrap()
+}
+
+async fn agreement(person: &Actor) -> (i32, String) {
+    let channel = person.channel(&person.addresses.applications).unwrap();
+    let request = applications::ListTextsRequest { province: "32".to_owned() };
+    let texts =
+        applications::drafts_client::DraftsClient::new(channel).list_texts(request).await.unwrap().into_inner().texts;
+    let text = texts.into_iter().find(|text| text.name == "agreement").unwrap();
+    (text.version, text.digest)
+}
+
+async fn form(drafter: &Actor, draft: &ReadyDraft) -> Value {
+    let mut drafts =
+        applications::drafts_client::DraftsClient::new(drafter.channel(&drafter.addresses.applications).unwrap());
+    let request = applications::GetDraftRequest { draft_id: draft.draft_id.clone() };
+    let form = drafts.get_draft(request).await.unwrap().into_inner().form.unwrap();
+    cluster::call::json(&form, "dingzhu.applications.v1.Form").unwrap()
+}
