@@ -3,13 +3,18 @@
 mod accounts;
 mod convert;
 mod keys;
+mod my_sessions;
+mod origin;
 mod profiles;
+mod puzzles;
 mod sessions;
 mod staff;
 mod status;
 
 pub use accounts::Accounts;
 pub use keys::Keys;
+pub use my_sessions::MySessions;
 pub use profiles::Profiles;
+pub use puzzles::PuzzleSignIn;
 pub use sessions::Sessions;
 pub use staff::Staff;

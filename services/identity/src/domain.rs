@@ -1,4 +1,4 @@
-//! The rules of identity, pure: documents, passwords, accounts, roles, codes, sessions, signing keys.
+//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys.
 
 pub mod account;
 pub mod citizen_number;
@@ -6,10 +6,13 @@ pub mod code;
 pub mod contact;
 pub mod document;
 pub mod local_id;
+pub mod limit;
 pub mod lockout;
+pub mod origin;
 pub mod password;
 pub mod personal;
 pub mod profile;
+pub mod puzzle;
 pub mod role;
 pub mod session;
 pub mod signing_key;

@@ -55,6 +55,11 @@ impl Hasher {
         }
     }
 
+    /// Refuses when too many wait already; takes no place.
+    pub fn has_room(&self) -> Result<(), Error> {
+        if self.queue.available_permits() > 0 { Ok(()) } else { Err(Error::Busy) }
+    }
+
     /// Waits for a core; refuses at once when too many wait already.
     pub async fn admit(&self) -> Result<Place, Error> {
         let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
@@ -154,8 +159,10 @@ mod tests {
             assert!(futures::poll!(place.as_mut()).is_pending());
         }
         assert!(matches!(hasher.admit().await, Err(Error::Busy)));
+        assert!(matches!(hasher.has_room(), Err(Error::Busy)));
         drop(running);
         assert!(waiting.remove(0).await.is_ok(), "whoever waits longest is served next");
+        hasher.has_room().expect("one has gone");
         let again = Box::pin(hasher.admit());
         assert!(futures::poll!(again).is_pending(), "a place that was given back can be waited in");
     }

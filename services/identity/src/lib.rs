@@ -4,7 +4,8 @@
 //! api/ ──> handle/ ──> domain/account ──> event_log: one stream per person, found by the claim on its number
 //!            │  └────> courier ──> notifications: one-time codes
 //!            ├──> hashing: argon2id behind a bounded queue
-//!            ├──> store/{codes, failures, sessions}: plain records of signing in
+//!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
+//!            ├──> picture: slider puzzles
 //!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod enrol;
 pub mod error;
 pub mod handle;
 pub mod hashing;
+pub mod picture;
 pub mod store;
 pub mod tokens;
 pub mod views;
@@ -31,7 +33,9 @@ use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::keys_server::KeysServer;
+use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
+use proto::identity::v1::puzzle_sign_in_server::PuzzleSignInServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_server::StaffServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
@@ -42,9 +46,12 @@ use crate::config::Settings;
 use crate::courier::Courier;
 use crate::handle::Handle;
 use crate::hashing::Hasher;
+use crate::picture::Painter;
 use crate::store::accounts::Accounts;
+use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
+use crate::store::puzzles::Puzzles;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -76,6 +83,11 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/EndSession", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/ListMySessions", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/EndMySession", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/EndMyOtherSessions", Rule::SignedIn),
+        ("dingzhu.identity.v1.PuzzleSignIn/MakePuzzle", Rule::Anyone),
+        ("dingzhu.identity.v1.PuzzleSignIn/SignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Profiles/GetProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/CompleteProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/FindPersonByNumber", Rule::Service(&["certificates"])),
@@ -107,6 +119,8 @@ impl Service for Identity {
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
+            .offer(rpc::sized!(MySessionsServer::new(api::MySessions { handle: handle.clone() })))
+            .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
@@ -133,6 +147,10 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
+        attempts: Attempts::new(pool.clone(), &vault),
+        puzzles: Puzzles::new(pool.clone()),
+        painter: Painter::new(cores),
+        proxies: settings.trusted_proxies.clone().into(),
         sessions: Sessions::new(pool.clone()),
         grants: Grants::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),

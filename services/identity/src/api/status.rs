@@ -38,7 +38,16 @@ impl From<Error> for Status {
             }
             Error::Busy => Refusal::new(Code::ResourceExhausted, "BUSY", "当前登录和注册的人数较多，请稍后再试。")
                 .retry_after(Duration::from_secs(2)),
+            Error::PuzzleWrong => {
+                Refusal::rejected("PUZZLE_WRONG", "拼图没有对准缺口，请获取新的拼图后重新拖动滑块。")
+            }
+            Error::PuzzleExpired => Refusal::rejected(
+                "PUZZLE_EXPIRED",
+                "拼图验证已失效（超过2分钟、已使用或不是为该证件号码生成），请获取新的拼图后重试。",
+            ),
+            Error::Throttled { retry_after } => Refusal::throttled(whole_seconds(retry_after)),
             Error::SessionEnded => Refusal::unauthenticated("SESSION_ENDED", "登录已结束，请重新登录。"),
+            Error::NoSuchSession => Refusal::not_found("session", ""),
             Error::NotDelivered => Refusal::unavailable("notifications"),
             Error::NoSigningKey => Refusal::unavailable("signing-key"),
             Error::RequestIdReused => Refusal::rejected(

@@ -11,9 +11,12 @@ use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Registered;
 use crate::domain::document::Document;
+use crate::domain::limit::Deed;
+use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
 use crate::hashing::Password;
+use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::sessions::Kept;
 use crate::tokens::Access;
@@ -52,25 +55,59 @@ pub struct SignedIn {
 
 impl Handle {
     /// Checks number and password with the same work whether or not the number has an account, and sends a code.
-    pub async fn start_sign_in(&self, document: &Document, password: Password, entry: Entry) -> Result<Started, Error> {
-        let place = self.hasher.admit().await?;
-        let number_hash = self.accounts.hash(document);
-        let counted = self.failures.count(&number_hash, clock::now()).await?;
-        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
-
-        // A number of nobody looks for a stream that is not there.
-        let person = self.accounts.find(&number_hash).await?.unwrap_or_else(ids::random);
-        let loaded = self.accounts.load(person).await?;
-        let known = loaded.account.registered().map(|account| account.password_hash.clone());
-        if !place.verify(password, known).await {
-            return Err(Error::WrongCredentials);
-        }
-        self.failures.forget(&number_hash).await?;
+    pub async fn start_sign_in(
+        &self,
+        document: &Document,
+        password: Password,
+        entry: Entry,
+        origin: Origin,
+    ) -> Result<Started, Error> {
+        self.admit_sign_in(origin).await?;
+        let loaded = self.check_password(&self.accounts.hash(document), password).await?;
+        let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
         let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
         let phone = loaded.personal(&key)?.phone;
         let code = self.send_code(&phone, Purpose::SignIn { person, entry }, Message::SignInCode).await?;
         Ok(Started { code, phone })
+    }
+
+    /// Refuses who comes at a bad moment or too often, before anything is done for them.
+    pub(super) async fn admit_sign_in(&self, origin: Origin) -> Result<(), Error> {
+        self.hasher.has_room()?;
+        self.limit_origin(Deed::SignIn, origin).await
+    }
+
+    /// The account of a number and its password, found with the same work whether or not there is one.
+    pub(super) async fn check_password(&self, number_hash: &[u8; 32], password: Password) -> Result<Loaded, Error> {
+        self.limit_account(Deed::SignIn, number_hash).await?;
+        let place = self.hasher.admit().await?;
+        let counted = self.failures.count(number_hash, clock::now()).await?;
+        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
+
+        // A number of nobody looks for a stream that is not there.
+        let person = self.accounts.find(number_hash).await?.unwrap_or_else(ids::random);
+        let loaded = self.accounts.load(person).await?;
+        let known = loaded.account.registered().map(|account| account.password_hash.clone());
+        if !place.verify(password, known).await {
+            return Err(Error::WrongCredentials);
+        }
+        self.failures.forget(number_hash).await?;
+        Ok(loaded)
+    }
+
+    /// A session that begins now, not recorded yet, with its first tokens.
+    pub(super) fn new_session(
+        &self,
+        person: Uuid,
+        account: &Registered,
+        entry: Entry,
+        now: OffsetDateTime,
+    ) -> Result<(Kept, TokenPair), Error> {
+        let kept =
+            Kept { id: ids::random(), person, entry, session: Session::begin(now), ended: false, spent: false };
+        let tokens = self.pair(&kept, account, RefreshToken(chance::bytes()), now)?;
+        Ok((kept, tokens))
     }
 
     /// Ends a sign-in with its code and begins a session.
@@ -83,10 +120,7 @@ impl Handle {
         };
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
-        let session = Session::begin(now);
-        let kept = Kept { id: ids::random(), person, entry, session, ended: false, spent: false };
-        let refresh = RefreshToken(chance::bytes());
-        let tokens = self.pair(&kept, account, refresh, now)?;
+        let (kept, tokens) = self.new_session(person, account, entry, now)?;
         let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
         self.sessions.begin_in(transaction, &kept, &tokens.refresh.0).await?;
         Ok(SignedIn { tokens, profile_complete: account.complete })
@@ -139,6 +173,11 @@ impl Handle {
 }
 
 impl RefreshToken {
+    /// As it is kept: hashed by the records.
+    pub(super) fn secret(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// As it is handed out.
     pub fn render(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

@@ -1,7 +1,7 @@
 //! Sessions and their refresh tokens, which are stored hashed and spent once.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -23,6 +23,9 @@ pub struct Kept {
     /// Whether the refresh token that was shown has been spent before.
     pub spent: bool,
 }
+
+/// Columns of a session: id, person, entry, its two times, whether it was ended, whether its token was spent.
+type Row = (Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool);
 
 /// The records of sessions. Clones share them.
 #[derive(Clone, Debug)]
@@ -55,19 +58,21 @@ impl Sessions {
         transaction.commit().await
     }
 
+    /// Records a new session with its first token.
+    pub async fn begin(&self, new: &Kept, token: &[u8; 32]) -> Result<(), sqlx::Error> {
+        self.begin_in(self.pool.begin().await?, new, token).await
+    }
+
     /// The session that a refresh token was given for.
     pub async fn find(&self, token: &[u8; 32]) -> Result<Option<Kept>, sqlx::Error> {
-        let row: Option<(Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool)> = sqlx::query_as(
+        let row: Option<Row> = sqlx::query_as(
             "SELECT s.id, s.person, s.entry, s.started_at, s.used_at, s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
              FROM refresh_token t JOIN session s ON s.id = t.session WHERE t.hash = $1",
         )
         .bind(hash(token))
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.and_then(|(id, person, entry, started_at, used_at, ended, spent)| {
-            let entry = Entry::from_code(entry.into())?;
-            Some(Kept { id, person, entry, session: Session { started_at, used_at }, ended, spent })
-        }))
+        Ok(row.and_then(kept))
     }
 
     /// Spends a token and gives the next one; false when the token was spent, or the session ended, in the meantime.
@@ -103,6 +108,60 @@ impl Sessions {
             .await
             .map(drop)
     }
+
+    /// The sessions of a person that were not ended, the one that was used last first; some may be too old by now.
+    pub async fn list(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, person, entry, started_at, used_at, false, false FROM session
+             WHERE person = $1 AND ended_at IS NULL ORDER BY used_at DESC, id",
+        )
+        .bind(person)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().filter_map(kept).collect())
+    }
+
+    /// Ends a session of this person; false where the person has none of that id. Doing it twice changes nothing.
+    pub async fn end_own(&self, person: Uuid, session: Uuid, now: OffsetDateTime) -> Result<bool, sqlx::Error> {
+        let ended = sqlx::query("UPDATE session SET ended_at = coalesce(ended_at, $3) WHERE id = $1 AND person = $2")
+            .bind(session)
+            .bind(person)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    /// Ends all sessions of a person but one; says how many.
+    pub async fn end_others(&self, person: Uuid, current: Uuid, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+        let ended = sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id <> $2 AND ended_at IS NULL")
+            .bind(person)
+            .bind(current)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(ended.rows_affected())
+    }
+
+    /// Ends all sessions of a person.
+    pub async fn end_all(&self, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        end_all_in(&mut *self.pool.acquire().await?, person, now).await
+    }
+}
+
+/// Ends all sessions of a person as a step of a transaction, whose last one records why.
+pub async fn end_all_in(connection: &mut PgConnection, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL")
+        .bind(person)
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+fn kept((id, person, entry, started_at, used_at, ended, spent): Row) -> Option<Kept> {
+    let entry = Entry::from_code(entry.into())?;
+    Some(Kept { id, person, entry, session: Session { started_at, used_at }, ended, spent })
 }
 
 async fn give(

@@ -11,6 +11,7 @@ use identity::handle::{Handle, Member};
 use proto::identity::v1 as api;
 use proto::identity::v1::accounts_client::AccountsClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::puzzle_sign_in_client::PuzzleSignInClient;
 use proto::identity::v1::sessions_client::SessionsClient;
 use proto::notifications::v1::secrets_server::{Secrets, SecretsServer};
 use proto::notifications::v1::{DeliverRequest, DeliverResponse};
@@ -55,7 +56,7 @@ impl Desk {
             path
         };
         // The root key of all tests has the seed 01 01 …
-        let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
+        let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01"), trusted_proxies: Vec::new() };
         let neighbours = vec![Neighbour::start("notifications", surface).await];
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();
@@ -69,6 +70,10 @@ impl Desk {
 
     pub fn sessions(&self) -> SessionsClient<tonic::transport::Channel> {
         SessionsClient::new(self.identity.anyone())
+    }
+
+    pub fn puzzles(&self) -> PuzzleSignInClient<tonic::transport::Channel> {
+        PuzzleSignInClient::new(self.identity.anyone())
     }
 
     pub fn profiles(&self, token: &str) -> ProfilesClient<service::testing::Channel> {
@@ -120,6 +125,25 @@ impl Desk {
     pub async fn sign_in(&self, teacher: &Teacher) -> api::Tokens {
         let request = self.start_sign_in(teacher).await;
         self.sessions().complete_sign_in(request).await.unwrap().into_inner().tokens.unwrap()
+    }
+
+    /// A puzzle for somebody, and the sign-in that solves it; where the gap is, stands in the database only.
+    pub async fn puzzle(&self, teacher: &Teacher) -> api::SignInRequest {
+        let puzzle = self.puzzles().make_puzzle(teacher.puzzle()).await.unwrap().into_inner();
+        let gap: i16 = sqlx::query_scalar("SELECT gap FROM puzzle WHERE id = $1")
+            .bind(puzzle.puzzle_id.parse::<Uuid>().unwrap())
+            .fetch_one(&self.identity.service.ground.pool)
+            .await
+            .unwrap();
+        let api::StartSignInRequest { document_type, number, password, entry } = teacher.credentials();
+        api::SignInRequest {
+            document_type,
+            number,
+            password,
+            entry,
+            puzzle_id: puzzle.puzzle_id,
+            offset: gap.into(),
+        }
     }
 
     /// Signs somebody up and in.
@@ -202,6 +226,13 @@ impl Teacher {
             number: self.number.clone(),
             password: self.password.clone(),
             entry: api::Entry::Registration.into(),
+        }
+    }
+
+    pub fn puzzle(&self) -> api::MakePuzzleRequest {
+        api::MakePuzzleRequest {
+            document_type: api::DocumentType::ResidentId.into(),
+            number: self.number.clone(),
         }
     }
 
