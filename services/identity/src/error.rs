@@ -61,6 +61,21 @@ pub enum Error {
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,
+    /// The session began with a puzzle, and this needs one that began with a code.
+    #[error("the session did not begin with a code")]
+    CodeSignInRequired,
+    /// Not a code of the second factor that counts now.
+    #[error("the code of the second factor is wrong")]
+    WrongTotp,
+    /// The code, or a later one, was used before.
+    #[error("the code of the second factor was used")]
+    TotpSpent,
+    /// Too many wrong codes of the second factor.
+    #[error("the second factor is locked out")]
+    TotpLocked {
+        /// Until then.
+        retry_after: time::Duration,
+    },
     /// The person has no such session.
     #[error("there is no such session")]
     NoSuchSession,

@@ -6,6 +6,7 @@ mod own_sessions;
 mod people;
 mod puzzle;
 mod registration;
+mod second_factor;
 mod sign_in;
 mod staff;
 
@@ -25,6 +26,7 @@ pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
 pub use puzzle::{Answered, Posed};
 pub use registration::Registration;
+pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 
 use crate::courier::Courier;
@@ -39,6 +41,7 @@ use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
+use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -62,6 +65,7 @@ pub struct Handle {
     pub(crate) painter: Painter,
     /// Whose word on the address of a call counts.
     pub(crate) proxies: Arc<[IpAddr]>,
+    pub(crate) second_factors: SecondFactors,
     pub(crate) sessions: Sessions,
     pub(crate) grants: Grants,
     pub(crate) hasher: Hasher,

@@ -12,9 +12,11 @@ use crate::chance;
 use crate::error::Error;
 
 /// RELIABILITY "Security": 19 MiB, two passes, one lane; about 22 ms.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
+pub const MEMORY_KIB: u32 = 19 * 1024;
+/// As above.
+pub const PASSES: u32 = 2;
+/// As above.
+pub const LANES: u32 = 1;
 /// Passwords that may wait for each core: the last of them is still answered within a second.
 const WAITING_PER_CORE: usize = 32;
 

@@ -23,6 +23,7 @@ pub mod hashing;
 pub mod picture;
 pub mod store;
 pub mod tokens;
+pub mod totp;
 pub mod views;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
 use proto::identity::v1::puzzle_sign_in_server::PuzzleSignInServer;
+use proto::identity::v1::second_factor_server::SecondFactorServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_server::StaffServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
@@ -44,7 +46,7 @@ use service::{Failure, Ground, Service};
 
 use crate::config::Settings;
 use crate::courier::Courier;
-use crate::handle::Handle;
+use crate::handle::{Enrolled, Handle};
 use crate::hashing::Hasher;
 use crate::picture::Painter;
 use crate::store::accounts::Accounts;
@@ -52,6 +54,7 @@ use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
+use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -67,7 +70,7 @@ pub struct Identity {
 pub enum Command {
     /// Enrols the first staff, once; the same list again changes nothing.
     EnrolStaff {
-        /// JSON list of {number, name, phone, password, role, division, `unit_id`}.
+        /// JSON list of {number, name, phone, password, role, division, `unit_id`, `totp_secret`}.
         #[arg(long)]
         file: PathBuf,
     },
@@ -88,6 +91,10 @@ impl Service for Identity {
         ("dingzhu.identity.v1.MySessions/EndMyOtherSessions", Rule::SignedIn),
         ("dingzhu.identity.v1.PuzzleSignIn/MakePuzzle", Rule::Anyone),
         ("dingzhu.identity.v1.PuzzleSignIn/SignIn", Rule::Anyone),
+        ("dingzhu.identity.v1.SecondFactor/EnrolTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/ConfirmTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/VerifyTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/ResetTotp", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Profiles/GetProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/CompleteProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/FindPersonByNumber", Rule::Service(&["certificates"])),
@@ -122,6 +129,7 @@ impl Service for Identity {
             .offer(rpc::sized!(MySessionsServer::new(api::MySessions { handle: handle.clone() })))
             .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
+            .offer(rpc::sized!(SecondFactorServer::new(api::SecondFactor { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
     }
@@ -129,7 +137,8 @@ impl Service for Identity {
     async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {
         let Command::EnrolStaff { file } = command;
         let enrolled = enrol::enrol(&handle(ground, &settings).await?, &file).await?;
-        tracing::info!(accounts = enrolled.accounts, grants = enrolled.grants, "the staff is enrolled");
+        let Enrolled { accounts, grants, second_factors } = enrolled;
+        tracing::info!(accounts, grants, second_factors, "the staff is enrolled");
         Ok(())
     }
 }
@@ -151,6 +160,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         puzzles: Puzzles::new(pool.clone()),
         painter: Painter::new(cores),
         proxies: settings.trusted_proxies.clone().into(),
+        second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
         grants: Grants::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),

@@ -115,7 +115,8 @@ pub fn draw(seed: [u8; 32], place: Place) -> Picture {
     let decoy = decoy(&mut random, place);
     let turned = Outline::random(&mut random);
     let (true_weight, decoy_weight) = (random.random_range(100..150), random.random_range(50..90));
-    let (shade, faint) = (Shade::random(&mut random, true_weight), Shade::random(&mut random, decoy_weight));
+    let shade = Shade::random(&mut random, true_weight, brightness(&canvas, left, top));
+    let faint = Shade::random(&mut random, decoy_weight, brightness(&canvas, decoy.0, decoy.1));
 
     let mut whole = Vec::with_capacity((W * H * 3).unsigned_abs() as usize);
     let mut piece = vec![0; (P * P * 4).unsigned_abs() as usize];
@@ -171,6 +172,12 @@ fn decoy(random: &mut StdRng, place: Place) -> (i32, i32) {
             return (x, y);
         }
     }
+}
+
+/// Mean of all parts of all pixels under a piece.
+fn brightness(canvas: &[Colour], left: i32, top: i32) -> i32 {
+    let rows = (top..top + P).flat_map(|y| (left..left + P).map(move |x| at(x, y, W)));
+    rows.map(|place| canvas[place].iter().sum::<i32>()).sum::<i32>() / (3 * P * P)
 }
 
 impl Outline {
@@ -234,10 +241,11 @@ impl Disc {
 }
 
 impl Shade {
-    fn random(random: &mut StdRng, weight: i32) -> Self {
-        // Mostly dark, now and then light: which one is no help.
+    /// Dark on light ground, light on dark ground, and either between: it is always seen, and never of one colour.
+    fn random(random: &mut StdRng, weight: i32, ground: i32) -> Self {
         let colour = colour(random);
-        let colour = if random.random_bool(0.75) { colour.map(|part| part / 4) } else { mix(colour, [255; 3], 180) };
+        let light = ground < 90 || ground < 140 && random.random_bool(0.5);
+        let colour = if light { mix(colour, [255; 3], 200) } else { colour.map(|part| part / 5) };
         Self { colour, weight, slope: random.random_range(-40..=40) }
     }
 

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod failures;
 pub mod keys;
 pub mod puzzles;
+pub mod second_factors;
 pub mod sessions;
 
 use sqlx::PgPool;

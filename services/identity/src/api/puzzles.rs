@@ -20,8 +20,7 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
     async fn make_puzzle(&self, request: Request<MakePuzzleRequest>) -> Result<Response<MakePuzzleResponse>, Status> {
         let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
-        let document =
-            convert::document(request.get_ref().document_type, &request.get_ref().number, &mut violations);
+        let document = convert::document(request.get_ref().document_type, &request.get_ref().number, &mut violations);
         let Some(document) = document else { return Err(violations.into()) };
         let handle = self.handle.clone();
         let posed =
@@ -52,6 +51,7 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
         Ok(Response::new(SignInResponse {
             tokens: Some(convert::tokens(signed_in.tokens)),
             profile_complete: signed_in.profile_complete,
+            second_factor: convert::next_step(signed_in.next_step).into(),
         }))
     }
 }

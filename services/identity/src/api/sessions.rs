@@ -60,6 +60,7 @@ impl sessions_server::Sessions for Sessions {
         Ok(Response::new(CompleteSignInResponse {
             tokens: Some(convert::tokens(signed_in.tokens)),
             profile_complete: signed_in.profile_complete,
+            second_factor: convert::next_step(signed_in.next_step).into(),
         }))
     }
 

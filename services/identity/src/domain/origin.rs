@@ -60,7 +60,11 @@ mod tests {
         let of = |forwarded| origin("192.0.2.1", forwarded, &["192.0.2.1", "192.0.2.2"]);
         assert_eq!(of(None), "192.0.2.1");
         assert_eq!(of(Some("198.51.100.7")), "198.51.100.7");
-        assert_eq!(of(Some("10.0.0.1, 198.51.100.7, 192.0.2.2")), "198.51.100.7", "10.0.0.1 is only what 198.51.100.7 says");
+        assert_eq!(
+            of(Some("10.0.0.1, 198.51.100.7, 192.0.2.2")),
+            "198.51.100.7",
+            "10.0.0.1 is only what 198.51.100.7 says"
+        );
         assert_eq!(of(Some("10.0.0.1, rubbish")), "192.0.2.1");
     }
 

@@ -73,8 +73,8 @@ impl Handle {
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
-        let (kept, tokens) = self.new_session(loaded.person, account, entry, clock::now())?;
+        let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
         self.sessions.begin(&kept, tokens.refresh.secret()).await?;
-        Ok(SignedIn { tokens, profile_complete: account.complete })
+        Ok(SignedIn::new(tokens, account))
     }
 }

@@ -6,7 +6,7 @@ use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Handle;
+use super::{Handle, NextStep};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Registered;
@@ -51,6 +51,14 @@ pub struct SignedIn {
     pub tokens: TokenPair,
     /// Whether the profile is complete.
     pub profile_complete: bool,
+    /// What the session still has to do before roles count.
+    pub next_step: NextStep,
+}
+
+impl SignedIn {
+    pub(super) fn new(tokens: TokenPair, account: &Registered) -> Self {
+        Self { tokens, profile_complete: account.complete, next_step: NextStep::of(account) }
+    }
 }
 
 impl Handle {
@@ -102,11 +110,12 @@ impl Handle {
         person: Uuid,
         account: &Registered,
         entry: Entry,
+        by_code: bool,
         now: OffsetDateTime,
     ) -> Result<(Kept, TokenPair), Error> {
-        let kept =
-            Kept { id: ids::random(), person, entry, session: Session::begin(now), ended: false, spent: false };
-        let tokens = self.pair(&kept, account, RefreshToken(chance::bytes()), now)?;
+        let (id, session) = (ids::random(), Session::begin(now));
+        let kept = Kept { id, person, entry, session, by_code, passed: false, ended: false, spent: false };
+        let tokens = self.pair(&kept, account, RefreshToken::draw(), now)?;
         Ok((kept, tokens))
     }
 
@@ -120,10 +129,10 @@ impl Handle {
         };
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
-        let (kept, tokens) = self.new_session(person, account, entry, now)?;
+        let (kept, tokens) = self.new_session(person, account, entry, true, now)?;
         let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
         self.sessions.begin_in(transaction, &kept, &tokens.refresh.0).await?;
-        Ok(SignedIn { tokens, profile_complete: account.complete })
+        Ok(SignedIn::new(tokens, account))
     }
 
     /// Trades a refresh token for a new pair. One that was spent before ends the session: somebody has stolen it.
@@ -141,7 +150,7 @@ impl Handle {
         let limits = Limits::of(account.is_staff());
         let session = kept.session.used(limits, now).ok_or(Error::SessionEnded)?;
         let kept = Kept { session, ..kept };
-        let tokens = self.pair(&kept, account, RefreshToken(chance::bytes()), now)?;
+        let tokens = self.pair(&kept, account, RefreshToken::draw(), now)?;
         if !self.sessions.rotate(&kept, &token.0, &tokens.refresh.0).await? {
             return self.end_stolen(&kept, now).await;
         }
@@ -159,20 +168,24 @@ impl Handle {
         Err(Error::SessionEnded)
     }
 
-    fn pair(
+    pub(super) fn pair(
         &self,
         kept: &Kept,
         account: &Registered,
         refresh: RefreshToken,
         now: OffsetDateTime,
     ) -> Result<TokenPair, Error> {
-        let access = self.tokens.issue(kept.person, kept.id, kept.entry, account.complete, now)?;
+        let access = self.tokens.issue(kept, account.complete, now)?;
         let refresh_expires_at = kept.session.ends_at(Limits::of(account.is_staff()));
         Ok(TokenPair { access, refresh, refresh_expires_at })
     }
 }
 
 impl RefreshToken {
+    pub(super) fn draw() -> Self {
+        Self(chance::bytes())
+    }
+
     /// As it is kept: hashed by the records.
     pub(super) fn secret(&self) -> &[u8; 32] {
         &self.0

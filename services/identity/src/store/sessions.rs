@@ -18,14 +18,18 @@ pub struct Kept {
     pub entry: Entry,
     /// Its times.
     pub session: Session,
+    /// Whether it began with a code to the phone, rather than with a puzzle.
+    pub by_code: bool,
+    /// Whether it has passed the second factor.
+    pub passed: bool,
     /// Whether it was ended.
     pub ended: bool,
     /// Whether the refresh token that was shown has been spent before.
     pub spent: bool,
 }
 
-/// Columns of a session: id, person, entry, its two times, whether it was ended, whether its token was spent.
-type Row = (Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool);
+/// Columns of a session: id, person, entry, its two times, by code, passed, ended, and whether its token was spent.
+type Row = (Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool, bool, bool);
 
 /// The records of sessions. Clones share them.
 #[derive(Clone, Debug)]
@@ -46,14 +50,17 @@ impl Sessions {
         new: &Kept,
         token: &[u8; 32],
     ) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO session (id, person, entry, started_at, used_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(new.id)
-            .bind(new.person)
-            .bind(new.entry.code())
-            .bind(new.session.started_at)
-            .bind(new.session.used_at)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(new.id)
+        .bind(new.person)
+        .bind(new.entry.code())
+        .bind(new.session.started_at)
+        .bind(new.session.used_at)
+        .bind(new.by_code)
+        .execute(&mut *transaction)
+        .await?;
         give(&mut transaction, new.id, token).await?;
         transaction.commit().await
     }
@@ -66,7 +73,8 @@ impl Sessions {
     /// The session that a refresh token was given for.
     pub async fn find(&self, token: &[u8; 32]) -> Result<Option<Kept>, sqlx::Error> {
         let row: Option<Row> = sqlx::query_as(
-            "SELECT s.id, s.person, s.entry, s.started_at, s.used_at, s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
+            "SELECT s.id, s.person, s.entry, s.started_at, s.used_at, s.by_code, s.passed_at IS NOT NULL,
+                    s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
              FROM refresh_token t JOIN session s ON s.id = t.session WHERE t.hash = $1",
         )
         .bind(hash(token))
@@ -112,13 +120,25 @@ impl Sessions {
     /// The sessions of a person that were not ended, the one that was used last first; some may be too old by now.
     pub async fn list(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, person, entry, started_at, used_at, false, false FROM session
+            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, false, false FROM session
              WHERE person = $1 AND ended_at IS NULL ORDER BY used_at DESC, id",
         )
         .bind(person)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().filter_map(kept).collect())
+    }
+
+    /// A session that was not ended.
+    pub async fn get(&self, session: Uuid) -> Result<Option<Kept>, sqlx::Error> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, false, false FROM session
+             WHERE id = $1 AND ended_at IS NULL",
+        )
+        .bind(session)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.and_then(kept))
     }
 
     /// Ends a session of this person; false where the person has none of that id. Doing it twice changes nothing.
@@ -145,7 +165,8 @@ impl Sessions {
 
     /// Ends all sessions of a person.
     pub async fn end_all(&self, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
-        end_all_in(&mut *self.pool.acquire().await?, person, now).await
+        let mut connection = self.pool.acquire().await?;
+        end_all_in(&mut connection, person, now).await
     }
 }
 
@@ -159,20 +180,33 @@ pub async fn end_all_in(connection: &mut PgConnection, person: Uuid, now: Offset
         .map(drop)
 }
 
-fn kept((id, person, entry, started_at, used_at, ended, spent): Row) -> Option<Kept> {
-    let entry = Entry::from_code(entry.into())?;
-    Some(Kept { id, person, entry, session: Session { started_at, used_at }, ended, spent })
+/// Records that a session has passed the second factor, with its next token in place of all before; false where it has ended.
+pub async fn pass_in(connection: &mut PgConnection, passed: &Kept, next: &[u8; 32]) -> Result<bool, sqlx::Error> {
+    let now = passed.session.used_at;
+    let alive = sqlx::query("UPDATE session SET passed_at = $2, used_at = $2 WHERE id = $1 AND ended_at IS NULL")
+        .bind(passed.id)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE refresh_token SET spent_at = $2 WHERE session = $1 AND spent_at IS NULL")
+        .bind(passed.id)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    give(connection, passed.id, next).await?;
+    Ok(alive.rows_affected() == 1)
 }
 
-async fn give(
-    transaction: &mut Transaction<'static, Postgres>,
-    session: Uuid,
-    token: &[u8; 32],
-) -> Result<(), sqlx::Error> {
+fn kept((id, person, entry, started_at, used_at, by_code, passed, ended, spent): Row) -> Option<Kept> {
+    let entry = Entry::from_code(entry.into())?;
+    Some(Kept { id, person, entry, session: Session { started_at, used_at }, by_code, passed, ended, spent })
+}
+
+async fn give(connection: &mut PgConnection, session: Uuid, token: &[u8; 32]) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO refresh_token (hash, session) VALUES ($1, $2)")
         .bind(hash(token))
         .bind(session)
-        .execute(&mut **transaction)
+        .execute(connection)
         .await
         .map(drop)
 }

@@ -12,6 +12,7 @@ mod profiles;
 mod puzzle;
 mod records;
 mod registration;
+mod second_factor;
 mod sessions;
 mod sign_in;
 mod staff;

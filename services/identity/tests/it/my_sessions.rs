@@ -33,8 +33,10 @@ async fn everybody_sees_their_own_sessions_and_which_one_is_current() {
     let desk = Desk::open().await;
     let one = desk.newcomer(&Teacher::new(1)).await;
     desk.newcomer(&Teacher::new(2)).await;
-    desk.sql("UPDATE session SET started_at = started_at - interval '1 minute', used_at = used_at - interval '1 minute'")
-        .await;
+    desk.sql(
+        "UPDATE session SET started_at = started_at - interval '1 minute', used_at = used_at - interval '1 minute'",
+    )
+    .await;
     let second = desk.sign_in(&Teacher::new(1)).await;
     let sessions = listed(&desk, &second).await;
     assert_eq!(sessions.iter().map(|session| session.current).collect::<Vec<_>>(), [true, false]);

@@ -128,7 +128,8 @@ async fn the_right_offset_is_none_for_another_number() {
     desk.register(&one).await;
     desk.register(&other).await;
     let puzzle = desk.puzzle(&one).await;
-    let crossed = api::SignInRequest { number: other.number.clone(), password: other.password.clone(), ..puzzle.clone() };
+    let crossed =
+        api::SignInRequest { number: other.number.clone(), password: other.password.clone(), ..puzzle.clone() };
     assert_eq!(refused(&desk, &crossed).await, expired());
     assert_eq!(refused(&desk, &puzzle).await, expired(), "it is spent");
 }
