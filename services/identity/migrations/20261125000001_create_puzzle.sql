@@ -14,7 +14,7 @@ DECLARE
     service text := current_database();
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = service) THEN
-        EXECUTE format('GRANT SELECT, INSERT, DELETE ON puzzle TO %I', service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON puzzle TO %I', service);
     END IF;
 END
 $$;

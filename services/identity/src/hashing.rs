@@ -32,6 +32,13 @@ pub struct Hasher {
     queue: Arc<Semaphore>,
 }
 
+/// A place in the queue: whoever has one will be served.
+#[derive(Debug)]
+pub struct Waiting {
+    hasher: Hasher,
+    waited: OwnedSemaphorePermit,
+}
+
 /// A place at a core: whoever has one is served.
 #[derive(Debug)]
 pub struct Place {
@@ -57,16 +64,15 @@ impl Hasher {
         }
     }
 
-    /// Refuses when too many wait already; takes no place.
-    pub fn has_room(&self) -> Result<(), Error> {
-        if self.queue.available_permits() > 0 { Ok(()) } else { Err(Error::Busy) }
+    /// Enters the queue; refuses at once when too many wait already.
+    pub fn enter(&self) -> Result<Waiting, Error> {
+        let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
+        Ok(Waiting { hasher: self.clone(), waited })
     }
 
     /// Waits for a core; refuses at once when too many wait already.
     pub async fn admit(&self) -> Result<Place, Error> {
-        let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
-        let core = Arc::clone(&self.cores).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Place { hasher: self.clone(), _core: core, _waited: waited })
+        Ok(self.enter()?.core().await)
     }
 
     fn hash(&self, password: &Password) -> String {
@@ -79,6 +85,14 @@ impl Hasher {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are valid");
         Argon2::new_with_secret(&self.pepper, Algorithm::Argon2id, Version::V0x13, params)
             .expect("a pepper of 32 bytes is short enough")
+    }
+}
+
+impl Waiting {
+    /// Waits for a core.
+    pub async fn core(self) -> Place {
+        let core = Arc::clone(&self.hasher.cores).acquire_owned().await.expect("the semaphore is never closed");
+        Place { hasher: self.hasher, _core: core, _waited: self.waited }
     }
 }
 
@@ -161,10 +175,9 @@ mod tests {
             assert!(futures::poll!(place.as_mut()).is_pending());
         }
         assert!(matches!(hasher.admit().await, Err(Error::Busy)));
-        assert!(matches!(hasher.has_room(), Err(Error::Busy)));
+        assert!(matches!(hasher.enter(), Err(Error::Busy)));
         drop(running);
         assert!(waiting.remove(0).await.is_ok(), "whoever waits longest is served next");
-        hasher.has_room().expect("one has gone");
         let again = Box::pin(hasher.admit());
         assert!(futures::poll!(again).is_pending(), "a place that was given back can be waited in");
     }

@@ -148,7 +148,7 @@ async fn rush(crowd: &Crowd, rate: f64) -> Result<()> {
     let lasted = start.elapsed();
     served.sort_unstable();
     refused.sort_unstable();
-    let share = per_second(refused.len() * 100, Duration::from_secs(u64::from(count)));
+    let share = 100.0 * f64::from(u32::try_from(refused.len()).expect("some thousands")) / f64::from(count);
     let middle = |sorted: &[Duration]| sorted.get(sorted.len() / 2).copied().unwrap_or_default();
     let slowest = |sorted: &[Duration]| sorted.last().copied().unwrap_or_default();
     println!(

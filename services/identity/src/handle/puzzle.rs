@@ -61,7 +61,8 @@ impl Handle {
         origin: Origin,
     ) -> Result<SignedIn, Error> {
         // Whoever is refused here keeps the puzzle.
-        self.admit_sign_in(origin).await?;
+        let waiting = self.hasher.enter()?;
+        self.limit_origin(Deed::SignIn, origin).await?;
         let number_hash = self.accounts.hash(document);
         let Some(puzzle) = self.puzzles.spend(answered.id).await? else { return Err(Error::PuzzleExpired) };
         match puzzle.judge(&number_hash, answered.offset, clock::now()) {
@@ -69,7 +70,7 @@ impl Handle {
             Verdict::Wrong => return Err(Error::PuzzleWrong),
             Verdict::Expired => return Err(Error::PuzzleExpired),
         }
-        let loaded = self.check_password(&number_hash, password).await?;
+        let loaded = self.check_password(waiting, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;

@@ -15,7 +15,7 @@ use crate::domain::limit::Deed;
 use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
-use crate::hashing::Password;
+use crate::hashing::{Password, Waiting};
 use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::sessions::Kept;
@@ -70,8 +70,9 @@ impl Handle {
         entry: Entry,
         origin: Origin,
     ) -> Result<Started, Error> {
-        self.admit_sign_in(origin).await?;
-        let loaded = self.check_password(&self.accounts.hash(document), password).await?;
+        let waiting = self.hasher.enter()?;
+        self.limit_origin(Deed::SignIn, origin).await?;
+        let loaded = self.check_password(waiting, &self.accounts.hash(document), password).await?;
         let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
         let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
@@ -80,16 +81,15 @@ impl Handle {
         Ok(Started { code, phone })
     }
 
-    /// Refuses who comes at a bad moment or too often, before anything is done for them.
-    pub(super) async fn admit_sign_in(&self, origin: Origin) -> Result<(), Error> {
-        self.hasher.has_room()?;
-        self.limit_origin(Deed::SignIn, origin).await
-    }
-
     /// The account of a number and its password, found with the same work whether or not there is one.
-    pub(super) async fn check_password(&self, number_hash: &[u8; 32], password: Password) -> Result<Loaded, Error> {
+    pub(super) async fn check_password(
+        &self,
+        waiting: Waiting,
+        number_hash: &[u8; 32],
+        password: Password,
+    ) -> Result<Loaded, Error> {
         self.limit_account(Deed::SignIn, number_hash).await?;
-        let place = self.hasher.admit().await?;
+        let place = waiting.core().await;
         let counted = self.failures.count(number_hash, clock::now()).await?;
         counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
 

@@ -9,6 +9,7 @@ use crate::domain::session::{Entry, Session};
 
 /// A session as it stands.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and a column")]
 pub struct Kept {
     /// Random id, part of every access token.
     pub id: Uuid,

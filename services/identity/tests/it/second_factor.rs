@@ -10,8 +10,6 @@ use uuid::Uuid;
 
 use crate::desk::{Desk, Teacher, refusal, retry_within, violations};
 
-const LIST: fn() -> api::ListGrantsRequest = api::ListGrantsRequest::default;
-
 fn present() -> i64 {
     step_at(lifecycle::clock::now())
 }
@@ -24,7 +22,7 @@ fn wrong(secret: &Secret) -> String {
 
 async fn listed(desk: &Desk, token: &str) -> Result<(), (Code, String)> {
     let mut staff = StaffClient::new(desk.identity.with_token(token));
-    match staff.list_grants(LIST()).await {
+    match staff.list_grants(api::ListGrantsRequest::default()).await {
         Ok(_) => Ok(()),
         Err(status) => {
             let refused = refusal::<()>(Err(status));
