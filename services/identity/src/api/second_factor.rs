@@ -41,7 +41,7 @@ impl second_factor_server::SecondFactor for SecondFactor {
         let (person, session) = caller.signed_in().map(|person| (person.id, person.session))?;
         let code = parse_code(&request.get_ref().code)?;
         let handle = self.handle.clone();
-        let confirming = async move { handle.confirm_totp(person, session, &code).await };
+        let confirming = async move { Box::pin(handle.confirm_totp(person, session, &code)).await };
         let tokens = rpc::run(&self.handle.lifecycle, confirming).await?;
         Ok(Response::new(ConfirmTotpResponse { tokens: Some(convert::tokens(tokens)) }))
     }
@@ -66,7 +66,7 @@ impl second_factor_server::SecondFactor for SecondFactor {
         let (Some(id), Some(person)) = (id, person) else { return Err(violations.into()) };
         let (handle, by) = (self.handle.clone(), staff::authority(&caller, person));
         let asked = Asked { actor: caller.actor(), id, fingerprint };
-        let resetting = async move { handle.reset_totp(&asked, person, &by).await };
+        let resetting = async move { Box::pin(handle.reset_totp(&asked, person, &by)).await };
         let position = rpc::run(&self.handle.lifecycle, resetting).await?;
         Ok(Response::new(ResetTotpResponse { position }))
     }

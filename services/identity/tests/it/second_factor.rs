@@ -237,7 +237,7 @@ async fn a_secret_is_nowhere_in_clear() {
     let stored: Vec<u8> = sqlx::query_scalar("SELECT secret FROM totp").fetch_one(pool).await.unwrap();
     let secret = teacher.totp();
     assert!(!stored.windows(secret.bytes().len()).any(|window| window == secret.bytes()));
-    let events: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT payload || inner || sealed FROM public.event_log").fetch_all(pool).await.unwrap();
+    let parts = "SELECT payload || \"inner\" || sealed FROM public.event_log";
+    let events: Vec<Vec<u8>> = sqlx::query_scalar(parts).fetch_all(pool).await.unwrap();
     assert!(events.iter().all(|event| !event.windows(20).any(|window| window == &secret.bytes()[..20])));
 }
