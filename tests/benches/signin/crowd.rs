@@ -101,7 +101,7 @@ impl Crowd {
     }
 
     /// Somebody without an account.
-    pub fn stranger(&self, n: u32) -> Visitor {
+    pub fn stranger(n: u32) -> Visitor {
         Visitor { number: Teacher::new(STRANGERS + n).number(), password: PASSWORD }
     }
 

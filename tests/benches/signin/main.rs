@@ -109,7 +109,7 @@ async fn sign_ins_per_second(crowd: &Crowd) -> Result<f64> {
 async fn latencies(crowd: &Crowd) -> Result<(Duration, Duration)> {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for n in 0..ALONE {
-        let pair = crowd.solve(vec![crowd.mistaken(n), crowd.stranger(n)]).await?;
+        let pair = crowd.solve(vec![crowd.mistaken(n), Crowd::stranger(n)]).await?;
         for (attempt, waited) in pair.iter().zip([&mut known, &mut unknown]) {
             match attempt_sign_in(crowd.channel(0), attempt).await? {
                 Outcome::WrongCredentials(latency) => waited.push(latency),
@@ -130,7 +130,7 @@ async fn rush(crowd: &Crowd, rate: f64) -> Result<()> {
     let count = u32::try_from(RUSH.as_nanos() / pause.as_nanos()).expect("some thousands");
     println!("a crowd of {count} comes within {} s", RUSH.as_secs());
     // Beyond those of the latencies: strangers cost what known people cost.
-    let attempts = crowd.solve((0..count).map(|n| crowd.stranger(ALONE + n)).collect()).await?;
+    let attempts = crowd.solve((0..count).map(|n| Crowd::stranger(ALONE + n)).collect()).await?;
     let start = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for (place, attempt) in (0_u32..).zip(attempts) {
