@@ -126,7 +126,7 @@ pub async fn the_stream_equals_the_log(cluster: &Cluster, service: Service) {
     }
 }
 
-/// The operator of the cluster, freshly signed in.
+/// The operator of the cluster, signed in.
 pub async fn operator(cluster: &Cluster) -> Actor {
     call::sign_in(cluster.layout(), "operator").await.unwrap()
 }

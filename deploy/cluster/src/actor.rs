@@ -7,16 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use proto::identity::v1 as identity;
+use time::OffsetDateTime;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 
 use crate::failure::Doing as _;
-use crate::{Failure, Result, wait};
+use crate::{Failure, Result, totp, wait};
 
 /// How long an SMS may take to arrive.
 const SMS: Duration = Duration::from_secs(20);
+
+/// How long the next code of a second factor may take to come.
+const NEXT_CODE: Duration = Duration::from_secs(45);
 
 /// Where the services answer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,6 +100,9 @@ pub struct Credentials {
     pub phone: String,
     /// Password of the account.
     pub password: String,
+    /// Secret of the second factor in base 32, which staff have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<String>,
 }
 
 /// Somebody who is signed in.
@@ -104,13 +111,14 @@ pub struct Actor {
     /// Where to call.
     pub addresses: Addresses,
     bearer: Arc<str>,
+    expires_at: OffsetDateTime,
 }
 
 /// A channel that shows the actor's token.
 pub type Channel = InterceptedService<tonic::transport::Channel, Bearer>;
 
 impl Actor {
-    /// Signs in with number, password and the code that comes by SMS.
+    /// Signs in with number, password and the code that comes by SMS; staff pass their second factor, too.
     pub async fn sign_in(addresses: &Addresses, phones: &Phones, who: &Credentials) -> Result<Self> {
         let mut sessions = identity::sessions_client::SessionsClient::new(channel(&addresses.identity)?);
         let request = identity::StartSignInRequest {
@@ -123,8 +131,49 @@ impl Actor {
         let code = phones.code(&who.phone, "sign_in_code").await?;
         let request = identity::CompleteSignInRequest { attempt_id: started.attempt_id, code };
         let completed = sessions.complete_sign_in(request).await.doing(|| "sign in with the code".into())?.into_inner();
-        let tokens = completed.tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
-        Ok(Self { addresses: addresses.clone(), bearer: format!("Bearer {}", tokens.access_token).into() })
+        let step = completed.second_factor();
+        let actor = Self::with_tokens(addresses, completed.tokens)?;
+        match (step, &who.totp) {
+            (identity::SecondFactorStep::Verify, Some(secret)) => actor.pass_second_factor(secret).await,
+            _ => Ok(actor),
+        }
+    }
+
+    /// Shows the code of the second factor, and the next one when it was used already.
+    async fn pass_second_factor(&self, secret: &str) -> Result<Self> {
+        let channel = self.channel(&self.addresses.identity)?;
+        let mut second_factor = identity::second_factor_client::SecondFactorClient::new(channel);
+        let mut spent = None;
+        let verified = wait::until("a code of the second factor that was not used", NEXT_CODE, async || {
+            let now = lifecycle::clock::now().unix_timestamp().unsigned_abs();
+            if spent == Some(now / totp::STEP) {
+                return None;
+            }
+            let code = match totp::code(secret, now) {
+                Ok(code) => code,
+                Err(failure) => return Some(Err(failure)),
+            };
+            match second_factor.verify_totp(identity::VerifyTotpRequest { code }).await {
+                Err(status) if rpc::Refusal::from_status(&status).reason == "TOTP_SPENT" => {
+                    spent = Some(now / totp::STEP);
+                    None
+                }
+                answered => Some(answered.doing(|| "pass the second factor".into())),
+            }
+        });
+        Self::with_tokens(&self.addresses, verified.await??.into_inner().tokens)
+    }
+
+    fn with_tokens(addresses: &Addresses, tokens: Option<identity::Tokens>) -> Result<Self> {
+        let tokens = tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
+        let expires_at = tokens.access_expire_time.map_or(0, |at| at.seconds);
+        let expires_at = OffsetDateTime::from_unix_timestamp(expires_at).doing(|| "read when the token ends".into())?;
+        Ok(Self::with_bearer(addresses, &format!("Bearer {}", tokens.access_token), expires_at))
+    }
+
+    /// Somebody who signed in before.
+    pub fn with_bearer(addresses: &Addresses, bearer: &str, expires_at: OffsetDateTime) -> Self {
+        Self { addresses: addresses.clone(), bearer: bearer.into(), expires_at }
     }
 
     /// Makes an account whose phone is verified by SMS.
@@ -150,6 +199,11 @@ impl Actor {
     /// A channel to one of the addresses that shows this actor's token.
     pub fn channel(&self, address: &str) -> Result<Channel> {
         Ok(InterceptedService::new(channel(address)?, Bearer(Arc::clone(&self.bearer))))
+    }
+
+    /// When the token ends.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.expires_at
     }
 
     /// The header that shows the token.

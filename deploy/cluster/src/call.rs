@@ -15,7 +15,7 @@ use tonic::{Extensions, Request, Status};
 use crate::actor::{Actor, Credentials, Phones};
 use crate::failure::Doing as _;
 use crate::layout::Layout;
-use crate::{Failure, Result, Service};
+use crate::{Failure, Result, Service, session};
 
 /// Calls without signing in.
 pub const NOBODY: &str = "nobody";
@@ -69,14 +69,19 @@ pub async fn call(
     Ok(())
 }
 
-/// Signs in a demonstration actor.
+/// Signs in a demonstration actor, or goes on with a session that is young enough.
 pub async fn sign_in(layout: &Layout, who: &str) -> Result<Actor> {
     let staff = staff(layout)?;
     let credentials = staff.get(who).ok_or_else(|| {
         let names: Vec<&str> = staff.keys().map(String::as_str).collect();
         Failure::new(format!("there is no actor {who}; there are {NOBODY}, {}", names.join(", ")))
     })?;
-    Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), credentials).await
+    if let Some(actor) = session::find(layout, who, credentials, lifecycle::clock::now()) {
+        return Ok(actor);
+    }
+    let actor = Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), credentials).await?;
+    session::keep(layout, who, credentials, &actor)?;
+    Ok(actor)
 }
 
 /// Every RPC of the API: of all five services, and those that each of them offers.

@@ -31,6 +31,8 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
     match service {
         Service::Identity => {
             table.push(("DINGZHU_ROOT_KEY_FILE".to_owned(), file(&layout.root_key())));
+            // Programs of this machine stand in for many: the portal for its visitors, a benchmark for a crowd.
+            table.push(("DINGZHU_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
             table.push(("DINGZHU_PEPPER_FILE".to_owned(), file(&secret("pepper"))));
         }
         Service::Notifications => {

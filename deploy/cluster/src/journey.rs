@@ -56,7 +56,7 @@ impl Applicant {
     /// 账号注册, 登录, 首次登录完善个人信息 (manual 2.1, 2.2).
     pub async fn arrive(addresses: &Addresses, phones: &Phones, teacher: Teacher, password: &str) -> Result<Self> {
         let credentials =
-            Credentials { number: teacher.number(), phone: teacher.phone(), password: password.to_owned() };
+            Credentials { number: teacher.number(), phone: teacher.phone(), password: password.to_owned(), totp: None };
         Actor::register(addresses, phones, &credentials, &teacher.name()).await?;
         let incomplete = Actor::sign_in(addresses, phones, &credentials).await?;
         let mut profiles = identity::profiles_client::ProfilesClient::new(incomplete.channel(&addresses.identity)?);

@@ -176,6 +176,11 @@ impl Layout {
         self.folder.join("secrets").join("staff.json")
     }
 
+    /// Sessions of the demonstration actors.
+    pub fn sessions(&self) -> PathBuf {
+        self.folder.join("secrets").join("sessions")
+    }
+
     /// What was seeded.
     pub fn seeded(&self) -> PathBuf {
         self.folder.join("seeded.json")

@@ -1,16 +1,20 @@
-//! The rules of identity, pure: documents, passwords, accounts, roles, codes, sessions, signing keys.
+//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys.
 
 pub mod account;
 pub mod citizen_number;
 pub mod code;
 pub mod contact;
 pub mod document;
+pub mod limit;
 pub mod local_id;
 pub mod lockout;
+pub mod origin;
 pub mod password;
 pub mod personal;
 pub mod profile;
+pub mod puzzle;
 pub mod role;
 pub mod session;
 pub mod signing_key;
 pub mod unit;
+pub mod totp;

@@ -13,6 +13,7 @@ use crate::domain::{contact, password};
 use crate::handle::{Enrolled, EnrolmentError, Handle, Member, SHANGHAI};
 use crate::hashing::Password;
 use crate::store::account_event;
+use crate::totp::Secret;
 
 /// One entry of the file.
 #[derive(Deserialize)]
@@ -32,6 +33,9 @@ struct Entry {
     /// School, point or agency, for the roles that belong to one.
     #[serde(default)]
     unit_id: String,
+    /// Secret of the second factor, in base 32; without one the person enrols it by SMS.
+    #[serde(default)]
+    totp_secret: String,
 }
 
 /// Why the file cannot be enrolled. Says which entry and field, never what stands there.
@@ -46,7 +50,7 @@ pub enum EnrolError {
         source: std::io::Error,
     },
     /// It is no list of entries.
-    #[error("{}, line {line}: not a JSON list of {{number, name, phone, password, role, division, unit_id}}", path.display())]
+    #[error("{}, line {line}: not a JSON list of {{number, name, phone, password, role, division, unit_id, totp_secret}}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -91,8 +95,13 @@ impl Entry {
         let role = role(&self.role);
         let division = Division::parse(&self.division);
         let unit = if self.unit_id.is_empty() { Some(None) } else { Uuid::try_parse(&self.unit_id).ok().map(Some) };
-        for (field, right) in [("role", role.is_some()), ("division", division.is_some()), ("unit_id", unit.is_some())]
-        {
+        let totp = if self.totp_secret.is_empty() { Some(None) } else { Secret::parse(&self.totp_secret).map(Some) };
+        for (field, right) in [
+            ("role", role.is_some()),
+            ("division", division.is_some()),
+            ("unit_id", unit.is_some()),
+            ("totp_secret", totp.is_some()),
+        ] {
             if !right {
                 keep(field, &"not a known value");
             }
@@ -109,6 +118,7 @@ impl Entry {
             password: Password::new(self.password),
             role,
             scope,
+            totp: totp?,
         })
     }
 }

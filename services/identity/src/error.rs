@@ -43,12 +43,42 @@ pub enum Error {
         /// Until then.
         retry_after: time::Duration,
     },
+    /// The piece does not lie in the gap.
+    #[error("the puzzle is not solved")]
+    PuzzleWrong,
+    /// The puzzle counts no more: too old, answered before, or another number's.
+    #[error("the puzzle has expired")]
+    PuzzleExpired,
+    /// This number, phone or address asks too often.
+    #[error("this is asked for too often")]
+    Throttled {
+        /// When to ask again.
+        retry_after: time::Duration,
+    },
     /// As many passwords wait to be checked as can be in time.
     #[error("too many passwords wait to be checked")]
     Busy,
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,
+    /// The session began with a puzzle, and this needs one that began with a code.
+    #[error("the session did not begin with a code")]
+    CodeSignInRequired,
+    /// Not a code of the second factor that counts now.
+    #[error("the code of the second factor is wrong")]
+    WrongTotp,
+    /// The code, or a later one, was used before.
+    #[error("the code of the second factor was used")]
+    TotpSpent,
+    /// Too many wrong codes of the second factor.
+    #[error("the second factor is locked out")]
+    TotpLocked {
+        /// Until then.
+        retry_after: time::Duration,
+    },
+    /// The person has no such session.
+    #[error("there is no such session")]
+    NoSuchSession,
     /// The code could not be sent.
     #[error("notifications did not take the message")]
     NotDelivered,

@@ -1,12 +1,18 @@
 //! The use cases: load, decide, append; and the plain records of signing in.
 
 mod enrolment;
+mod limits;
+mod own_sessions;
 mod people;
+mod puzzle;
 mod registration;
+mod second_factor;
 mod sign_in;
 mod staff;
 mod staff_lists;
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::root::RootKey;
@@ -19,7 +25,9 @@ use vault::{Index, PersonKey, Vault};
 pub use enrolment::{Enrolled, EnrolmentError, Member};
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
+pub use puzzle::{Answered, Posed};
 pub use registration::Registration;
+pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 pub use staff_lists::{Ended, Listed, Run, Taken};
 
@@ -28,10 +36,14 @@ use crate::domain::account::{Account, Command, Event};
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Hasher;
+use crate::picture::Painter;
 use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
+use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
+use crate::store::puzzles::Puzzles;
+use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -51,6 +63,12 @@ pub struct Handle {
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) failures: Failures,
+    pub(crate) attempts: Attempts,
+    pub(crate) puzzles: Puzzles,
+    pub(crate) painter: Painter,
+    /// Whose word on the address of a call counts.
+    pub(crate) proxies: Arc<[IpAddr]>,
+    pub(crate) second_factors: SecondFactors,
     pub(crate) sessions: Sessions,
     pub(crate) grants: Grants,
     pub(crate) units: Units,

@@ -12,9 +12,11 @@ use crate::chance;
 use crate::error::Error;
 
 /// RELIABILITY "Security": 19 MiB, two passes, one lane; about 22 ms.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
+pub const MEMORY_KIB: u32 = 19 * 1024;
+/// As above.
+pub const PASSES: u32 = 2;
+/// As above.
+pub const LANES: u32 = 1;
 /// Passwords that may wait for each core: the last of them is still answered within a second.
 const WAITING_PER_CORE: usize = 32;
 
@@ -28,6 +30,13 @@ pub struct Hasher {
     pepper: Arc<Zeroizing<Vec<u8>>>,
     cores: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+}
+
+/// A place in the queue: whoever has one will be served.
+#[derive(Debug)]
+pub struct Waiting {
+    hasher: Hasher,
+    waited: OwnedSemaphorePermit,
 }
 
 /// A place at a core: whoever has one is served.
@@ -55,11 +64,15 @@ impl Hasher {
         }
     }
 
+    /// Enters the queue; refuses at once when too many wait already.
+    pub fn enter(&self) -> Result<Waiting, Error> {
+        let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
+        Ok(Waiting { hasher: self.clone(), waited })
+    }
+
     /// Waits for a core; refuses at once when too many wait already.
     pub async fn admit(&self) -> Result<Place, Error> {
-        let waited = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy)?;
-        let core = Arc::clone(&self.cores).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Place { hasher: self.clone(), _core: core, _waited: waited })
+        Ok(self.enter()?.core().await)
     }
 
     fn hash(&self, password: &Password) -> String {
@@ -72,6 +85,14 @@ impl Hasher {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are valid");
         Argon2::new_with_secret(&self.pepper, Algorithm::Argon2id, Version::V0x13, params)
             .expect("a pepper of 32 bytes is short enough")
+    }
+}
+
+impl Waiting {
+    /// Waits for a core.
+    pub async fn core(self) -> Place {
+        let core = Arc::clone(&self.hasher.cores).acquire_owned().await.expect("the semaphore is never closed");
+        Place { hasher: self.hasher, _core: core, _waited: self.waited }
     }
 }
 
@@ -154,6 +175,7 @@ mod tests {
             assert!(futures::poll!(place.as_mut()).is_pending());
         }
         assert!(matches!(hasher.admit().await, Err(Error::Busy)));
+        assert!(matches!(hasher.enter(), Err(Error::Busy)));
         drop(running);
         assert!(waiting.remove(0).await.is_ok(), "whoever waits longest is served next");
         let again = Box::pin(hasher.admit());

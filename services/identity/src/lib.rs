@@ -4,7 +4,8 @@
 //! api/ ──> handle/ ──> domain/account ──> event_log: one stream per person, found by the claim on its number
 //!            │  └────> courier ──> notifications: one-time codes
 //!            ├──> hashing: argon2id behind a bounded queue
-//!            ├──> store/{codes, failures, sessions}: plain records of signing in
+//!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
+//!            ├──> picture: slider puzzles
 //!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
 //! ```
 //!
@@ -20,8 +21,10 @@ pub mod error;
 pub mod handle;
 pub mod hashing;
 pub mod staff_list;
+pub mod picture;
 pub mod store;
 pub mod tokens;
+pub mod totp;
 pub mod views;
 
 use std::path::PathBuf;
@@ -32,7 +35,10 @@ use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::keys_server::KeysServer;
+use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
+use proto::identity::v1::puzzle_sign_in_server::PuzzleSignInServer;
+use proto::identity::v1::second_factor_server::SecondFactorServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_lists_server::StaffListsServer;
 use proto::identity::v1::staff_server::StaffServer;
@@ -42,11 +48,15 @@ use service::{Failure, Ground, Service};
 
 use crate::config::Settings;
 use crate::courier::Courier;
-use crate::handle::Handle;
+use crate::handle::{Enrolled, Handle};
 use crate::hashing::Hasher;
+use crate::picture::Painter;
 use crate::store::accounts::Accounts;
+use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
+use crate::store::puzzles::Puzzles;
+use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -63,7 +73,7 @@ pub struct Identity {
 pub enum Command {
     /// Enrols the first staff, once; the same list again changes nothing.
     EnrolStaff {
-        /// JSON list of {number, name, phone, password, role, division, `unit_id`}.
+        /// JSON list of {number, name, phone, password, role, division, `unit_id`, `totp_secret`}.
         #[arg(long)]
         file: PathBuf,
     },
@@ -79,6 +89,15 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/EndSession", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/ListMySessions", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/EndMySession", Rule::SignedIn),
+        ("dingzhu.identity.v1.MySessions/EndMyOtherSessions", Rule::SignedIn),
+        ("dingzhu.identity.v1.PuzzleSignIn/MakePuzzle", Rule::Anyone),
+        ("dingzhu.identity.v1.PuzzleSignIn/SignIn", Rule::Anyone),
+        ("dingzhu.identity.v1.SecondFactor/EnrolTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/ConfirmTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/VerifyTotp", Rule::SignedIn),
+        ("dingzhu.identity.v1.SecondFactor/ResetTotp", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Profiles/GetProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/CompleteProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/FindPersonByNumber", Rule::Service(&["certificates"])),
@@ -114,7 +133,10 @@ impl Service for Identity {
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
+            .offer(rpc::sized!(MySessionsServer::new(api::MySessions { handle: handle.clone() })))
+            .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
+            .offer(rpc::sized!(SecondFactorServer::new(api::SecondFactor { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
@@ -123,7 +145,8 @@ impl Service for Identity {
     async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {
         let Command::EnrolStaff { file } = command;
         let enrolled = enrol::enrol(&handle(ground, &settings).await?, &file).await?;
-        tracing::info!(accounts = enrolled.accounts, grants = enrolled.grants, "the staff is enrolled");
+        let Enrolled { accounts, grants, second_factors } = enrolled;
+        tracing::info!(accounts, grants, second_factors, "the staff is enrolled");
         Ok(())
     }
 }
@@ -141,6 +164,11 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
+        attempts: Attempts::new(pool.clone(), &vault),
+        puzzles: Puzzles::new(pool.clone()),
+        painter: Painter::new(cores),
+        proxies: settings.trusted_proxies.clone().into(),
+        second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
         grants: Grants::new(pool.clone()),
         units: Units::new(pool),

@@ -2,9 +2,12 @@
 
 pub mod account_event;
 pub mod accounts;
+pub mod attempts;
 pub mod codes;
 pub mod failures;
 pub mod keys;
+pub mod puzzles;
+pub mod second_factors;
 pub mod sessions;
 
 use sqlx::PgPool;
@@ -25,6 +28,8 @@ pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error
     for (sql, before) in [
         ("DELETE FROM one_time_code WHERE expires_at < $1", now - Duration::HOUR),
         ("DELETE FROM code_wait WHERE until < $1", now),
+        ("DELETE FROM puzzle WHERE expires_at < $1", now),
+        ("DELETE FROM attempt WHERE began_at < $1", now - crate::domain::limit::LONGEST),
         ("DELETE FROM sign_in_failure WHERE last_at < $1", now - crate::domain::lockout::LOCKED_FOR),
         ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
     ] {

@@ -10,15 +10,14 @@ use eventlog::{Append, AppendError, EventLog};
 use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
 use proto::identity::v1::{Entry as ProtoEntry, SigningKey};
 use time::OffsetDateTime;
-use uuid::Uuid;
 use vault::Vault;
 use zeroize::Zeroizing;
 
 use crate::chance;
-use crate::domain::session::Entry;
 use crate::domain::signing_key::{KeyRing, PublishIfDue, Published};
 use crate::error::Error;
 use crate::store::keys::{self, LoadedKeys};
+use crate::store::sessions::Kept;
 
 /// How often every replica looks for new keys, and for keys that are due.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -68,21 +67,14 @@ impl Tokens {
     }
 
     /// Makes the token of a session.
-    pub fn issue(
-        &self,
-        person: Uuid,
-        session: Uuid,
-        entry: Entry,
-        complete: bool,
-        now: OffsetDateTime,
-    ) -> Result<Access, Error> {
+    pub fn issue(&self, session: &Kept, complete: bool, now: OffsetDateTime) -> Result<Access, Error> {
         let loaded = self.loaded();
         let signing = loaded.ring.signing(now).ok_or(Error::NoSigningKey)?;
         let issuer = loaded.issuers.iter().find(|(key, _)| *key == signing.id);
         let (_, issuer) = issuer.ok_or(Error::NoSigningKey)?;
-        let entry =
-            ProtoEntry::try_from(i32::from(entry.code())).expect("the API numbers the entries as the domain does");
-        let claims = Claims::new(person, session, entry, complete, now);
+        let entry = ProtoEntry::try_from(i32::from(session.entry.code()));
+        let entry = entry.expect("the API numbers the entries as the domain does");
+        let claims = Claims::new(session.person, session.id, entry, complete, now).with_second_factor(session.passed);
         let expires_at = OffsetDateTime::from_unix_timestamp(claims.exp).expect("ten minutes from now is a time");
         Ok(Access { token: issuer.sign(&claims), expires_at })
     }

@@ -1,4 +1,4 @@
-//! The demonstration staff: accounts with generated passwords and their roles, by the one-time enrolment of first staff.
+//! The demonstration staff: accounts with generated passwords and second factors, and their roles, by the one-time enrolment of first staff.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::call::{self, Staff};
 use crate::failure::Doing as _;
 use crate::layout::Layout;
 use crate::register::Teacher;
-use crate::{Cluster, Result, Service, secrets};
+use crate::{Cluster, Result, Service, secrets, totp};
 
 /// The province of the demonstration.
 const PROVINCE: &str = "320000";
@@ -60,6 +60,7 @@ struct Entry {
     role: &'static str,
     division: String,
     unit_id: String,
+    totp_secret: String,
 }
 
 /// Enrols them. Doing it again changes nothing; once a security administrator is among them, nobody else can be enrolled so.
@@ -70,7 +71,12 @@ pub(super) async fn enrol(cluster: &Cluster, posts: &[Post]) -> Result<()> {
     for post in posts {
         let place = NAMES.iter().position(|name| *name == post.name).expect("only names of the list are enrolled");
         let teacher = Teacher::new(FIRST + u32::try_from(place).expect("a short list"));
-        let drawn = || Credentials { number: teacher.number(), phone: teacher.phone(), password: password() };
+        let drawn = || Credentials {
+            number: teacher.number(),
+            phone: teacher.phone(),
+            password: password(),
+            totp: Some(totp::draw()),
+        };
         let credentials = staff.entry(post.name.to_owned()).or_insert_with(drawn).clone();
         entries.push(Entry {
             number: credentials.number,
@@ -80,9 +86,10 @@ pub(super) async fn enrol(cluster: &Cluster, posts: &[Post]) -> Result<()> {
             role: post.role.as_str_name(),
             division: post.division.clone(),
             unit_id: post.unit_id.clone(),
+            totp_secret: credentials.totp.unwrap_or_default(),
         });
     }
-    // Before anybody is enrolled: a password that is in force is always written down.
+    // Before anybody is enrolled: what is in force is always written down.
     keep(layout, &staff)?;
     let path = layout.staff().with_file_name("first-staff.json");
     let text = serde_json::to_string_pretty(&entries).doing(|| "list the first staff".into())?;

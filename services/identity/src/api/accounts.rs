@@ -8,7 +8,8 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::convert;
+use super::{convert, origin};
+use crate::domain::limit::Deed;
 use crate::handle::{Asked, Handle, Registration};
 
 /// The RPC service.
@@ -24,11 +25,16 @@ impl accounts_server::Accounts for Accounts {
         &self,
         request: Request<SendPhoneCodeRequest>,
     ) -> Result<Response<SendPhoneCodeResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
         let phone = convert::phone(&request.get_ref().phone, &mut violations);
         let Some(phone) = phone else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_phone_code(&phone).await }).await?;
+        let begun = rpc::run(&self.handle.lifecycle, async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_phone_code(&phone).await
+        })
+        .await?;
         Ok(Response::new(SendPhoneCodeResponse {
             challenge_id: begun.id.to_string(),
             expire_time: Some(rpc::timestamp(begun.expires_at)),
@@ -40,12 +46,16 @@ impl accounts_server::Accounts for Accounts {
         &self,
         request: Request<RegisterAccountRequest>,
     ) -> Result<Response<RegisterAccountResponse>, Status> {
-        let actor = Caller::of(&request).actor();
+        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
         let fingerprint = rpc::fingerprint(request.get_ref());
         let (id, registration) = parse(request.into_inner())?;
         let masked_number = vault::mask::number(registration.document.number());
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
-        rpc::run(&self.handle.lifecycle, async move { handle.register(&asked, &registration).await }).await?;
+        rpc::run(&self.handle.lifecycle, async move {
+            handle.limit_origin(Deed::Register, origin).await?;
+            handle.register(&asked, &registration).await
+        })
+        .await?;
         Ok(Response::new(RegisterAccountResponse { masked_number }))
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::password::{self, PasswordFlaw};
 use crate::domain::profile::{Field, Flaw};
 use crate::domain::role::{Division, Role, Scope, ScopeFlaw};
 use crate::domain::session::Entry;
-use crate::handle::{SHANGHAI, TokenPair};
+use crate::handle::{NextStep, SHANGHAI, TokenPair};
 use crate::hashing::Password;
 use crate::store::account_event;
 
@@ -114,6 +114,25 @@ pub(super) fn code(field: &'static str, text: &str, violations: &mut Violations)
     let code = text.trim();
     violations.check(field, crate::domain::code::has_shape(code), "MALFORMED", "验证码为6位数字，请按短信填写。");
     code.to_owned()
+}
+
+pub(super) fn totp(text: &str, violations: &mut Violations) -> String {
+    let code = text.trim();
+    violations.check(
+        "code",
+        crate::domain::code::has_shape(code),
+        "MALFORMED",
+        "动态口令为6位数字，请按手机上显示的填写。",
+    );
+    code.to_owned()
+}
+
+pub(super) fn next_step(step: NextStep) -> api::SecondFactorStep {
+    match step {
+        NextStep::None => api::SecondFactorStep::None,
+        NextStep::Verify => api::SecondFactorStep::Verify,
+        NextStep::Enrol => api::SecondFactorStep::Enrol,
+    }
 }
 
 pub(super) fn entry(code: i32, violations: &mut Violations) -> Option<Entry> {

@@ -9,7 +9,7 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::convert;
+use super::{convert, origin};
 use crate::error::Error;
 use crate::handle::{Handle, RefreshToken};
 
@@ -26,6 +26,7 @@ impl sessions_server::Sessions for Sessions {
         &self,
         request: Request<StartSignInRequest>,
     ) -> Result<Response<StartSignInResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let request = request.into_inner();
         let mut violations = Violations::new();
         let document = convert::document(request.document_type, &request.number, &mut violations);
@@ -35,9 +36,8 @@ impl sessions_server::Sessions for Sessions {
             return Err(violations.into());
         };
         let handle = self.handle.clone();
-        let started =
-            rpc::run(&self.handle.lifecycle, async move { handle.start_sign_in(&document, password, entry).await })
-                .await?;
+        let starting = async move { handle.start_sign_in(&document, password, entry, origin).await };
+        let started = rpc::run(&self.handle.lifecycle, starting).await?;
         Ok(Response::new(StartSignInResponse {
             attempt_id: started.code.id.to_string(),
             masked_phone: vault::mask::phone(&started.phone),
@@ -60,6 +60,7 @@ impl sessions_server::Sessions for Sessions {
         Ok(Response::new(CompleteSignInResponse {
             tokens: Some(convert::tokens(signed_in.tokens)),
             profile_complete: signed_in.profile_complete,
+            second_factor: convert::next_step(signed_in.next_step).into(),
         }))
     }
 

@@ -102,7 +102,7 @@ impl staff_server::Staff for Staff {
 }
 
 /// Whoever calls, as far as granting goes; that it is an administrator is the access table's business.
-fn authority(caller: &Caller, concerned: Uuid) -> Authority {
+pub(super) fn authority(caller: &Caller, concerned: Uuid) -> Authority {
     Authority::Administrator {
         is_self: caller.person.as_ref().is_some_and(|person| person.id == concerned),
         divisions: divisions(caller, &[Role::SecurityAdmin]),

@@ -38,7 +38,27 @@ impl From<Error> for Status {
             }
             Error::Busy => Refusal::new(Code::ResourceExhausted, "BUSY", "当前登录和注册的人数较多，请稍后再试。")
                 .retry_after(Duration::from_secs(2)),
+            Error::PuzzleWrong => Refusal::rejected("PUZZLE_WRONG", "拼图没有对准缺口，请获取新的拼图后重新拖动滑块。"),
+            Error::PuzzleExpired => Refusal::rejected(
+                "PUZZLE_EXPIRED",
+                "拼图验证已失效（超过2分钟、已使用或不是为该证件号码生成），请获取新的拼图后重试。",
+            ),
+            Error::Throttled { retry_after } => Refusal::throttled(whole_seconds(retry_after)),
             Error::SessionEnded => Refusal::unauthenticated("SESSION_ENDED", "登录已结束，请重新登录。"),
+            Error::CodeSignInRequired => Refusal::rejected(
+                "CODE_SIGN_IN_REQUIRED",
+                "绑定动态口令须使用短信验证码登录，请退出后改用短信验证码登录，再进行绑定。",
+            ),
+            Error::WrongTotp => {
+                Refusal::rejected("WRONG_TOTP", "动态口令不正确，请核对手机时间后填写当前显示的6位数字。")
+            }
+            Error::TotpSpent => Refusal::rejected("TOTP_SPENT", "该动态口令已使用过，请等待显示下一个口令后重新填写。"),
+            Error::TotpLocked { retry_after } => {
+                let minutes = retry_after.whole_seconds().div_euclid(60) + 1;
+                let sentence = format!("动态口令连续多次不正确，已锁定，请在约{minutes}分钟后再试。");
+                Refusal::new(Code::ResourceExhausted, "TOTP_LOCKED", sentence).retry_after(whole_seconds(retry_after))
+            }
+            Error::NoSuchSession => Refusal::not_found("session", ""),
             Error::NotDelivered => Refusal::unavailable("notifications"),
             Error::NoSigningKey => Refusal::unavailable("signing-key"),
             Error::RequestIdReused => Refusal::rejected(
@@ -94,6 +114,12 @@ pub(super) fn rejected(rejection: Rejection) -> Refusal {
         Rejection::UnitElsewhere => {
             Refusal::rejected("UNIT_ELSEWHERE", "该单位不在所填的行政区划内，请按单位所在的行政区划填写。")
         }
+        Rejection::NotStaff => Refusal::rejected("ONLY_FOR_STAFF", "动态口令仅供工作人员使用，您的账号无需绑定。"),
+        Rejection::TotpAlreadyEnrolled => {
+            Refusal::rejected("TOTP_ALREADY_ENROLLED", "您已绑定动态口令；如设备遗失，请联系安全管理员重置后重新绑定。")
+        }
+        Rejection::TotpNotEnrolled => Refusal::rejected("TOTP_NOT_ENROLLED", "尚未绑定动态口令，请先完成绑定。"),
+        Rejection::OwnTotp => Refusal::forbidden("OWN_TOTP", "不能重置自己的动态口令，请由其他安全管理员办理。"),
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
         }

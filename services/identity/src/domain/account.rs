@@ -27,6 +27,8 @@ pub struct Registered {
     pub password_hash: String,
     /// Whether the profile is complete.
     pub complete: bool,
+    /// Whether there is a second factor.
+    pub totp: bool,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
 }
@@ -57,6 +59,13 @@ pub enum Command {
         /// Which one.
         grant_id: Uuid,
         /// Who revokes.
+        by: Authority,
+    },
+    /// 绑定动态口令: a second factor, whose secret travels beside.
+    EnrolTotp,
+    /// The end of a second factor that is lost.
+    ResetTotp {
+        /// Who ends it.
         by: Authority,
     },
 }
@@ -96,6 +105,10 @@ pub enum Event {
         /// Which one.
         grant_id: Uuid,
     },
+    /// There is a second factor.
+    TotpEnrolled,
+    /// There is none any more.
+    TotpReset,
 }
 
 /// Why it may not happen.
@@ -128,6 +141,18 @@ pub enum Rejection {
     /// No such live role, or it is not the administrator's to know.
     #[error("there is no such grant")]
     UnknownGrant,
+    /// Only staff have a second factor.
+    #[error("the person is no staff")]
+    NotStaff,
+    /// There is a second factor, which only an administrator ends.
+    #[error("there is a second factor already")]
+    TotpAlreadyEnrolled,
+    /// There is no second factor.
+    #[error("there is no second factor")]
+    TotpNotEnrolled,
+    /// Nobody resets their own second factor.
+    #[error("nobody resets their own second factor")]
+    OwnTotp,
 }
 
 impl Account {
@@ -179,7 +204,12 @@ impl Decider for Account {
             }
             // The number has its account: the second one to register it changes nothing.
             (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
-            (Self::Empty, Command::CompleteProfile | Command::GrantRole { .. }) => Err(Rejection::UnknownPerson),
+            (
+                Self::Empty,
+                Command::CompleteProfile | Command::GrantRole { .. } | Command::EnrolTotp | Command::ResetTotp { .. },
+            ) => Err(Rejection::UnknownPerson),
+            (Self::Registered(account), Command::EnrolTotp) => enrol_totp(account),
+            (Self::Registered(account), Command::ResetTotp { by }) => reset_totp(account, &by),
             (Self::Empty, Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
@@ -203,6 +233,7 @@ impl Decider for Account {
                 number_hash: *number_hash,
                 password_hash: password_hash.clone(),
                 complete: false,
+                totp: false,
                 grants: Vec::new(),
             }),
             (Self::Registered(account), Event::ProfileCompleted) => {
@@ -216,7 +247,16 @@ impl Decider for Account {
                 account.grants.retain(|grant| grant.id != *grant_id);
                 Self::Registered(account)
             }
-            (Self::Empty, Event::ProfileCompleted | Event::RoleGranted(_) | Event::RoleRevoked { .. }) => Self::Empty,
+            (Self::Registered(account), Event::TotpEnrolled) => Self::Registered(Registered { totp: true, ..account }),
+            (Self::Registered(account), Event::TotpReset) => Self::Registered(Registered { totp: false, ..account }),
+            (
+                Self::Empty,
+                Event::ProfileCompleted
+                | Event::RoleGranted(_)
+                | Event::RoleRevoked { .. }
+                | Event::TotpEnrolled
+                | Event::TotpReset,
+            ) => Self::Empty,
         }
     }
 }
@@ -235,6 +275,29 @@ fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<
         return Err(Rejection::RolesExcludeEachOther(held.role, grant.role));
     }
     Ok(vec![Event::RoleGranted(grant)])
+}
+
+fn enrol_totp(account: &Registered) -> Result<Vec<Event>, Rejection> {
+    if account.totp {
+        return Err(Rejection::TotpAlreadyEnrolled);
+    }
+    if !account.is_staff() {
+        return Err(Rejection::NotStaff);
+    }
+    Ok(vec![Event::TotpEnrolled])
+}
+
+fn reset_totp(account: &Registered, by: &Authority) -> Result<Vec<Event>, Rejection> {
+    if by.is_self() {
+        return Err(Rejection::OwnTotp);
+    }
+    if !account.grants.iter().all(|grant| by.covers(grant.scope)) {
+        return Err(Rejection::OutsideScope);
+    }
+    if !account.totp {
+        return Err(Rejection::TotpNotEnrolled);
+    }
+    Ok(vec![Event::TotpReset])
 }
 
 #[cfg(test)]

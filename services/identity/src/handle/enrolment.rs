@@ -1,16 +1,18 @@
 //! The one-time enrolment of the first staff: through the same decisions and the same log as everything else.
 
 use eventlog::{Append, Claim};
-use lifecycle::ids;
+use lifecycle::{clock, ids};
+use uuid::Uuid;
 
 use super::{Handle, account_claim, decide};
-use crate::domain::account::{Authority, Command, Rejection};
+use crate::domain::account::{Authority, Command, Registered, Rejection};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
 use crate::domain::role::{Grant, Role, Scope};
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::store::accounts::Loaded;
+use crate::totp::Secret;
 
 const ACTOR: &str = "system";
 /// Taken when a security administrator was enrolled with everybody else: from then on roles come from administrators.
@@ -31,6 +33,8 @@ pub struct Member {
     pub role: Role,
     /// Where it holds.
     pub scope: Scope,
+    /// The first second factor; without one the person enrols it.
+    pub totp: Option<Secret>,
 }
 
 /// What an enrolment did.
@@ -40,6 +44,8 @@ pub struct Enrolled {
     pub accounts: usize,
     /// New roles.
     pub grants: usize,
+    /// New second factors.
+    pub second_factors: usize,
 }
 
 /// Why nobody, or not everybody, was enrolled.
@@ -50,8 +56,8 @@ pub enum EnrolmentError {
         "the enrolment is over: roles are granted by a security administrator now (dingzhu.identity.v1.Staff/GrantRole)"
     )]
     Over,
-    /// The account of this entry has another name, phone or password.
-    #[error("entry {entry}: its number has an account already, with another name, phone or password")]
+    /// The account of this entry has another name, phone, password or second factor.
+    #[error("entry {entry}: its number has an account already, with another name, phone, password or second factor")]
     Differs {
         /// Number of the entry, from 1.
         entry: usize,
@@ -77,7 +83,10 @@ impl Handle {
         for (entry, member) in (1..).zip(members) {
             let loaded = self.find_member(entry, member).await?;
             let account = loaded.as_ref().and_then(|loaded| loaded.account.registered());
-            if !account.is_some_and(|account| account.holds(member.role, member.scope)) {
+            let is_done = |account: &Registered| {
+                account.holds(member.role, member.scope) && (account.totp || member.totp.is_none())
+            };
+            if !account.is_some_and(is_done) {
                 missing.push((entry, member));
             }
         }
@@ -92,8 +101,16 @@ impl Handle {
                 enrolled.accounts += 1;
                 self.make_account(member).await?
             };
-            self.give_first_role(entry, member, &account).await?;
-            enrolled.grants += 1;
+            let holds = account.account.registered().is_some_and(|held| held.holds(member.role, member.scope));
+            if !holds {
+                self.give_first_role(entry, member, &account).await?;
+                enrolled.grants += 1;
+            }
+            if let Some(secret) = &member.totp
+                && self.give_first_totp(account.person, secret).await?
+            {
+                enrolled.second_factors += 1;
+            }
         }
         if members.iter().any(|member| member.role == Role::SecurityAdmin) && !self.enrolment_is_over().await? {
             self.end_enrolment().await?;
@@ -107,9 +124,17 @@ impl Handle {
         let Some((loaded, personal)) = self.accounts.open(person).await? else {
             return Err(EnrolmentError::Differs { entry });
         };
-        let known = loaded.account.registered().map(|account| account.password_hash.clone());
+        let account = loaded.account.registered();
+        let known = account.map(|account| account.password_hash.clone());
+        let same_totp = match &member.totp {
+            Some(secret) if account.is_some_and(|account| account.totp) => {
+                let key = self.vault.obtain(person).await.map_err(Error::from)?;
+                self.second_factors.find(person, &key).await.map_err(Error::from)?.as_ref() == Some(secret)
+            }
+            _ => true,
+        };
         let same_password = self.hasher.admit().await?.verify(member.password.clone(), known).await;
-        if personal.name == member.name && personal.phone == member.phone && same_password {
+        if personal.name == member.name && personal.phone == member.phone && same_password && same_totp {
             Ok(Some(loaded))
         } else {
             Err(EnrolmentError::Differs { entry })
@@ -147,6 +172,19 @@ impl Handle {
         })?;
         self.log.append(self.append(account, &events, None, ACTOR)).await.map_err(Error::from)?;
         Ok(())
+    }
+
+    /// Gives a second factor where there is none; says whether there was none.
+    async fn give_first_totp(&self, person: Uuid, secret: &Secret) -> Result<bool, Error> {
+        let loaded = self.accounts.load(person).await?;
+        if loaded.account.registered().is_some_and(|account| account.totp) {
+            return Ok(false);
+        }
+        let events = decide(&loaded, Command::EnrolTotp)?;
+        let key = self.vault.obtain(person).await?;
+        let transaction = self.second_factors.set(person, secret, &key, clock::now()).await?;
+        self.log.append_in(transaction, self.append(&loaded, &events, None, ACTOR)).await?;
+        Ok(true)
     }
 
     async fn enrolment_is_over(&self) -> Result<bool, Error> {

@@ -8,6 +8,7 @@ use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Command;
 use crate::domain::document::Document;
+use crate::domain::limit::Deed;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Password;
@@ -52,6 +53,7 @@ impl Handle {
 
     /// Records a code and hands it over; one that nobody took is taken back.
     pub(super) async fn send_code(&self, phone: &str, purpose: Purpose, message: Message) -> Result<Begun, Error> {
+        self.limit_account(Deed::SendCode, &self.codes.phone_hash(phone)).await?;
         let (id, code) = (ids::random(), chance::code());
         let begun = self.codes.begin(id, &code, phone, purpose, clock::now()).await?;
         let begun = begun.map_err(|retry_after| Error::TooSoon { retry_after })?;
@@ -67,6 +69,7 @@ impl Handle {
         if self.remembered(asked).await?.is_some() {
             return Ok(());
         }
+        self.limit_account(Deed::Register, &self.accounts.hash(&registration.document)).await?;
         let place = self.hasher.admit().await?;
         let (challenge, phone) = (registration.challenge, &registration.phone);
         match self.codes.answer_registration(challenge, &registration.code, phone, clock::now()).await? {

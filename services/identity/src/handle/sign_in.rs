@@ -6,14 +6,17 @@ use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Handle;
+use super::{Handle, NextStep};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Registered;
 use crate::domain::document::Document;
+use crate::domain::limit::Deed;
+use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
-use crate::hashing::Password;
+use crate::hashing::{Password, Waiting};
+use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::sessions::Kept;
 use crate::tokens::Access;
@@ -48,29 +51,72 @@ pub struct SignedIn {
     pub tokens: TokenPair,
     /// Whether the profile is complete.
     pub profile_complete: bool,
+    /// What the session still has to do before roles count.
+    pub next_step: NextStep,
+}
+
+impl SignedIn {
+    pub(super) fn new(tokens: TokenPair, account: &Registered) -> Self {
+        Self { tokens, profile_complete: account.complete, next_step: NextStep::of(account) }
+    }
 }
 
 impl Handle {
     /// Checks number and password with the same work whether or not the number has an account, and sends a code.
-    pub async fn start_sign_in(&self, document: &Document, password: Password, entry: Entry) -> Result<Started, Error> {
-        let place = self.hasher.admit().await?;
-        let number_hash = self.accounts.hash(document);
-        let counted = self.failures.count(&number_hash, clock::now()).await?;
-        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
-
-        // A number of nobody looks for a stream that is not there.
-        let person = self.accounts.find(&number_hash).await?.unwrap_or_else(ids::random);
-        let loaded = self.accounts.load(person).await?;
-        let known = loaded.account.registered().map(|account| account.password_hash.clone());
-        if !place.verify(password, known).await {
-            return Err(Error::WrongCredentials);
-        }
-        self.failures.forget(&number_hash).await?;
+    pub async fn start_sign_in(
+        &self,
+        document: &Document,
+        password: Password,
+        entry: Entry,
+        origin: Origin,
+    ) -> Result<Started, Error> {
+        let waiting = self.hasher.enter()?;
+        self.limit_origin(Deed::SignIn, origin).await?;
+        let loaded = self.check_password(waiting, &self.accounts.hash(document), password).await?;
+        let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
         let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
         let phone = loaded.personal(&key)?.phone;
         let code = self.send_code(&phone, Purpose::SignIn { person, entry }, Message::SignInCode).await?;
         Ok(Started { code, phone })
+    }
+
+    /// The account of a number and its password, found with the same work whether or not there is one.
+    pub(super) async fn check_password(
+        &self,
+        waiting: Waiting,
+        number_hash: &[u8; 32],
+        password: Password,
+    ) -> Result<Loaded, Error> {
+        self.limit_account(Deed::SignIn, number_hash).await?;
+        let place = waiting.core().await;
+        let counted = self.failures.count(number_hash, clock::now()).await?;
+        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
+
+        // A number of nobody looks for a stream that is not there.
+        let person = self.accounts.find(number_hash).await?.unwrap_or_else(ids::random);
+        let loaded = self.accounts.load(person).await?;
+        let known = loaded.account.registered().map(|account| account.password_hash.clone());
+        if !place.verify(password, known).await {
+            return Err(Error::WrongCredentials);
+        }
+        self.failures.forget(number_hash).await?;
+        Ok(loaded)
+    }
+
+    /// A session that begins now, not recorded yet, with its first tokens.
+    pub(super) fn new_session(
+        &self,
+        person: Uuid,
+        account: &Registered,
+        entry: Entry,
+        by_code: bool,
+        now: OffsetDateTime,
+    ) -> Result<(Kept, TokenPair), Error> {
+        let (id, session) = (ids::random(), Session::begin(now));
+        let kept = Kept { id, person, entry, session, by_code, passed: false, ended: false, spent: false };
+        let tokens = self.pair(&kept, account, RefreshToken::draw(), now)?;
+        Ok((kept, tokens))
     }
 
     /// Ends a sign-in with its code and begins a session.
@@ -83,13 +129,10 @@ impl Handle {
         };
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
-        let session = Session::begin(now);
-        let kept = Kept { id: ids::random(), person, entry, session, ended: false, spent: false };
-        let refresh = RefreshToken(chance::bytes());
-        let tokens = self.pair(&kept, account, refresh, now)?;
+        let (kept, tokens) = self.new_session(person, account, entry, true, now)?;
         let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
         self.sessions.begin_in(transaction, &kept, &tokens.refresh.0).await?;
-        Ok(SignedIn { tokens, profile_complete: account.complete })
+        Ok(SignedIn::new(tokens, account))
     }
 
     /// Trades a refresh token for a new pair. One that was spent before ends the session: somebody has stolen it.
@@ -107,7 +150,7 @@ impl Handle {
         let limits = Limits::of(account.is_staff());
         let session = kept.session.used(limits, now).ok_or(Error::SessionEnded)?;
         let kept = Kept { session, ..kept };
-        let tokens = self.pair(&kept, account, RefreshToken(chance::bytes()), now)?;
+        let tokens = self.pair(&kept, account, RefreshToken::draw(), now)?;
         if !self.sessions.rotate(&kept, &token.0, &tokens.refresh.0).await? {
             return self.end_stolen(&kept, now).await;
         }
@@ -125,20 +168,29 @@ impl Handle {
         Err(Error::SessionEnded)
     }
 
-    fn pair(
+    pub(super) fn pair(
         &self,
         kept: &Kept,
         account: &Registered,
         refresh: RefreshToken,
         now: OffsetDateTime,
     ) -> Result<TokenPair, Error> {
-        let access = self.tokens.issue(kept.person, kept.id, kept.entry, account.complete, now)?;
+        let access = self.tokens.issue(kept, account.complete, now)?;
         let refresh_expires_at = kept.session.ends_at(Limits::of(account.is_staff()));
         Ok(TokenPair { access, refresh, refresh_expires_at })
     }
 }
 
 impl RefreshToken {
+    pub(super) fn draw() -> Self {
+        Self(chance::bytes())
+    }
+
+    /// As it is kept: hashed by the records.
+    pub(super) fn secret(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// As it is handed out.
     pub fn render(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

@@ -5,7 +5,7 @@ use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
     AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, ProfileCompleted, Role as ProtoRole,
-    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked,
+    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset,
 };
 use uuid::Uuid;
 use vault::PersonKey;
@@ -69,6 +69,8 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
             revoked.root_signature = root.sign_revocation(&revoked).into();
             public(place, &revoked)
         }
+        Event::TotpEnrolled => public(place, &TotpEnrolled { person_id }),
+        Event::TotpReset => public(place, &TotpReset { person_id }),
     };
     if let Some(Sealing { key, personal }) = sealing {
         let binding = vault::binding(place.event_id, place.person, place.version);
@@ -98,6 +100,10 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         let revoked: StaffRoleRevoked = message(recorded, &recorded.payload)?;
         let grant_id = Uuid::parse_str(&revoked.grant_id).map_err(|_| corrupt(recorded, "unreadable grant id"))?;
         Ok(Event::RoleRevoked { grant_id })
+    } else if kind == TotpEnrolled::full_name() {
+        Ok(Event::TotpEnrolled)
+    } else if kind == TotpReset::full_name() {
+        Ok(Event::TotpReset)
     } else {
         Err(corrupt(recorded, "no event of an account"))
     }

@@ -191,6 +191,11 @@ impl Codes {
         Ok(spent.map(|_| transaction))
     }
 
+    /// Keyed hash of a phone.
+    pub fn phone_hash(&self, phone: &str) -> [u8; 32] {
+        self.phone_index.hash(phone)
+    }
+
     /// Bound to the id, so that equal codes do not look alike.
     fn code_hash(&self, id: Uuid, code: &str) -> [u8; 32] {
         self.code_index.hash(&format!("{id}:{code}"))

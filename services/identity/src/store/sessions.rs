@@ -1,7 +1,7 @@
 //! Sessions and their refresh tokens, which are stored hashed and spent once.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use crate::domain::session::{Entry, Session};
 
 /// A session as it stands.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and a column")]
 pub struct Kept {
     /// Random id, part of every access token.
     pub id: Uuid,
@@ -18,11 +19,18 @@ pub struct Kept {
     pub entry: Entry,
     /// Its times.
     pub session: Session,
+    /// Whether it began with a code to the phone, rather than with a puzzle.
+    pub by_code: bool,
+    /// Whether it has passed the second factor.
+    pub passed: bool,
     /// Whether it was ended.
     pub ended: bool,
     /// Whether the refresh token that was shown has been spent before.
     pub spent: bool,
 }
+
+/// Columns of a session: id, person, entry, its two times, by code, passed, ended, and whether its token was spent.
+type Row = (Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool, bool, bool);
 
 /// The records of sessions. Clones share them.
 #[derive(Clone, Debug)]
@@ -43,31 +51,37 @@ impl Sessions {
         new: &Kept,
         token: &[u8; 32],
     ) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO session (id, person, entry, started_at, used_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(new.id)
-            .bind(new.person)
-            .bind(new.entry.code())
-            .bind(new.session.started_at)
-            .bind(new.session.used_at)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(new.id)
+        .bind(new.person)
+        .bind(new.entry.code())
+        .bind(new.session.started_at)
+        .bind(new.session.used_at)
+        .bind(new.by_code)
+        .execute(&mut *transaction)
+        .await?;
         give(&mut transaction, new.id, token).await?;
         transaction.commit().await
     }
 
+    /// Records a new session with its first token.
+    pub async fn begin(&self, new: &Kept, token: &[u8; 32]) -> Result<(), sqlx::Error> {
+        self.begin_in(self.pool.begin().await?, new, token).await
+    }
+
     /// The session that a refresh token was given for.
     pub async fn find(&self, token: &[u8; 32]) -> Result<Option<Kept>, sqlx::Error> {
-        let row: Option<(Uuid, Uuid, i16, OffsetDateTime, OffsetDateTime, bool, bool)> = sqlx::query_as(
-            "SELECT s.id, s.person, s.entry, s.started_at, s.used_at, s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT s.id, s.person, s.entry, s.started_at, s.used_at, s.by_code, s.passed_at IS NOT NULL,
+                    s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
              FROM refresh_token t JOIN session s ON s.id = t.session WHERE t.hash = $1",
         )
         .bind(hash(token))
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.and_then(|(id, person, entry, started_at, used_at, ended, spent)| {
-            let entry = Entry::from_code(entry.into())?;
-            Some(Kept { id, person, entry, session: Session { started_at, used_at }, ended, spent })
-        }))
+        Ok(row.and_then(kept))
     }
 
     /// Spends a token and gives the next one; false when the token was spent, or the session ended, in the meantime.
@@ -103,17 +117,97 @@ impl Sessions {
             .await
             .map(drop)
     }
+
+    /// The sessions of a person that were not ended, the one that was used last first; some may be too old by now.
+    pub async fn list(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, false, false FROM session
+             WHERE person = $1 AND ended_at IS NULL ORDER BY used_at DESC, id",
+        )
+        .bind(person)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().filter_map(kept).collect())
+    }
+
+    /// A session that was not ended.
+    pub async fn get(&self, session: Uuid) -> Result<Option<Kept>, sqlx::Error> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, false, false FROM session
+             WHERE id = $1 AND ended_at IS NULL",
+        )
+        .bind(session)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.and_then(kept))
+    }
+
+    /// Ends a session of this person; false where the person has none of that id. Doing it twice changes nothing.
+    pub async fn end_own(&self, person: Uuid, session: Uuid, now: OffsetDateTime) -> Result<bool, sqlx::Error> {
+        let ended = sqlx::query("UPDATE session SET ended_at = coalesce(ended_at, $3) WHERE id = $1 AND person = $2")
+            .bind(session)
+            .bind(person)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    /// Ends all sessions of a person but one; says how many.
+    pub async fn end_others(&self, person: Uuid, current: Uuid, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+        let ended = sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id <> $2 AND ended_at IS NULL")
+            .bind(person)
+            .bind(current)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(ended.rows_affected())
+    }
+
+    /// Ends all sessions of a person.
+    pub async fn end_all(&self, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        end_all_in(&mut connection, person, now).await
+    }
 }
 
-async fn give(
-    transaction: &mut Transaction<'static, Postgres>,
-    session: Uuid,
-    token: &[u8; 32],
-) -> Result<(), sqlx::Error> {
+/// Ends all sessions of a person as a step of a transaction, whose last one records why.
+pub async fn end_all_in(connection: &mut PgConnection, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL")
+        .bind(person)
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Records that a session has passed the second factor, with its next token in place of all before; false where it has ended.
+pub async fn pass_in(connection: &mut PgConnection, passed: &Kept, next: &[u8; 32]) -> Result<bool, sqlx::Error> {
+    let now = passed.session.used_at;
+    let alive = sqlx::query("UPDATE session SET passed_at = $2, used_at = $2 WHERE id = $1 AND ended_at IS NULL")
+        .bind(passed.id)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE refresh_token SET spent_at = $2 WHERE session = $1 AND spent_at IS NULL")
+        .bind(passed.id)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    give(connection, passed.id, next).await?;
+    Ok(alive.rows_affected() == 1)
+}
+
+fn kept((id, person, entry, started_at, used_at, by_code, passed, ended, spent): Row) -> Option<Kept> {
+    let entry = Entry::from_code(entry.into())?;
+    Some(Kept { id, person, entry, session: Session { started_at, used_at }, by_code, passed, ended, spent })
+}
+
+async fn give(connection: &mut PgConnection, session: Uuid, token: &[u8; 32]) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO refresh_token (hash, session) VALUES ($1, $2)")
         .bind(hash(token))
         .bind(session)
-        .execute(&mut **transaction)
+        .execute(connection)
         .await
         .map(drop)
 }

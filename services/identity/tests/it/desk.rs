@@ -7,10 +7,15 @@ use std::time::Duration;
 use identity::Identity;
 use identity::config::Settings;
 use identity::domain::role::{Division, Role, Scope};
+use identity::domain::totp::step_at;
 use identity::handle::{Handle, Member};
+use identity::store::second_factors::SecondFactors;
+use identity::totp::Secret;
 use proto::identity::v1 as api;
 use proto::identity::v1::accounts_client::AccountsClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::puzzle_sign_in_client::PuzzleSignInClient;
+use proto::identity::v1::second_factor_client::SecondFactorClient;
 use proto::identity::v1::sessions_client::SessionsClient;
 use proto::notifications::v1::secrets_server::{Secrets, SecretsServer};
 use proto::notifications::v1::{DeliverRequest, DeliverResponse};
@@ -62,6 +67,12 @@ impl Desk {
         // The root key of all tests has the seed 01 01 …
         let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
         neighbours.push(Neighbour::start("notifications", surface).await);
+        let settings = Settings {
+            pepper_file: file("pepper", "07"),
+            root_key_file: file("root", "01"),
+            trusted_proxies: Vec::new(),
+        };
+        let neighbours = vec![Neighbour::start("notifications", surface).await];
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();
         until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;
@@ -74,6 +85,14 @@ impl Desk {
 
     pub fn sessions(&self) -> SessionsClient<tonic::transport::Channel> {
         SessionsClient::new(self.identity.anyone())
+    }
+
+    pub fn puzzles(&self) -> PuzzleSignInClient<tonic::transport::Channel> {
+        PuzzleSignInClient::new(self.identity.anyone())
+    }
+
+    pub fn second_factor(&self, token: &str) -> SecondFactorClient<service::testing::Channel> {
+        SecondFactorClient::new(self.identity.with_token(token))
     }
 
     pub fn profiles(&self, token: &str) -> ProfilesClient<service::testing::Channel> {
@@ -127,6 +146,18 @@ impl Desk {
         self.sessions().complete_sign_in(request).await.unwrap().into_inner().tokens.unwrap()
     }
 
+    /// A puzzle for somebody, and the sign-in that solves it; where the gap is, stands in the database only.
+    pub async fn puzzle(&self, teacher: &Teacher) -> api::SignInRequest {
+        let puzzle = self.puzzles().make_puzzle(teacher.puzzle()).await.unwrap().into_inner();
+        let gap: i16 = sqlx::query_scalar("SELECT gap FROM puzzle WHERE id = $1")
+            .bind(puzzle.puzzle_id.parse::<Uuid>().unwrap())
+            .fetch_one(&self.identity.service.ground.pool)
+            .await
+            .unwrap();
+        let api::StartSignInRequest { document_type, number, password, entry } = teacher.credentials();
+        api::SignInRequest { document_type, number, password, entry, puzzle_id: puzzle.puzzle_id, offset: gap.into() }
+    }
+
     /// Signs somebody up and in.
     pub async fn newcomer(&self, teacher: &Teacher) -> api::Tokens {
         self.register(teacher).await;
@@ -138,10 +169,35 @@ impl Desk {
         profile.person_id.parse().unwrap()
     }
 
-    /// Somebody with a role, enrolled as the first staff are; their token, once the role is known.
+    /// Signs in a member of staff who has the second factor of [`Teacher::totp`]; their roles count from here on.
+    pub async fn sign_in_as_staff(&self, teacher: &Teacher) -> api::Tokens {
+        let token = self.sign_in(teacher).await.access_token;
+        // A minute has passed since the last time.
+        self.sql("UPDATE totp SET last_step = last_step - 2").await;
+        let code = teacher.totp().code(step_at(lifecycle::clock::now()));
+        let request = api::VerifyTotpRequest { code };
+        self.second_factor(&token).verify_totp(request).await.unwrap().into_inner().tokens.unwrap()
+    }
+
+    /// Gives a member of staff the second factor of [`Teacher::totp`], as the person's own enrolment would.
+    pub async fn give_totp(&self, person: Uuid, teacher: &Teacher) {
+        let token = self.sign_in(teacher).await.access_token;
+        let mut second_factor = self.second_factor(&token);
+        let secret = second_factor.enrol_totp(api::EnrolTotpRequest {}).await.unwrap().into_inner().secret;
+        let code = Secret::parse(&secret).unwrap().code(step_at(lifecycle::clock::now()));
+        second_factor.confirm_totp(api::ConfirmTotpRequest { code }).await.unwrap();
+        let ground = &self.identity.service.ground;
+        let key = ground.vault.obtain(person).await.unwrap();
+        let records = SecondFactors::new(ground.pool.clone());
+        let transaction = records.set(person, &teacher.totp(), &key, lifecycle::clock::now()).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    /// Somebody with a role, enrolled as the first staff are; the token of a session that has passed the second factor, once the
+    /// role is known.
     pub async fn staff(&self, teacher: &Teacher, role: Role, division: &str, unit: Option<Uuid>) -> (Uuid, String) {
         self.handle().await.enrol(&[teacher.member(role, division, unit)]).await.unwrap();
-        let token = self.sign_in(teacher).await.access_token;
+        let token = self.sign_in_as_staff(teacher).await.access_token;
         let person = self.person_id(&token).await;
         let authority = &self.identity.service.ground.authority;
         until("the role to be known", || authority.now().is_some_and(|known| known.grants.contains_key(&person))).await;
@@ -210,6 +266,15 @@ impl Teacher {
         }
     }
 
+    pub fn puzzle(&self) -> api::MakePuzzleRequest {
+        api::MakePuzzleRequest { document_type: api::DocumentType::ResidentId.into(), number: self.number.clone() }
+    }
+
+    /// The second factor that this person has as a member of staff.
+    pub fn totp(&self) -> Secret {
+        Secret::new(format!("second factor {:0>11}", self.phone).into_bytes()).unwrap()
+    }
+
     pub fn member(&self, role: Role, division: &str, unit: Option<Uuid>) -> Member {
         use identity::domain::document::Document;
         use identity::hashing::Password;
@@ -220,6 +285,7 @@ impl Teacher {
             password: Password::new(self.password.clone()),
             role,
             scope: Scope { division: Division::parse(division).unwrap(), unit },
+            totp: Some(self.totp()),
         }
     }
 }

@@ -45,7 +45,7 @@ async fn run(desk: &Desk, entries: &[Value]) -> Result<Enrolled, EnrolError> {
 #[tokio::test]
 async fn the_first_staff_get_accounts_and_roles_and_can_sign_in() {
     let desk = Desk::open().await;
-    assert_eq!(run(&desk, &first_staff()).await.unwrap(), Enrolled { accounts: 2, grants: 3 });
+    assert_eq!(run(&desk, &first_staff()).await.unwrap(), Enrolled { accounts: 2, grants: 3, second_factors: 0 });
     let token = desk.sign_in(&Teacher::new(2)).await.access_token;
     let person = desk.person_id(&token).await;
     let authority = desk.identity.service.ground.authority.clone();
@@ -75,6 +75,28 @@ async fn once_there_is_an_administrator_nobody_else_is_enrolled() {
     let head = desk.head().await;
     let refused = run(&desk, &more).await.unwrap_err();
     assert!(matches!(refused, EnrolError::Enrolment(EnrolmentError::Over)), "{refused}");
+    assert_eq!(desk.head().await, head);
+}
+
+#[tokio::test]
+async fn a_second_factor_is_given_once_and_never_replaced() {
+    let desk = Desk::open().await;
+    let with_totp = |secret: &str| {
+        let mut list = first_staff();
+        for entry in &mut list[1..] {
+            entry["totp_secret"] = json!(secret);
+        }
+        list
+    };
+    // The two roles of one person have the same one; without the administrator the enrolment goes on.
+    let list = &with_totp(&Teacher::new(2).totp().render())[1..];
+    assert_eq!(run(&desk, list).await.unwrap(), Enrolled { accounts: 1, grants: 2, second_factors: 1 });
+    desk.sign_in_as_staff(&Teacher::new(2)).await;
+    let head = desk.head().await;
+    assert_eq!(run(&desk, list).await.unwrap(), Enrolled::default());
+    let other = &with_totp(&Teacher::new(3).totp().render())[1..];
+    let refused = run(&desk, other).await.unwrap_err();
+    assert!(matches!(refused, EnrolError::Enrolment(EnrolmentError::Differs { entry: 1 })), "{refused}");
     assert_eq!(desk.head().await, head);
 }
 
@@ -113,6 +135,7 @@ async fn wrong_fields_are_named_by_entry_and_field_and_never_shown() {
     wrong["name"] = json!("示");
     wrong["phone"] = json!("123");
     wrong["password"] = json!("short");
+    wrong["totp_secret"] = json!("GEZDGNBV");
     let entries = [entry(&Teacher::new(2), "CLERK", "320302", ""), wrong];
     let refused = run(&desk, &entries).await.unwrap_err().to_string();
     for part in [
@@ -124,10 +147,11 @@ async fn wrong_fields_are_named_by_entry_and_field_and_never_shown() {
         "entry 2, role",
         "entry 2, division",
         "entry 2, unit_id",
+        "entry 2, totp_secret",
     ] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
-    assert!(!refused.contains("320399") && !refused.contains("short"), "{refused}");
+    assert!(!refused.contains("320399") && !refused.contains("short") && !refused.contains("GEZDGNBV"), "{refused}");
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::time::Duration as StdDuration;
 use access::root::RootKey;
 use cluster::database::TestDatabase;
 use eventlog::EventLog;
-use identity::domain::session::Entry;
+use identity::domain::session::{Entry, Session};
 use identity::error::Error;
 use identity::store::keys::STREAM;
+use identity::store::sessions::Kept;
 use identity::tokens::Tokens;
 use lifecycle::Lifecycle;
 use proto::identity::v1 as api;
@@ -51,8 +52,17 @@ impl Drop for Ground {
 }
 
 fn token(tokens: &Tokens, now: OffsetDateTime) -> Result<String, Error> {
-    let (person, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    tokens.issue(person, session, Entry::Registration, true, now).map(|access| access.token)
+    let session = Kept {
+        id: Uuid::from_u128(2),
+        person: Uuid::from_u128(1),
+        entry: Entry::Registration,
+        session: Session::begin(now),
+        by_code: true,
+        passed: false,
+        ended: false,
+        spent: false,
+    };
+    tokens.issue(&session, true, now).map(|access| access.token)
 }
 
 #[tokio::test]

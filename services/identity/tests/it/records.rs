@@ -53,6 +53,7 @@ fn history() -> Vec<Event> {
         Event::RoleRevoked { grant_id: Uuid::from_u128(0x22) },
     ];
     history.extend(grants);
+    history.extend([Event::TotpEnrolled, Event::TotpReset]);
     history
 }
 

@@ -62,7 +62,8 @@ async fn a_granted_role_is_signed_listed_and_counts_until_it_is_taken_back() {
 
     let authority = desk.identity.service.ground.authority.clone();
     until("the role to count", || authority.now().is_some_and(|known| known.grants.contains_key(&person))).await;
-    let token = desk.sign_in(&Teacher::new(2)).await.access_token;
+    desk.give_totp(person, &Teacher::new(2)).await;
+    let token = desk.sign_in_as_staff(&Teacher::new(2)).await.access_token;
     let mut auditor = StaffClient::new(desk.identity.with_token(&token));
     let request = api::ListGrantsRequest { min_position: granted.position, ..Default::default() };
     let listed = auditor.list_grants(request).await.unwrap().into_inner().grants;

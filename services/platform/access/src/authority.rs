@@ -125,7 +125,9 @@ impl Authority {
         match self.verify(bearer, now)? {
             Verified::Person { person, .. } => {
                 let grants = self.known()?.grants.get(&person.id).cloned().unwrap_or_default();
-                Ok(Caller { person: Some(person), service: None, grants })
+                let (grants, withheld) =
+                    if person.second_factor { (grants, Arc::default()) } else { (Arc::default(), grants) };
+                Ok(Caller { person: Some(person), service: None, grants, withheld })
             }
             Verified::Service { name, .. } => {
                 let person = match behalf.map(|token| self.verify(token, now)).transpose()? {
@@ -133,7 +135,7 @@ impl Authority {
                     Some(Verified::Service { .. }) => return Err(invalid()),
                     None => None,
                 };
-                Ok(Caller { person, service: Some(name), grants: Arc::default() })
+                Ok(Caller { person, service: Some(name), ..Caller::default() })
             }
         }
     }
@@ -176,7 +178,14 @@ impl Authority {
         if !counts {
             return Err(invalid());
         }
-        let person = Person { id: claims.sub, session: claims.sid, entry, complete: claims.cpl, token: token.into() };
+        let person = Person {
+            id: claims.sub,
+            session: claims.sid,
+            entry,
+            complete: claims.cpl,
+            second_factor: claims.two,
+            token: token.into(),
+        };
         Ok(Verified::Person { person, key_id: key_id.into(), exp: claims.exp })
     }
 

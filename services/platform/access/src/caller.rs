@@ -15,8 +15,10 @@ pub struct Caller {
     pub person: Option<Person>,
     /// Name of the calling service, where it is one.
     pub service: Option<String>,
-    /// Roles of the person, as of now.
+    /// Roles of the person that count in this session, as of now.
     pub grants: Arc<[Grant]>,
+    /// Roles of the person that do not count, since the session has not passed the second factor.
+    pub withheld: Arc<[Grant]>,
 }
 
 /// A signed-in person, as the access token says.
@@ -30,6 +32,8 @@ pub struct Person {
     pub entry: Entry,
     /// Whether the profile is complete; without it only the profile itself is open.
     pub complete: bool,
+    /// Whether the session has passed the second factor; without it no role counts.
+    pub second_factor: bool,
     /// The access token, to be passed along to another service.
     pub token: Arc<str>,
 }

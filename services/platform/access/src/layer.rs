@@ -56,6 +56,10 @@ impl AccessLayer {
                 "PROFILE_INCOMPLETE",
                 "请先在个人信息中心完善个人身份信息，完善后重新登录再办理业务。",
             )),
+            Err(Denied::SecondFactorRequired) => Err(Refusal::forbidden(
+                "TOTP_REQUIRED",
+                "办理此项业务须先通过动态口令验证；尚未绑定动态口令的，请先绑定。",
+            )),
             Err(Denied::RoleRequired) => {
                 Err(Refusal::forbidden("ROLE_REQUIRED", "您的账号没有办理此项业务的权限，如有疑问请联系管理员。"))
             }

@@ -6,7 +6,7 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use proto::identity::v1::Role;
 
-use crate::Caller;
+use crate::{Caller, Grant};
 
 /// Who may call an RPC. Whose object it is, is judged where the object is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +35,15 @@ pub(crate) enum Denied {
     SignInRequired,
     ProfileIncomplete,
     RoleRequired,
+    /// The role is there, but the session has not passed the second factor.
+    SecondFactorRequired,
 }
 
 impl Rule {
     /// Judges a caller.
     pub(crate) fn admits(self, caller: &Caller) -> Result<(), Denied> {
-        let role = |roles: &[Role]| caller.grants.iter().any(|grant| roles.contains(&grant.role));
+        let among = |grants: &[Grant], roles: &[Role]| grants.iter().any(|grant| roles.contains(&grant.role));
+        let role = |roles: &[Role]| among(&caller.grants, roles);
         let service = |names: &[&str]| caller.service.as_deref().is_some_and(|name| names.contains(&name));
         let person = caller.service.is_none().then_some(caller.person.as_ref()).flatten();
         let admitted = match self {
@@ -57,6 +60,10 @@ impl Rule {
             (true, _) => Ok(()),
             (false, None) if caller.service.is_none() => Err(Denied::SignInRequired),
             (false, Some(person)) if !person.complete && self.asks_for_profile() => Err(Denied::ProfileIncomplete),
+            (false, Some(_)) if among(&caller.withheld, self.roles()) => Err(Denied::SecondFactorRequired),
+            (false, Some(person)) if !person.complete && matches!(self, Self::Person | Self::PersonOrStaff(_)) => {
+                Err(Denied::ProfileIncomplete)
+            }
             (false, _) => Err(Denied::RoleRequired),
         }
     }
@@ -75,6 +82,16 @@ impl Rule {
     /// Whether a complete profile would have been enough.
     fn asks_for_profile(self) -> bool {
         matches!(self, Self::Admitted | Self::Person | Self::PersonOrStaff(_))
+    }
+}
+
+impl Rule {
+    /// The roles that it admits.
+    const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Staff(roles) | Self::PersonOrStaff(roles) | Self::ServiceOrStaff(_, roles) => roles,
+            Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => &[],
+        }
     }
 }
 
@@ -149,12 +166,47 @@ pub(crate) fn changing() -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use eventlog::Division;
     use proto::identity::v1::Entry;
     use uuid::Uuid;
 
     use super::*;
     use crate::caller::{Grant, Person, Scope};
+    use crate::{Person, Scope};
+
+    /// An operator, in a session that has passed the second factor or not.
+    fn operator(complete: bool, second_factor: bool) -> Caller {
+        let scope = Scope { division: Division::NONE, unit: None };
+        let grants: Arc<[Grant]> = [Grant { id: Uuid::from_u128(3), role: Role::Operator, scope }].into();
+        let person = Person {
+            id: Uuid::from_u128(1),
+            session: Uuid::from_u128(2),
+            entry: Entry::Registration,
+            complete,
+            second_factor,
+            token: "".into(),
+        };
+        let (grants, withheld) = if second_factor { (grants, Arc::default()) } else { (Arc::default(), grants) };
+        Caller { person: Some(person), service: None, grants, withheld }
+    }
+
+    #[test]
+    fn without_the_second_factor_staff_may_what_an_applicant_may() {
+        let (passed, not_passed) = (operator(true, true), operator(true, false));
+        for rule in [OPERATOR, Rule::ServiceOrStaff(SERVICES, &[Role::Operator])] {
+            assert_eq!(rule.admits(&passed), Ok(()));
+            assert_eq!(rule.admits(&not_passed), Err(Denied::SecondFactorRequired));
+        }
+        assert_eq!(Rule::Staff(&[Role::Auditor]).admits(&not_passed), Err(Denied::RoleRequired));
+        for rule in [Rule::Anyone, Rule::SignedIn, Rule::Person, Rule::PersonOrStaff(&[Role::Operator])] {
+            assert_eq!(rule.admits(&not_passed), Ok(()));
+        }
+        let newcomer = operator(false, false);
+        assert_eq!(Rule::PersonOrStaff(&[Role::Operator]).admits(&newcomer), Err(Denied::SecondFactorRequired));
+        assert_eq!(Rule::Person.admits(&newcomer), Err(Denied::ProfileIncomplete));
+    }
 
     #[test]
     fn the_common_rows_cover_operations_and_the_feed() {

@@ -27,6 +27,9 @@ pub struct Claims {
     pub ent: i32,
     /// Whether the profile is complete.
     pub cpl: bool,
+    /// Whether the session has passed the second factor; tokens from before there was one have not.
+    #[serde(default)]
+    pub two: bool,
     /// Unix seconds.
     pub iat: i64,
     /// Unix seconds.
@@ -38,7 +41,14 @@ impl Claims {
     pub fn new(person: Uuid, session: Uuid, entry: Entry, complete: bool, now: OffsetDateTime) -> Self {
         let iat = now.unix_timestamp();
         let exp = iat + LIFETIME.as_secs().cast_signed();
-        Self { iss: ISSUER.to_owned(), sub: person, sid: session, ent: entry.into(), cpl: complete, iat, exp }
+        let iss = ISSUER.to_owned();
+        Self { iss, sub: person, sid: session, ent: entry.into(), cpl: complete, two: false, iat, exp }
+    }
+
+    /// The same of a session that has passed the second factor, or not.
+    #[must_use]
+    pub fn with_second_factor(self, passed: bool) -> Self {
+        Self { two: passed, ..self }
     }
 }
 
@@ -123,6 +133,14 @@ mod tests {
         let read: Claims = verify(&token, &public_key(&SEED)).unwrap();
         assert_eq!(read, claims());
         assert_eq!(read.exp - read.iat, 600);
+    }
+
+    #[test]
+    fn a_token_that_says_nothing_of_a_second_factor_has_not_passed_it() {
+        let mut old = serde_json::to_value(claims().with_second_factor(true)).unwrap();
+        assert_eq!(old.as_object_mut().unwrap().remove("two"), Some(true.into()));
+        let read: Claims = verify(&Issuer::new("k1", &SEED).sign(&old), &public_key(&SEED)).unwrap();
+        assert!(!read.two);
     }
 
     #[test]

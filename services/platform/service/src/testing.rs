@@ -241,9 +241,10 @@ impl<S> Drop for Running<S> {
     }
 }
 
-/// An access token of a person, signed by the tests' key.
+/// An access token of a person whose session has passed the second factor, signed by the tests' key.
 pub fn person_token(person: Uuid, entry: identity::Entry, complete: bool) -> String {
-    sign(&Claims::new(person, Uuid::from_u128(1), entry, complete, lifecycle::clock::now()))
+    let claims = Claims::new(person, Uuid::from_u128(1), entry, complete, lifecycle::clock::now());
+    sign(&claims.with_second_factor(true))
 }
 
 /// A token with these claims, signed by the tests' key.

@@ -132,6 +132,41 @@ fn a_role_is_taken_back_by_who_could_have_given_it() {
         .then_refused(&Rejection::UnknownGrant);
 }
 
+/// A clerk of a point of 320302.
+fn clerk() -> [Event; 2] {
+    [registered(), Event::RoleGranted(grant(1, Role::Clerk, "320302", Some(9)))]
+}
+
+fn clerk_with_totp() -> Vec<Event> {
+    [clerk().as_slice(), &[Event::TotpEnrolled]].concat()
+}
+
+#[test]
+fn staff_enrol_one_second_factor() {
+    given::<Account>(clerk()).when(Command::EnrolTotp).then([Event::TotpEnrolled]);
+    given::<Account>(clerk_with_totp()).when(Command::EnrolTotp).then_refused(&Rejection::TotpAlreadyEnrolled);
+    given::<Account>([registered()]).when(Command::EnrolTotp).then_refused(&Rejection::NotStaff);
+    given::<Account>([]).when(Command::EnrolTotp).then_refused(&Rejection::UnknownPerson);
+}
+
+#[test]
+fn a_lost_second_factor_is_reset_by_another_administrator_who_covers_every_role() {
+    let reset = |by| Command::ResetTotp { by };
+    given::<Account>(clerk_with_totp()).when(reset(administrator("320000"))).then([Event::TotpReset]);
+    let own = Authority::Administrator { is_self: true, divisions: vec![Division::NATION] };
+    given::<Account>(clerk_with_totp()).when(reset(own)).then_refused(&Rejection::OwnTotp);
+    given::<Account>(clerk_with_totp()).when(reset(administrator("330000"))).then_refused(&Rejection::OutsideScope);
+    let elsewhere = Event::RoleGranted(grant(2, Role::Clerk, "330102", Some(8)));
+    given::<Account>([clerk_with_totp(), vec![elsewhere]].concat())
+        .when(reset(administrator("320000")))
+        .then_refused(&Rejection::OutsideScope);
+    given::<Account>(clerk()).when(reset(administrator("320000"))).then_refused(&Rejection::TotpNotEnrolled);
+    given::<Account>([]).when(reset(administrator("320000"))).then_refused(&Rejection::UnknownPerson);
+    given::<Account>([clerk_with_totp(), vec![Event::TotpReset]].concat())
+        .when(Command::EnrolTotp)
+        .then([Event::TotpEnrolled]);
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     let scope = (prop_oneof![Just("320000"), Just("320302"), Just("000000")], proptest::option::of(1..3_u128));
     let any_grant = (1..6_u128, proptest::sample::select(Role::ALL.to_vec()), scope)
@@ -139,6 +174,8 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(register()),
         Just(Command::CompleteProfile),
+        Just(Command::EnrolTotp),
+        Just(Command::ResetTotp { by: administrator("320000") }),
         any_grant.prop_map(|grant| Command::GrantRole { grant, by: administrator("320000") }),
         (1..6_u128).prop_map(|id| Command::RevokeRole { grant_id: Uuid::from_u128(id), by: Authority::Bootstrap }),
     ]

@@ -1,0 +1,81 @@
+//! 滑块拼图登录: a puzzle, then number and password with its answer.
+
+use lifecycle::{clock, ids};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Handle, SignedIn};
+use crate::chance;
+use crate::domain::document::Document;
+use crate::domain::limit::Deed;
+use crate::domain::origin::Origin;
+use crate::domain::puzzle::{self, Puzzle, Verdict};
+use crate::domain::session::Entry;
+use crate::error::Error;
+use crate::hashing::Password;
+use crate::picture::{Picture, Place};
+
+/// A puzzle as it is handed out.
+#[derive(Debug)]
+pub struct Posed {
+    /// To be repeated with the answer.
+    pub id: Uuid,
+    /// Both files.
+    pub picture: Picture,
+    /// Where the piece lies, from the upper edge.
+    pub top: u16,
+    /// When the puzzle stops to count.
+    pub expires_at: OffsetDateTime,
+}
+
+/// Which puzzle was answered how.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// The puzzle.
+    pub id: Uuid,
+    /// Pixels from the left edge.
+    pub offset: i32,
+}
+
+impl Handle {
+    /// Makes a puzzle for a number; nothing is looked up, so that nothing can be learned.
+    pub async fn make_puzzle(&self, document: &Document, origin: Origin) -> Result<Posed, Error> {
+        self.limit_origin(Deed::MakePuzzle, origin).await?;
+        let number_hash = self.accounts.hash(document);
+        self.limit_account(Deed::MakePuzzle, &number_hash).await?;
+        let place = Place { left: chance::within(puzzle::GAP), top: chance::within(puzzle::TOP) };
+        let picture = self.painter.draw(chance::bytes(), place).await?;
+        let (id, now) = (ids::random(), clock::now());
+        let puzzle = Puzzle::new(number_hash, place.left, now);
+        self.puzzles.keep(id, &puzzle, now).await?;
+        Ok(Posed { id, picture, top: place.top, expires_at: puzzle.expires_at })
+    }
+
+    /// Signs in. The puzzle is judged before the password is looked at, so that it protects the cores, too.
+    pub async fn sign_in(
+        &self,
+        document: &Document,
+        password: Password,
+        entry: Entry,
+        answered: Answered,
+        origin: Origin,
+    ) -> Result<SignedIn, Error> {
+        // Whoever is refused here keeps the puzzle.
+        let waiting = self.hasher.enter()?;
+        self.limit_origin(Deed::SignIn, origin).await?;
+        let number_hash = self.accounts.hash(document);
+        let Some(puzzle) = self.puzzles.spend(answered.id).await? else { return Err(Error::PuzzleExpired) };
+        match puzzle.judge(&number_hash, answered.offset, clock::now()) {
+            Verdict::Right => {}
+            Verdict::Wrong => return Err(Error::PuzzleWrong),
+            Verdict::Expired => return Err(Error::PuzzleExpired),
+        }
+        let loaded = self.check_password(waiting, &number_hash, password).await?;
+        // An account whose key was destroyed is nobody's any more.
+        self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
+        let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
+        let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
+        self.sessions.begin(&kept, tokens.refresh.secret()).await?;
+        Ok(SignedIn::new(tokens, account))
+    }
+}
