@@ -16,5 +16,5 @@ pub mod puzzle;
 pub mod role;
 pub mod session;
 pub mod signing_key;
-pub mod unit;
 pub mod totp;
+pub mod unit;

@@ -59,11 +59,8 @@ impl Rule {
         match (admitted, person) {
             (true, _) => Ok(()),
             (false, None) if caller.service.is_none() => Err(Denied::SignInRequired),
-            (false, Some(person)) if !person.complete && self.asks_for_profile() => Err(Denied::ProfileIncomplete),
             (false, Some(_)) if among(&caller.withheld, self.roles()) => Err(Denied::SecondFactorRequired),
-            (false, Some(person)) if !person.complete && matches!(self, Self::Person | Self::PersonOrStaff(_)) => {
-                Err(Denied::ProfileIncomplete)
-            }
+            (false, Some(person)) if !person.complete && self.asks_for_profile() => Err(Denied::ProfileIncomplete),
             (false, _) => Err(Denied::RoleRequired),
         }
     }
@@ -83,14 +80,12 @@ impl Rule {
     fn asks_for_profile(self) -> bool {
         matches!(self, Self::Admitted | Self::Person | Self::PersonOrStaff(_))
     }
-}
 
-impl Rule {
     /// The roles that it admits.
     const fn roles(self) -> &'static [Role] {
         match self {
             Self::Staff(roles) | Self::PersonOrStaff(roles) | Self::ServiceOrStaff(_, roles) => roles,
-            Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => &[],
+            Self::Anyone | Self::SignedIn | Self::Admitted | Self::Person | Self::Service(_) => &[],
         }
     }
 }
