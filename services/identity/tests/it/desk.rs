@@ -65,14 +65,12 @@ impl Desk {
             path
         };
         // The root key of all tests has the seed 01 01 …
-        let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
         neighbours.push(Neighbour::start("notifications", surface).await);
         let settings = Settings {
             pepper_file: file("pepper", "07"),
             root_key_file: file("root", "01"),
             trusted_proxies: Vec::new(),
         };
-        let neighbours = vec![Neighbour::start("notifications", surface).await];
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();
         until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;

@@ -169,7 +169,6 @@ mod tests {
 
     use super::*;
     use crate::caller::{Grant, Person, Scope};
-    use crate::{Person, Scope};
 
     /// An operator, in a session that has passed the second factor or not.
     fn operator(complete: bool, second_factor: bool) -> Caller {
@@ -213,8 +212,9 @@ mod tests {
     fn an_incomplete_profile_admits_to_nothing_but_itself_unless_its_holder_is_staff() {
         let somebody = |complete, grants: Vec<Grant>| {
             let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person = Person { id, session, entry: Entry::Registration, complete, token: "".into() };
-            Caller { person: Some(person), service: None, grants: grants.into() }
+            let person =
+                Person { id, session, entry: Entry::Registration, complete, second_factor: true, token: "".into() };
+            Caller { person: Some(person), service: None, grants: grants.into(), withheld: Vec::new().into() }
         };
         let scope = Scope { division: Division::parse("32").unwrap(), unit: None };
         let clerk = vec![Grant { id: Uuid::from_u128(3), role: Role::Clerk, scope }];
@@ -252,8 +252,9 @@ mod tests {
     fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
         let person = |complete| {
             let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person = Person { id, session, entry: Entry::Registration, complete, token: "".into() };
-            Caller { person: Some(person), service: None, grants: Vec::new().into() }
+            let person =
+                Person { id, session, entry: Entry::Registration, complete, second_factor: true, token: "".into() };
+            Caller { person: Some(person), service: None, grants: Vec::new().into(), withheld: Vec::new().into() }
         };
         let service = Caller { service: Some("identity".to_owned()), ..Caller::default() };
         assert!(Rule::Staff(&[Role::Clerk]).rests_on_a_role(&person(true)));
