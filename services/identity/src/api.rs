@@ -2,6 +2,7 @@
 
 mod accounts;
 mod convert;
+mod credentials;
 mod keys;
 mod profiles;
 mod sessions;
@@ -9,6 +10,7 @@ mod staff;
 mod status;
 
 pub use accounts::Accounts;
+pub use credentials::Credentials;
 pub use keys::Keys;
 pub use profiles::Profiles;
 pub use sessions::Sessions;

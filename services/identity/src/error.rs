@@ -25,6 +25,15 @@ pub enum Error {
     /// Not the code that was sent.
     #[error("the code is wrong")]
     WrongCode,
+    /// Not the code that was sent by mail.
+    #[error("the code of the mail address is wrong")]
+    WrongEmailCode,
+    /// The code of the mail address counts no more.
+    #[error("the code of the mail address has expired")]
+    EmailCodeExpired,
+    /// Whoever is signed in does not know the password.
+    #[error("the password is wrong")]
+    WrongPassword,
     /// The code counts no more: too old, too often wrong, or used.
     #[error("the code has expired")]
     CodeExpired,

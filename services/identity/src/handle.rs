@@ -1,5 +1,6 @@
 //! The use cases: load, decide, append; and the plain records of signing in.
 
+mod credentials;
 mod enrolment;
 mod people;
 mod registration;
@@ -15,6 +16,7 @@ use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
+pub use credentials::NewContact;
 pub use enrolment::{Enrolled, EnrolmentError, Member};
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
@@ -101,6 +103,11 @@ impl Handle {
 
     fn request(&self, asked: &Asked, answer: Vec<u8>) -> RequestKey {
         RequestKey { id: asked.id, fingerprint: self.fingerprint(asked), answer }
+    }
+
+    /// A code counts no more: right if the very same request has used it in the meantime.
+    async fn answered_meanwhile(&self, asked: &Asked, expired: Error) -> Result<(), Error> {
+        self.remembered(asked).await?.map(drop).ok_or(expired)
     }
 
     /// An append of what was decided about a loaded account. `sealing` goes to the first event, the only one that sets

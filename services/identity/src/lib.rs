@@ -30,6 +30,7 @@ use access::root::{RootKey, RootPublicKey};
 use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
+use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
 use proto::identity::v1::sessions_server::SessionsServer;
@@ -72,6 +73,11 @@ impl Service for Identity {
     const ACCESS: Table = &[
         ("dingzhu.identity.v1.Accounts/SendPhoneCode", Rule::Anyone),
         ("dingzhu.identity.v1.Accounts/RegisterAccount", Rule::Anyone),
+        ("dingzhu.identity.v1.Credentials/ChangePassword", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/SendNewPhoneCode", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
         ("dingzhu.identity.v1.Sessions/StartSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
@@ -106,6 +112,7 @@ impl Service for Identity {
         handle.sweep();
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
+            .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))

@@ -58,11 +58,12 @@ fn parse(request: RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), 
     let phone = convert::phone(&request.phone, &mut violations);
     let challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);
     let code = convert::code("phone_code", &request.phone_code, &mut violations);
-    let password = convert::new_password(request.password, &mut violations);
+    let password = convert::new_password("password", request.password.clone(), &mut violations);
     let email = convert::email(&request.email, &mut violations);
+    let email_code = convert::email_code(&request, &mut violations);
     match (id, document, name, phone, challenge, email, violations.is_empty()) {
         (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
-            Ok((id, Registration { document, name, phone, email, challenge, code, password }))
+            Ok((id, Registration { document, name, phone, email, email_code, challenge, code, password }))
         }
         _ => Err(violations),
     }

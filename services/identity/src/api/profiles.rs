@@ -44,6 +44,7 @@ impl profiles_server::Profiles for Profiles {
             masked_email: mask::email(&known.email),
             ethnicity: known.ethnicity,
             complete: details.complete,
+            email_verified: details.email_verified,
         }))
     }
 

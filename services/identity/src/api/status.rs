@@ -23,8 +23,18 @@ impl From<Error> for Status {
             Error::CodeExpired => {
                 Refusal::rejected("CODE_EXPIRED", "验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。")
             }
+            Error::WrongEmailCode => {
+                Refusal::rejected("WRONG_EMAIL_CODE", "邮箱验证码不正确，请按最近一封邮件重新填写。")
+            }
+            Error::EmailCodeExpired => Refusal::rejected(
+                "EMAIL_CODE_EXPIRED",
+                "邮箱验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。",
+            ),
+            Error::WrongPassword => {
+                Refusal::rejected("WRONG_PASSWORD", "密码不正确，请核对后重试；连续5次不正确，该账号将锁定15分钟。")
+            }
             Error::TooSoon { retry_after } => {
-                Refusal::new(Code::ResourceExhausted, "TOO_SOON", "同一手机号60秒内只能获取一次验证码，请稍后再试。")
+                Refusal::new(Code::ResourceExhausted, "TOO_SOON", "60秒内只能获取一次验证码，请稍后再试。")
                     .retry_after(whole_seconds(retry_after))
             }
             Error::WrongCredentials => Refusal::unauthenticated(

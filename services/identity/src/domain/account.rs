@@ -27,6 +27,8 @@ pub struct Registered {
     pub password_hash: String,
     /// Whether the profile is complete.
     pub complete: bool,
+    /// Whether the mail address is one that the person has shown to read.
+    pub email_verified: bool,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
 }
@@ -42,7 +44,18 @@ pub enum Command {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Whether the mail address that travels beside was verified.
+        email_verified: bool,
     },
+    /// Another password.
+    ChangePassword {
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// Another phone, which travels beside.
+    ChangePhone,
+    /// A mail address that the person reads; it travels beside.
+    VerifyEmail,
     /// The profile, whose fields travel beside.
     CompleteProfile,
     /// A role for this person.
@@ -89,6 +102,15 @@ pub enum Event {
     },
     /// The profile is complete.
     ProfileCompleted,
+    /// The password is another one.
+    PasswordChanged {
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The phone is another one.
+    PhoneChanged,
+    /// The mail address is verified.
+    EmailVerified,
     /// A role was given.
     RoleGranted(Grant),
     /// A role was taken back.
@@ -167,12 +189,25 @@ impl Decider for Account {
 
     fn decide(state: &Self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (state, command) {
-            (Self::Empty, Command::Register { document_type, number_hash, password_hash }) => {
-                Ok(vec![Event::Registered { document_type, number_hash, password_hash }])
+            (Self::Empty, Command::Register { document_type, number_hash, password_hash, email_verified }) => {
+                let registered = Event::Registered { document_type, number_hash, password_hash };
+                Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
             }
             // The number has its account: the second one to register it changes nothing.
             (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
-            (Self::Empty, Command::CompleteProfile | Command::GrantRole { .. }) => Err(Rejection::UnknownPerson),
+            (
+                Self::Empty,
+                Command::CompleteProfile
+                | Command::GrantRole { .. }
+                | Command::ChangePassword { .. }
+                | Command::ChangePhone
+                | Command::VerifyEmail,
+            ) => Err(Rejection::UnknownPerson),
+            (Self::Registered(_), Command::ChangePassword { password_hash }) => {
+                Ok(vec![Event::PasswordChanged { password_hash }])
+            }
+            (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
+            (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
             (Self::Empty, Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
@@ -196,10 +231,19 @@ impl Decider for Account {
                 number_hash: *number_hash,
                 password_hash: password_hash.clone(),
                 complete: false,
+                email_verified: false,
                 grants: Vec::new(),
             }),
             (Self::Registered(account), Event::ProfileCompleted) => {
                 Self::Registered(Registered { complete: true, ..account })
+            }
+            (Self::Registered(account), Event::PasswordChanged { password_hash }) => {
+                Self::Registered(Registered { password_hash: password_hash.clone(), ..account })
+            }
+            // The phone is sealed: no decision asks for it.
+            (Self::Registered(account), Event::PhoneChanged) => Self::Registered(account),
+            (Self::Registered(account), Event::EmailVerified) => {
+                Self::Registered(Registered { email_verified: true, ..account })
             }
             (Self::Registered(mut account), Event::RoleGranted(grant)) => {
                 account.grants.push(*grant);
@@ -209,7 +253,15 @@ impl Decider for Account {
                 account.grants.retain(|grant| grant.id != *grant_id);
                 Self::Registered(account)
             }
-            (Self::Empty, Event::ProfileCompleted | Event::RoleGranted(_) | Event::RoleRevoked { .. }) => Self::Empty,
+            (
+                Self::Empty,
+                Event::ProfileCompleted
+                | Event::RoleGranted(_)
+                | Event::RoleRevoked { .. }
+                | Event::PasswordChanged { .. }
+                | Event::PhoneChanged
+                | Event::EmailVerified,
+            ) => Self::Empty,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Handle {
             document_type: member.document.kind(),
             number_hash,
             password_hash: self.hasher.admit().await?.hash(member.password.clone()).await,
+            email_verified: false,
         };
         let events = decide(&loaded, command)?;
         let key = self.vault.obtain(loaded.person).await?;

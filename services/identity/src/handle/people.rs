@@ -25,6 +25,8 @@ pub struct Details {
     pub personal: Personal,
     /// Whether the profile is complete.
     pub complete: bool,
+    /// Whether the mail address was verified.
+    pub email_verified: bool,
 }
 
 /// Whose account has this number, and is the name right?
@@ -55,7 +57,11 @@ impl Handle {
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
             let document = Document::recognise(&known.number).ok_or(Error::NotFound)?;
             let today = clock::now().to_offset(SHANGHAI).date();
-            let personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            let mut personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            if loaded.account.registered().is_some_and(|account| account.email_verified) {
+                // What nobody has verified takes no verified address's place.
+                personal.email.clear();
+            }
             let events = decide(&loaded, Command::CompleteProfile)?;
             let key = self.vault.obtain(person).await?;
             let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
@@ -77,6 +83,7 @@ impl Handle {
             document_type: account.document_type,
             personal: personal.with_what_the_number_says(),
             complete: account.complete,
+            email_verified: account.email_verified,
         })
     }
 

@@ -4,8 +4,9 @@ use access::root::RootKey;
 use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
-    AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, ProfileCompleted, Role as ProtoRole,
-    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked,
+    AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, EmailVerified, PasswordChanged,
+    PasswordChangedInner, PhoneChanged, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson,
+    StaffRoleGranted, StaffRoleRevoked,
 };
 use uuid::Uuid;
 use vault::PersonKey;
@@ -49,6 +50,12 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
         Event::ProfileCompleted => public(place, &ProfileCompleted { person_id }),
+        Event::PasswordChanged { password_hash } => {
+            let inner = PasswordChangedInner { password_hash: password_hash.clone() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &PasswordChanged { person_id }) }
+        }
+        Event::PhoneChanged => public(place, &PhoneChanged { person_id }),
+        Event::EmailVerified => public(place, &EmailVerified { person_id }),
         Event::RoleGranted(grant) => {
             let mut granted = StaffRoleGranted {
                 grant_id: grant.id.to_string(),
@@ -91,6 +98,16 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)
+    } else if kind == PasswordChanged::full_name() {
+        let inner: PasswordChangedInner = message(recorded, &recorded.inner)?;
+        if inner.password_hash.is_empty() {
+            return Err(corrupt(recorded, "no password hash"));
+        }
+        Ok(Event::PasswordChanged { password_hash: inner.password_hash })
+    } else if kind == PhoneChanged::full_name() {
+        Ok(Event::PhoneChanged)
+    } else if kind == EmailVerified::full_name() {
+        Ok(Event::EmailVerified)
     } else if kind == StaffRoleGranted::full_name() {
         let granted: StaffRoleGranted = message(recorded, &recorded.payload)?;
         grant(&granted).map(Event::RoleGranted).ok_or_else(|| corrupt(recorded, "unreadable grant"))

@@ -105,6 +105,40 @@ impl Sessions {
     }
 }
 
+impl Sessions {
+    /// Begins a transaction for what ends together with sessions.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
+    }
+
+    /// Ends every session of a person but one.
+    pub async fn end_all(&self, person: Uuid, except: Option<Uuid>, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        self.end_all_in(&mut transaction, person, except, now).await?;
+        transaction.commit().await
+    }
+
+    /// The same together with what ends them.
+    pub async fn end_all_in(
+        &self,
+        transaction: &mut Transaction<'static, Postgres>,
+        person: Uuid,
+        except: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE session SET ended_at = $3
+             WHERE person = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL",
+        )
+        .bind(person)
+        .bind(except)
+        .bind(now)
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+    }
+}
+
 async fn give(
     transaction: &mut Transaction<'static, Postgres>,
     session: Uuid,

@@ -10,6 +10,7 @@ use identity::domain::role::{Division, Role, Scope};
 use identity::handle::{Handle, Member};
 use proto::identity::v1 as api;
 use proto::identity::v1::accounts_client::AccountsClient;
+use proto::identity::v1::credentials_client::CredentialsClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
 use proto::identity::v1::sessions_client::SessionsClient;
 use proto::notifications::v1::secrets_server::{Secrets, SecretsServer};
@@ -71,6 +72,10 @@ impl Desk {
         SessionsClient::new(self.identity.anyone())
     }
 
+    pub fn credentials(&self, token: &str) -> CredentialsClient<service::testing::Channel> {
+        CredentialsClient::new(self.identity.with_token(token))
+    }
+
     pub fn profiles(&self, token: &str) -> ProfilesClient<service::testing::Channel> {
         ProfilesClient::new(self.identity.with_token(token))
     }
@@ -99,7 +104,7 @@ impl Desk {
             phone_challenge_id,
             phone_code,
             password: teacher.password.clone(),
-            email: String::new(),
+            ..Default::default()
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod canary;
+mod credentials;
 mod desk;
 mod enrolment;
 mod house;

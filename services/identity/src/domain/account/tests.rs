@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod credentials;
+
 fn registered() -> Event {
     Event::Registered {
         document_type: DocumentType::ResidentId,
@@ -20,6 +22,7 @@ fn register() -> Command {
         document_type: DocumentType::ResidentId,
         number_hash: [7; 32],
         password_hash: "$argon2id$x".to_owned(),
+        email_verified: false,
     }
 }
 
@@ -139,6 +142,9 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(register()),
         Just(Command::CompleteProfile),
+        Just(Command::ChangePassword { password_hash: "$argon2id$y".to_owned() }),
+        Just(Command::ChangePhone),
+        Just(Command::VerifyEmail),
         any_grant.prop_map(|grant| Command::GrantRole { grant, by: administrator("320000") }),
         (1..6_u128).prop_map(|id| Command::RevokeRole { grant_id: Uuid::from_u128(id), by: Authority::Bootstrap }),
     ]
