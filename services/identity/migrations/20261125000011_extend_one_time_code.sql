@@ -10,4 +10,4 @@ ALTER TABLE one_time_code
         AND (purpose NOT IN (2, 4) OR person IS NOT NULL)
     );
 CREATE INDEX one_time_code_of_person ON one_time_code (person) WHERE answered_at IS NULL;
-CREATE INDEX session_of_person ON session (person) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS session_of_person ON session (person) WHERE ended_at IS NULL;

@@ -22,6 +22,10 @@ pub enum Message {
     SignInCode,
     /// Somebody tried to register a number that has an account.
     AccountExists,
+    /// The code of a recovery.
+    RecoveryCode,
+    /// The link of a recovery.
+    RecoveryLink,
     /// The code of a new phone.
     NewPhoneCode,
     /// The code of a mail address.
@@ -72,6 +76,8 @@ impl Message {
             Self::RegisterCode => "register_code",
             Self::SignInCode => "sign_in_code",
             Self::AccountExists => "account_exists",
+            Self::RecoveryCode => "recovery_code",
+            Self::RecoveryLink => "recovery_link",
             Self::NewPhoneCode => "new_phone_code",
             Self::EmailCode => "email_code",
             Self::PasswordChanged => "password_changed",
@@ -82,10 +88,11 @@ impl Message {
 
     const fn channel(self) -> Channel {
         match self {
-            Self::EmailCode => Channel::Mail,
+            Self::EmailCode | Self::RecoveryLink => Channel::Mail,
             Self::RegisterCode
             | Self::SignInCode
             | Self::AccountExists
+            | Self::RecoveryCode
             | Self::NewPhoneCode
             | Self::PasswordChanged
             | Self::PhoneChanged

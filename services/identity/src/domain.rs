@@ -10,6 +10,7 @@ pub mod lockout;
 pub mod password;
 pub mod personal;
 pub mod profile;
+pub mod recovery;
 pub mod role;
 pub mod session;
 pub mod signing_key;

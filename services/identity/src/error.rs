@@ -55,6 +55,15 @@ pub enum Error {
     /// As many passwords wait to be checked as can be in time.
     #[error("too many passwords wait to be checked")]
     Busy,
+    /// The account is one of the old system: its person registers again.
+    #[error("the account is one of the old system")]
+    LegacyAccount,
+    /// There is no such recovery any more.
+    #[error("the recovery has expired")]
+    RecoveryExpired,
+    /// The link counts no more, or never did.
+    #[error("the link has expired")]
+    LinkExpired,
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,

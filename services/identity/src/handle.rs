@@ -2,7 +2,9 @@
 
 mod credentials;
 mod enrolment;
+mod legacy;
 mod people;
+mod recovery;
 mod registration;
 mod sign_in;
 mod staff;
@@ -18,8 +20,10 @@ use vault::{Index, PersonKey, Vault};
 
 pub use credentials::NewContact;
 pub use enrolment::{Enrolled, EnrolmentError, Member};
+pub use legacy::{LegacyAccount, Taken};
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
+pub use recovery::{LinkToken, RecoveryBegun};
 pub use registration::Registration;
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 
@@ -32,6 +36,7 @@ use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
+use crate::store::recoveries::Recoveries;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -51,6 +56,9 @@ pub struct Handle {
     pub(crate) codes: Codes,
     pub(crate) failures: Failures,
     pub(crate) sessions: Sessions,
+    pub(crate) recoveries: Recoveries,
+    /// What a recovery of nobody shows.
+    pub(crate) made_up: Index,
     pub(crate) grants: Grants,
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,

@@ -19,6 +19,7 @@ pub mod enrol;
 pub mod error;
 pub mod handle;
 pub mod hashing;
+pub mod import_legacy;
 pub mod store;
 pub mod tokens;
 pub mod views;
@@ -33,6 +34,7 @@ use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
+use proto::identity::v1::recovery_server::RecoveryServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_server::StaffServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
@@ -46,6 +48,7 @@ use crate::hashing::Hasher;
 use crate::store::accounts::Accounts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
+use crate::store::recoveries::Recoveries;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
@@ -65,6 +68,18 @@ pub enum Command {
         #[arg(long)]
         file: PathBuf,
     },
+    /// Imports accounts of the old system from before 2019-03-01; the same file again changes nothing.
+    ImportLegacy {
+        /// CSV in UTF-8 with the header `number,name,created_at`; times in RFC 3339.
+        #[arg(long)]
+        file: PathBuf,
+        /// Takes the rejected rows as CSV: line, field, reason.
+        #[arg(long)]
+        report: PathBuf,
+        /// Reports only.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl Service for Identity {
@@ -78,6 +93,11 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
         ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.Recovery/StartRecovery", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryLink", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByLink", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/StartSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
@@ -113,6 +133,7 @@ impl Service for Identity {
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
             .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
+            .offer(rpc::sized!(RecoveryServer::new(api::Recovery { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
@@ -120,9 +141,24 @@ impl Service for Identity {
     }
 
     async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {
-        let Command::EnrolStaff { file } = command;
-        let enrolled = enrol::enrol(&handle(ground, &settings).await?, &file).await?;
-        tracing::info!(accounts = enrolled.accounts, grants = enrolled.grants, "the staff is enrolled");
+        let handle = handle(ground, &settings).await?;
+        match command {
+            Command::EnrolStaff { file } => {
+                let enrolled = enrol::enrol(&handle, &file).await?;
+                tracing::info!(accounts = enrolled.accounts, grants = enrolled.grants, "the staff is enrolled");
+            }
+            Command::ImportLegacy { file, report, dry_run } => {
+                let done = import_legacy::import(&handle, &file, &report, dry_run).await?;
+                tracing::info!(
+                    rows = done.rows,
+                    imported = done.imported,
+                    known = done.known,
+                    rejected = done.rejected,
+                    dry_run,
+                    "the old accounts were read"
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -141,6 +177,8 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
+        recoveries: Recoveries::new(pool.clone(), &vault),
+        made_up: vault.index("recovery"),
         grants: Grants::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod codes;
 pub mod failures;
 pub mod keys;
+pub mod recoveries;
 pub mod sessions;
 
 use sqlx::PgPool;
@@ -26,6 +27,8 @@ pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error
         ("DELETE FROM one_time_code WHERE expires_at < $1", now - Duration::HOUR),
         ("DELETE FROM code_wait WHERE until < $1", now),
         ("DELETE FROM sign_in_failure WHERE last_at < $1", now - crate::domain::lockout::LOCKED_FOR),
+        ("DELETE FROM recovery WHERE expires_at < $1", now),
+        ("DELETE FROM recovery_link WHERE expires_at < $1", now),
         ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
     ] {
         sqlx::query(sql).bind(before).execute(pool).await?;

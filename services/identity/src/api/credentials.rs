@@ -36,7 +36,7 @@ impl credentials_server::Credentials for Credentials {
         let new = convert::new_password("new_password", request.new_password, &mut violations);
         let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
         let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
-        let changing = async move { handle.change_password(&asked, own, password, new).await };
+        let changing = Box::pin(async move { handle.change_password(&asked, own, password, new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;
         Ok(Response::new(ChangePasswordResponse {}))
     }
@@ -78,7 +78,7 @@ impl credentials_server::Credentials for Credentials {
         };
         let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
         let new = NewContact { address, challenge, code };
-        let changing = async move { handle.change_phone(&asked, person, password, &new).await };
+        let changing = Box::pin(async move { handle.change_phone(&asked, person, password, &new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;
         Ok(Response::new(ChangePhoneResponse {}))
     }
@@ -118,7 +118,7 @@ impl credentials_server::Credentials for Credentials {
         };
         let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
         let new = NewContact { address, challenge, code };
-        let changing = async move { handle.change_email(&asked, person, password, &new).await };
+        let changing = Box::pin(async move { handle.change_email(&asked, person, password, &new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;
         Ok(Response::new(ChangeEmailResponse {}))
     }

@@ -33,6 +33,17 @@ impl From<Error> for Status {
             Error::WrongPassword => {
                 Refusal::rejected("WRONG_PASSWORD", "密码不正确，请核对后重试；连续5次不正确，该账号将锁定15分钟。")
             }
+            Error::LegacyAccount => Refusal::rejected(
+                "LEGACY_ACCOUNT",
+                "该账号注册于2019年3月1日前，不能重置密码，请重新注册账号；注册成功后原账号即被替换。",
+            ),
+            Error::RecoveryExpired => {
+                Refusal::rejected("RECOVERY_EXPIRED", "本次找回密码已超过30分钟，请重新填写证件信息。")
+            }
+            Error::LinkExpired => Refusal::rejected(
+                "LINK_EXPIRED",
+                "链接无效、已使用或已超过24小时，请在登录页面点击忘记密码，重新获取链接。",
+            ),
             Error::TooSoon { retry_after } => {
                 Refusal::new(Code::ResourceExhausted, "TOO_SOON", "60秒内只能获取一次验证码，请稍后再试。")
                     .retry_after(whole_seconds(retry_after))

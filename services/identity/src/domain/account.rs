@@ -4,6 +4,7 @@ use decider::Decider;
 
 use super::document::DocumentType;
 use super::role::{Division, Grant, Role, Scope};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The account of one person.
@@ -12,8 +13,21 @@ pub enum Account {
     /// Nobody.
     #[default]
     Empty,
+    /// Somebody who had an account in the old system and has not registered here yet: nobody signs in to it.
+    Imported(Imported),
     /// Somebody.
     Registered(Registered),
+}
+
+/// An account of the old system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Type of the document.
+    pub document_type: DocumentType,
+    /// Keyed hash of type and number.
+    pub number_hash: [u8; 32],
+    /// When it was made there.
+    pub created_at: OffsetDateTime,
 }
 
 /// An account that exists.
@@ -47,6 +61,8 @@ pub enum Command {
         /// Whether the mail address that travels beside was verified.
         email_verified: bool,
     },
+    /// An account of the old system; number and name travel beside.
+    Import(Imported),
     /// Another password.
     ChangePassword {
         /// PHC string of argon2id.
@@ -100,6 +116,8 @@ pub enum Event {
         /// PHC string of argon2id.
         password_hash: String,
     },
+    /// The account came from the old system.
+    Imported(Imported),
     /// The profile is complete.
     ProfileCompleted,
     /// The password is another one.
@@ -150,7 +168,7 @@ impl Account {
     /// The account, where there is one.
     pub fn registered(&self) -> Option<&Registered> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Imported(_) => None,
             Self::Registered(account) => Some(account),
         }
     }
@@ -189,14 +207,20 @@ impl Decider for Account {
 
     fn decide(state: &Self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (state, command) {
-            (Self::Empty, Command::Register { document_type, number_hash, password_hash, email_verified }) => {
+            (Self::Empty, Command::Import(imported)) => Ok(vec![Event::Imported(imported)]),
+            (Self::Imported(_) | Self::Registered(_), Command::Import(_)) => Ok(Vec::new()),
+            // Whoever had an account in the old system registers again: the stream goes on as an account of its own.
+            (
+                Self::Empty | Self::Imported(_),
+                Command::Register { document_type, number_hash, password_hash, email_verified },
+            ) => {
                 let registered = Event::Registered { document_type, number_hash, password_hash };
                 Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
             }
             // The number has its account: the second one to register it changes nothing.
             (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
             (
-                Self::Empty,
+                Self::Empty | Self::Imported(_),
                 Command::CompleteProfile
                 | Command::GrantRole { .. }
                 | Command::ChangePassword { .. }
@@ -208,7 +232,7 @@ impl Decider for Account {
             }
             (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
             (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
-            (Self::Empty, Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
+            (Self::Empty | Self::Imported(_), Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
                     Err(Rejection::ProfileAlreadyComplete)
@@ -234,6 +258,8 @@ impl Decider for Account {
                 email_verified: false,
                 grants: Vec::new(),
             }),
+            (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
+            (state, Event::Imported(_)) => state,
             (Self::Registered(account), Event::ProfileCompleted) => {
                 Self::Registered(Registered { complete: true, ..account })
             }
@@ -254,14 +280,14 @@ impl Decider for Account {
                 Self::Registered(account)
             }
             (
-                Self::Empty,
+                state @ (Self::Empty | Self::Imported(_)),
                 Event::ProfileCompleted
                 | Event::RoleGranted(_)
                 | Event::RoleRevoked { .. }
                 | Event::PasswordChanged { .. }
                 | Event::PhoneChanged
                 | Event::EmailVerified,
-            ) => Self::Empty,
+            ) => state,
         }
     }
 }

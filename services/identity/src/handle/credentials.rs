@@ -9,7 +9,6 @@ use crate::domain::account::Command;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Password;
-use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 
 /// A phone or mail address that shall take the place of the old one, with the code that was sent to it.
@@ -36,7 +35,7 @@ impl Handle {
             return Ok(());
         }
         match self.re_authenticate(person, password).await {
-            Ok(_) => {}
+            Ok(()) => {}
             // The very same request may have made the new password the one that counts.
             Err(Error::WrongPassword) => return self.answered_meanwhile(asked, Error::WrongPassword).await,
             Err(error) => return Err(error),
@@ -48,9 +47,10 @@ impl Handle {
             let events = decide(&loaded, Command::ChangePassword { password_hash: password_hash.clone() })?;
             let mut append = self.append(&loaded, &events, None, &asked.actor);
             append.request = Some(self.request(asked, Vec::new()));
-            let mut transaction = self.sessions.begin().await?;
+            let mut transaction = self.sessions.begin_ending().await?;
             // Codes first: a sign-in with the old password that is being completed now has its session before they end.
             self.codes.void_in(&mut transaction, person, now).await?;
+            self.recoveries.void_in(&mut transaction, person, now).await?;
             self.sessions.end_all_in(&mut transaction, person, Some(session), now).await?;
             match self.log.append_in(transaction, append).await.map_err(Error::from) {
                 Ok(appended) => {
@@ -129,7 +129,7 @@ impl Handle {
     }
 
     /// Whoever is signed in shows that they know the password; counted and locked like a sign-in.
-    pub(super) async fn re_authenticate(&self, person: Uuid, password: Password) -> Result<Loaded, Error> {
+    pub(super) async fn re_authenticate(&self, person: Uuid, password: Password) -> Result<(), Error> {
         let place = self.hasher.admit().await?;
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::NotFound)?;
@@ -138,8 +138,7 @@ impl Handle {
         if !place.verify(password, Some(account.password_hash.clone())).await {
             return Err(Error::WrongPassword);
         }
-        self.failures.forget(&account.number_hash).await?;
-        Ok(loaded)
+        Ok(self.failures.forget(&account.number_hash).await?)
     }
 
     /// Spends the code and records the change; returns what was known before, or nothing when the code was spent before.
@@ -160,6 +159,7 @@ impl Handle {
             append.request = Some(self.request(asked, Vec::new()));
             let Some(mut transaction) = self.codes.spend(challenge, now).await? else { return Ok(None) };
             self.codes.void_in(&mut transaction, person, now).await?;
+            self.recoveries.void_in(&mut transaction, person, now).await?;
             match self.log.append_in(transaction, append).await.map_err(Error::from) {
                 Ok(_) => return Ok(Some(known)),
                 Err(Error::Conflict) => {}

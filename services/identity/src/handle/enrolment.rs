@@ -4,7 +4,7 @@ use eventlog::{Append, Claim};
 use lifecycle::ids;
 
 use super::{Handle, account_claim, decide};
-use crate::domain::account::{Authority, Command, Rejection};
+use crate::domain::account::{Account, Authority, Command, Rejection};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
 use crate::domain::role::{Grant, Role, Scope};
@@ -107,6 +107,9 @@ impl Handle {
         let Some((loaded, personal)) = self.accounts.open(person).await? else {
             return Err(EnrolmentError::Differs { entry });
         };
+        if let Account::Imported(_) = loaded.account {
+            return Ok(None);
+        }
         let known = loaded.account.registered().map(|account| account.password_hash.clone());
         let same_password = self.hasher.admit().await?.verify(member.password.clone(), known).await;
         if personal.name == member.name && personal.phone == member.phone && same_password {
@@ -117,8 +120,9 @@ impl Handle {
     }
 
     async fn make_account(&self, member: &Member) -> Result<Loaded, Error> {
-        let loaded = self.accounts.load(ids::random()).await?;
         let number_hash = self.accounts.hash(&member.document);
+        let holder = self.accounts.find(&number_hash).await?;
+        let loaded = self.accounts.load(holder.unwrap_or_else(ids::random)).await?;
         let command = Command::Register {
             document_type: member.document.kind(),
             number_hash,
@@ -134,7 +138,7 @@ impl Handle {
             ..Personal::default()
         };
         let mut append = self.append(&loaded, &events, Some((&key, &personal)), ACTOR);
-        append.claims.push(account_claim(&number_hash));
+        append.claims.extend((loaded.version == 0).then(|| account_claim(&number_hash)));
         self.log.append(append).await.map_err(Error::from)?;
         self.accounts.load(loaded.person).await
     }

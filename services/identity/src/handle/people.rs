@@ -97,8 +97,9 @@ impl Handle {
         let keys = self.vault.find_all(&found).await?;
         let mut names: HashMap<Uuid, String> = HashMap::with_capacity(found.len());
         for (person, loaded) in self.accounts.load_all(&found).await? {
-            // An account whose key was destroyed is nobody's any more.
-            if let Some(key) = keys.get(&person) {
+            // An account of the old system is matched once its person has registered again, and under the name given then; one
+            // whose key was destroyed is nobody's any more.
+            if let (Some(_), Some(key)) = (loaded.account.registered(), keys.get(&person)) {
                 names.insert(person, loaded.personal(key)?.name);
             }
         }

@@ -113,7 +113,7 @@ impl Handle {
         let personal = registration.personal();
         let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
         append.request = Some(self.request(asked, Vec::new()));
-        append.claims.extend((!events.is_empty()).then(|| account_claim(&number_hash)));
+        append.claims.extend((loaded.version == 0).then(|| account_claim(&number_hash)));
 
         let now = clock::now();
         let Some(mut transaction) = self.codes.spend(registration.challenge, now).await? else {

@@ -4,15 +4,16 @@ use access::root::RootKey;
 use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
-    AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, EmailVerified, PasswordChanged,
-    PasswordChangedInner, PhoneChanged, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson,
-    StaffRoleGranted, StaffRoleRevoked,
+    AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
+    EmailVerified, PasswordChanged, PasswordChangedInner, PhoneChanged, ProfileCompleted, Role as ProtoRole,
+    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::PersonKey;
 
 use super::CorruptEvent;
-use crate::domain::account::Event;
+use crate::domain::account::{Event, Imported};
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{self, Grant, Role, Scope};
@@ -47,6 +48,17 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
                 password_hash: password_hash.clone(),
             };
             let payload = AccountRegistered { person_id, document_type: document_type.code() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
+        }
+        Event::Imported(imported) => {
+            let inner = AccountImportedInner {
+                number_hash: imported.number_hash.to_vec().into(),
+                create_time: Some(prost_types::Timestamp {
+                    seconds: imported.created_at.unix_timestamp(),
+                    nanos: i32::try_from(imported.created_at.nanosecond()).expect("below a thousand million"),
+                }),
+            };
+            let payload = AccountImported { person_id, document_type: imported.document_type.code() };
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
         Event::ProfileCompleted => public(place, &ProfileCompleted { person_id }),
@@ -98,6 +110,18 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)
+    } else if kind == AccountImported::full_name() {
+        let payload: AccountImported = message(recorded, &recorded.payload)?;
+        let inner: AccountImportedInner = message(recorded, &recorded.inner)?;
+        let created = inner.create_time.ok_or_else(|| corrupt(recorded, "no time of creation"))?;
+        let nanos = i128::from(created.seconds) * 1_000_000_000 + i128::from(created.nanos);
+        Ok(Event::Imported(Imported {
+            document_type: DocumentType::from_code(payload.document_type)
+                .ok_or_else(|| corrupt(recorded, "unknown document type"))?,
+            number_hash: inner.number_hash[..].try_into().map_err(|_| corrupt(recorded, "no number hash"))?,
+            created_at: OffsetDateTime::from_unix_timestamp_nanos(nanos)
+                .map_err(|_| corrupt(recorded, "no possible time of creation"))?,
+        }))
     } else if kind == PasswordChanged::full_name() {
         let inner: PasswordChangedInner = message(recorded, &recorded.inner)?;
         if inner.password_hash.is_empty() {

@@ -103,6 +103,11 @@ impl Accounts {
 }
 
 impl Loaded {
+    /// Somebody of whom nothing is recorded yet.
+    pub fn nobody(person: Uuid) -> Self {
+        Self { person, account: Account::Empty, version: 0, events: Vec::new() }
+    }
+
     fn fold(person: Uuid, events: Vec<Recorded>) -> Result<Self, CorruptEvent> {
         let history: Vec<_> = events.iter().map(account_event::decode).collect::<Result<_, _>>()?;
         let version = events.last().map_or(0, |event| event.version);

@@ -11,6 +11,7 @@ use crate::domain::session::Entry;
 /// Numbers of the purposes in the records.
 const REGISTER: i16 = 1;
 const SIGN_IN: i16 = 2;
+const RECOVER: i16 = 3;
 const NEW_PHONE: i16 = 4;
 const EMAIL: i16 = 5;
 
@@ -25,6 +26,11 @@ pub enum Purpose {
         person: Uuid,
         /// Through which entry.
         entry: Entry,
+    },
+    /// Setting a password without the old one.
+    Recover {
+        /// Whose; `None` where the code goes nowhere, so that no answer is right.
+        person: Option<Uuid>,
     },
     /// Another phone for this person.
     NewPhone {
@@ -93,6 +99,7 @@ impl Codes {
         let (person, entry) = match purpose {
             Purpose::Register | Purpose::Email => (None, None),
             Purpose::SignIn { person, entry } => (Some(person), Some(entry.code())),
+            Purpose::Recover { person } => (person, None),
             Purpose::NewPhone { person } => (Some(person), None),
         };
         let phone_hash = self.phone_index.hash(phone);
@@ -149,6 +156,18 @@ impl Codes {
         let Some(tried) = self.count_try(id, REGISTER, now).await? else { return Ok(Answer::Expired) };
         let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(phone);
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
+    }
+
+    /// Judges the code of a recovery, and says whose it is.
+    pub async fn answer_recovery(
+        &self,
+        id: Uuid,
+        code: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<Uuid>, sqlx::Error> {
+        let Some(tried) = self.count_try(id, RECOVER, now).await? else { return Ok(Answer::Expired) };
+        let right = tried.code_hash == self.code_hash(id, code);
+        Ok(tried.person.filter(|_| right).map_or(Answer::Wrong, Answer::Right))
     }
 
     /// Judges the code that was sent to a person's new phone.
@@ -264,6 +283,7 @@ impl Purpose {
         match self {
             Self::Register => REGISTER,
             Self::SignIn { .. } => SIGN_IN,
+            Self::Recover { .. } => RECOVER,
             Self::NewPhone { .. } => NEW_PHONE,
             Self::Email => EMAIL,
         }

@@ -107,7 +107,7 @@ impl Sessions {
 
 impl Sessions {
     /// Begins a transaction for what ends together with sessions.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub async fn begin_ending(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin().await
     }
 
