@@ -11,4 +11,7 @@ pub struct Settings {
     /// File with the seed of the root key, 64 hex digits: signs keys and roles, and is nowhere else.
     #[arg(long, env = "DINGZHU_ROOT_KEY_FILE")]
     pub root_key_file: PathBuf,
+    /// Who checks real names.
+    #[command(flatten)]
+    pub real_name: crate::real_name::Settings,
 }

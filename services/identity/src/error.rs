@@ -64,6 +64,15 @@ pub enum Error {
     /// The link counts no more, or never did.
     #[error("the link has expired")]
     LinkExpired,
+    /// Nobody says whether number and name belong together.
+    #[error("the provider of real names gave no answer")]
+    RealNameUnavailable,
+    /// Too many names that did not pass.
+    #[error("too many names did not pass")]
+    TooManyChecks {
+        /// When to try again.
+        retry_after: time::Duration,
+    },
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,

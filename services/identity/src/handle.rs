@@ -4,6 +4,7 @@ mod credentials;
 mod enrolment;
 mod legacy;
 mod people;
+mod real_name;
 mod recovery;
 mod registration;
 mod sign_in;
@@ -32,6 +33,7 @@ use crate::domain::account::{Account, Command, Event};
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Hasher;
+use crate::real_name::Provider;
 use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
 use crate::store::codes::Codes;
@@ -62,6 +64,7 @@ pub struct Handle {
     pub(crate) grants: Grants,
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
+    pub(crate) real_name: Provider,
     pub(crate) tokens: Tokens,
     pub(crate) lifecycle: Lifecycle,
     /// Requests hold passwords and numbers: what is kept of them is a keyed hash.

@@ -20,6 +20,7 @@ pub mod error;
 pub mod handle;
 pub mod hashing;
 pub mod import_legacy;
+pub mod real_name;
 pub mod store;
 pub mod tokens;
 pub mod views;
@@ -34,6 +35,7 @@ use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
+use proto::identity::v1::real_name_server::RealNameServer;
 use proto::identity::v1::recovery_server::RecoveryServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_server::StaffServer;
@@ -45,6 +47,7 @@ use crate::config::Settings;
 use crate::courier::Courier;
 use crate::handle::Handle;
 use crate::hashing::Hasher;
+use crate::real_name::Provider;
 use crate::store::accounts::Accounts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
@@ -93,6 +96,7 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
         ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.RealName/VerifyRealName", Rule::SignedIn),
         ("dingzhu.identity.v1.Recovery/StartRecovery", Rule::Anyone),
         ("dingzhu.identity.v1.Recovery/SendRecoveryCode", Rule::Anyone),
         ("dingzhu.identity.v1.Recovery/SendRecoveryLink", Rule::Anyone),
@@ -133,6 +137,7 @@ impl Service for Identity {
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
             .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
+            .offer(rpc::sized!(RealNameServer::new(api::RealName { handle: handle.clone() })))
             .offer(rpc::sized!(RecoveryServer::new(api::Recovery { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
@@ -182,6 +187,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         grants: Grants::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
+        real_name: Provider::open(&settings.real_name)?,
         tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,
         requests: vault.index("request"),
         lifecycle: ground.lifecycle.clone(),

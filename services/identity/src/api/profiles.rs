@@ -45,6 +45,7 @@ impl profiles_server::Profiles for Profiles {
             ethnicity: known.ethnicity,
             complete: details.complete,
             email_verified: details.email_verified,
+            name_verified: details.name_verified,
         }))
     }
 

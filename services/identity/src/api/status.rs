@@ -44,6 +44,13 @@ impl From<Error> for Status {
                 "LINK_EXPIRED",
                 "链接无效、已使用或已超过24小时，请在登录页面点击忘记密码，重新获取链接。",
             ),
+            Error::RealNameUnavailable => Refusal::unavailable("real-name"),
+            Error::TooManyChecks { retry_after } => Refusal::new(
+                Code::ResourceExhausted,
+                "TOO_MANY_CHECKS",
+                "实名核验连续5次未通过，请核对证件上的姓名，15分钟后再试。",
+            )
+            .retry_after(whole_seconds(retry_after)),
             Error::TooSoon { retry_after } => {
                 Refusal::new(Code::ResourceExhausted, "TOO_SOON", "60秒内只能获取一次验证码，请稍后再试。")
                     .retry_after(whole_seconds(retry_after))

@@ -43,6 +43,8 @@ pub struct Registered {
     pub complete: bool,
     /// Whether the mail address is one that the person has shown to read.
     pub email_verified: bool,
+    /// Whether the name passed a real-name check.
+    pub name_verified: bool,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
 }
@@ -72,6 +74,15 @@ pub enum Command {
     ChangePhone,
     /// A mail address that the person reads; it travels beside.
     VerifyEmail,
+    /// What a real-name check has said of a name, which travels beside.
+    RecordNameCheck {
+        /// Whether number and name belong together.
+        passed: bool,
+        /// Whether it is another name than the account's.
+        differs: bool,
+        /// Who said so.
+        provider: String,
+    },
     /// The profile, whose fields travel beside.
     CompleteProfile,
     /// A role for this person.
@@ -129,6 +140,18 @@ pub enum Event {
     PhoneChanged,
     /// The mail address is verified.
     EmailVerified,
+    /// The name is another one.
+    NameChanged,
+    /// The name passed a real-name check.
+    NameVerified {
+        /// Who said so.
+        provider: String,
+    },
+    /// A name did not pass; the account keeps its own.
+    NameRefused {
+        /// Who said so.
+        provider: String,
+    },
     /// A role was given.
     RoleGranted(Grant),
     /// A role was taken back.
@@ -225,13 +248,21 @@ impl Decider for Account {
                 | Command::GrantRole { .. }
                 | Command::ChangePassword { .. }
                 | Command::ChangePhone
-                | Command::VerifyEmail,
+                | Command::VerifyEmail
+                | Command::RecordNameCheck { .. },
             ) => Err(Rejection::UnknownPerson),
             (Self::Registered(_), Command::ChangePassword { password_hash }) => {
                 Ok(vec![Event::PasswordChanged { password_hash }])
             }
             (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
             (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
+            (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
+                Ok(match (passed, differs) {
+                    (true, true) => vec![Event::NameChanged, Event::NameVerified { provider }],
+                    (true, false) => vec![Event::NameVerified { provider }],
+                    (false, _) => vec![Event::NameRefused { provider }],
+                })
+            }
             (Self::Empty | Self::Imported(_), Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
@@ -256,6 +287,7 @@ impl Decider for Account {
                 password_hash: password_hash.clone(),
                 complete: false,
                 email_verified: false,
+                name_verified: false,
                 grants: Vec::new(),
             }),
             (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
@@ -266,8 +298,13 @@ impl Decider for Account {
             (Self::Registered(account), Event::PasswordChanged { password_hash }) => {
                 Self::Registered(Registered { password_hash: password_hash.clone(), ..account })
             }
-            // The phone is sealed: no decision asks for it.
-            (Self::Registered(account), Event::PhoneChanged) => Self::Registered(account),
+            // Phone and name are sealed: no decision asks for them.
+            (Self::Registered(account), Event::PhoneChanged | Event::NameChanged | Event::NameRefused { .. }) => {
+                Self::Registered(account)
+            }
+            (Self::Registered(account), Event::NameVerified { .. }) => {
+                Self::Registered(Registered { name_verified: true, ..account })
+            }
             (Self::Registered(account), Event::EmailVerified) => {
                 Self::Registered(Registered { email_verified: true, ..account })
             }
@@ -286,7 +323,10 @@ impl Decider for Account {
                 | Event::RoleRevoked { .. }
                 | Event::PasswordChanged { .. }
                 | Event::PhoneChanged
-                | Event::EmailVerified,
+                | Event::EmailVerified
+                | Event::NameChanged
+                | Event::NameVerified { .. }
+                | Event::NameRefused { .. },
             ) => state,
         }
     }

@@ -27,6 +27,8 @@ pub struct Details {
     pub complete: bool,
     /// Whether the mail address was verified.
     pub email_verified: bool,
+    /// Whether the name passed a real-name check.
+    pub name_verified: bool,
 }
 
 /// Whose account has this number, and is the name right?
@@ -84,6 +86,7 @@ impl Handle {
             personal: personal.with_what_the_number_says(),
             complete: account.complete,
             email_verified: account.email_verified,
+            name_verified: account.name_verified,
         })
     }
 

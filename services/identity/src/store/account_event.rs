@@ -5,8 +5,9 @@ use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
     AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
-    EmailVerified, PasswordChanged, PasswordChangedInner, PhoneChanged, ProfileCompleted, Role as ProtoRole,
-    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked,
+    EmailVerified, NameChanged, NameCheckMethod, NameRefused, NameVerified, PasswordChanged, PasswordChangedInner,
+    PhoneChanged, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson, StaffRoleGranted,
+    StaffRoleRevoked,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -17,6 +18,9 @@ use crate::domain::account::{Event, Imported};
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{self, Grant, Role, Scope};
+
+/// How names are checked; there is one way.
+const METHOD: NameCheckMethod = NameCheckMethod::NumberAndName;
 
 /// Where an event will stand; its sealed part is bound to it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +72,13 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
         }
         Event::PhoneChanged => public(place, &PhoneChanged { person_id }),
         Event::EmailVerified => public(place, &EmailVerified { person_id }),
+        Event::NameChanged => public(place, &NameChanged { person_id }),
+        Event::NameVerified { provider } => {
+            public(place, &NameVerified { person_id, method: METHOD.into(), provider: provider.clone() })
+        }
+        Event::NameRefused { provider } => {
+            public(place, &NameRefused { person_id, method: METHOD.into(), provider: provider.clone() })
+        }
         Event::RoleGranted(grant) => {
             let mut granted = StaffRoleGranted {
                 grant_id: grant.id.to_string(),
@@ -132,6 +143,14 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         Ok(Event::PhoneChanged)
     } else if kind == EmailVerified::full_name() {
         Ok(Event::EmailVerified)
+    } else if kind == NameChanged::full_name() {
+        Ok(Event::NameChanged)
+    } else if kind == NameVerified::full_name() {
+        let verified: NameVerified = message(recorded, &recorded.payload)?;
+        Ok(Event::NameVerified { provider: verified.provider })
+    } else if kind == NameRefused::full_name() {
+        let refused: NameRefused = message(recorded, &recorded.payload)?;
+        Ok(Event::NameRefused { provider: refused.provider })
     } else if kind == StaffRoleGranted::full_name() {
         let granted: StaffRoleGranted = message(recorded, &recorded.payload)?;
         grant(&granted).map(Event::RoleGranted).ok_or_else(|| corrupt(recorded, "unreadable grant"))

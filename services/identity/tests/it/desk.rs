@@ -1,5 +1,6 @@
 //! Identity in process, a stand-in for notifications that keeps what it is given, and people who belong to nobody.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,6 +48,11 @@ pub struct Teacher {
 
 impl Desk {
     pub async fn open() -> Self {
+        Self::open_with(|_| identity::real_name::Settings::default()).await
+    }
+
+    /// With a provider of real names, whose files may stand in this folder.
+    pub async fn open_with(real_name: impl FnOnce(&Path) -> identity::real_name::Settings) -> Self {
         let outbox = Outbox::default();
         let surface = Surface::new().offer(SecretsServer::new(outbox.clone()));
         let files = tempfile::tempdir().unwrap();
@@ -56,7 +62,11 @@ impl Desk {
             path
         };
         // The root key of all tests has the seed 01 01 …
-        let settings = Settings { pepper_file: file("pepper", "07"), root_key_file: file("root", "01") };
+        let settings = Settings {
+            pepper_file: file("pepper", "07"),
+            root_key_file: file("root", "01"),
+            real_name: real_name(files.path()),
+        };
         let neighbours = vec![Neighbour::start("notifications", surface).await];
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();

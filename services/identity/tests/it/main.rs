@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod canary;
+mod canary_recovery;
 mod credentials;
 mod desk;
 mod enrolment;
@@ -9,6 +10,7 @@ mod house;
 mod keys;
 mod legacy;
 mod profiles;
+mod real_name;
 mod records;
 mod recovery;
 mod registration;

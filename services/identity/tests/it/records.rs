@@ -57,6 +57,9 @@ fn history() -> Vec<Event> {
         Event::PasswordChanged { password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned() },
         Event::PhoneChanged,
         Event::EmailVerified,
+        Event::NameChanged,
+        Event::NameVerified { provider: "file".to_owned() },
+        Event::NameRefused { provider: "provider.example".to_owned() },
         Event::Imported(Imported {
             document_type: DocumentType::HkMacauPermit,
             number_hash: [7; 32],
@@ -99,7 +102,12 @@ fn a_payload_holds_no_hash_and_the_inner_part_only_what_decisions_need() {
     for event in &history()[1..] {
         let encoded = encode(event, place(2), None, &root());
         assert!(!holds(&encoded.payload, b"argon2id") && !holds(&encoded.payload, &[7; 32]));
-        assert_eq!(encoded.inner.is_empty(), !matches!(event, Event::PasswordChanged { .. } | Event::Imported(_)), "{}", encoded.kind);
+        assert_eq!(
+            encoded.inner.is_empty(),
+            !matches!(event, Event::PasswordChanged { .. } | Event::Imported(_)),
+            "{}",
+            encoded.kind
+        );
     }
 }
 

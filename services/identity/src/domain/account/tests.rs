@@ -9,6 +9,7 @@ use super::*;
 
 mod credentials;
 mod legacy;
+mod real_name;
 
 fn registered() -> Event {
     Event::Registered {
@@ -145,6 +146,11 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::CompleteProfile),
         Just(Command::ChangePassword { password_hash: "$argon2id$y".to_owned() }),
         Just(Command::ChangePhone),
+        (any::<bool>(), any::<bool>()).prop_map(|(passed, differs)| Command::RecordNameCheck {
+            passed,
+            differs,
+            provider: "file".to_owned()
+        }),
         Just(Command::Import(legacy::imported())),
         Just(Command::VerifyEmail),
         any_grant.prop_map(|grant| Command::GrantRole { grant, by: administrator("320000") }),
