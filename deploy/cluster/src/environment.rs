@@ -32,6 +32,7 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
         Service::Identity => {
             table.push(("DINGZHU_ROOT_KEY_FILE".to_owned(), file(&layout.root_key())));
             table.push(("DINGZHU_PEPPER_FILE".to_owned(), file(&secret("pepper"))));
+            table.push(("DINGZHU_REAL_NAME_FILE".to_owned(), file(&layout.real_names())));
         }
         Service::Notifications => {
             table.push(("DINGZHU_MAIL_DIR".to_owned(), file(&layout.mail())));
