@@ -36,6 +36,10 @@ pub enum Message {
     PhoneChanged,
     /// The mail address was changed.
     EmailChanged,
+    /// The helpdesk has put this phone in.
+    PhoneFixApproved,
+    /// The helpdesk has refused to put this phone in.
+    PhoneFixRefused,
 }
 
 /// The way to notifications. Clones share it.
@@ -83,6 +87,8 @@ impl Message {
             Self::PasswordChanged => "password_changed",
             Self::PhoneChanged => "phone_changed",
             Self::EmailChanged => "email_changed",
+            Self::PhoneFixApproved => "phone_fix_approved",
+            Self::PhoneFixRefused => "phone_fix_refused",
         }
     }
 
@@ -96,7 +102,9 @@ impl Message {
             | Self::NewPhoneCode
             | Self::PasswordChanged
             | Self::PhoneChanged
-            | Self::EmailChanged => Channel::Sms,
+            | Self::EmailChanged
+            | Self::PhoneFixApproved
+            | Self::PhoneFixRefused => Channel::Sms,
         }
     }
 }

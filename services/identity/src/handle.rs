@@ -4,6 +4,7 @@ mod credentials;
 mod enrolment;
 mod legacy;
 mod people;
+mod phone_fix;
 mod real_name;
 mod recovery;
 mod registration;
@@ -24,6 +25,7 @@ pub use enrolment::{Enrolled, EnrolmentError, Member};
 pub use legacy::{LegacyAccount, Taken};
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
+pub use phone_fix::{OpenFix, PhoneFixAsked};
 pub use recovery::{LinkToken, RecoveryBegun};
 pub use registration::Registration;
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
@@ -42,6 +44,7 @@ use crate::store::recoveries::Recoveries;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::phone_fixes::PhoneFixes;
 
 /// How often a command is decided again when others are faster.
 const TRIES: usize = 5;
@@ -62,6 +65,7 @@ pub struct Handle {
     /// What a recovery of nobody shows.
     pub(crate) made_up: Index,
     pub(crate) grants: Grants,
+    pub(crate) phone_fixes: PhoneFixes,
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
     pub(crate) real_name: Provider,

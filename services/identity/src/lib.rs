@@ -34,6 +34,7 @@ use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::keys_server::KeysServer;
+use proto::identity::v1::phone_fixes_server::PhoneFixesServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
 use proto::identity::v1::real_name_server::RealNameServer;
 use proto::identity::v1::recovery_server::RecoveryServer;
@@ -55,6 +56,7 @@ use crate::store::recoveries::Recoveries;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::phone_fixes::PhoneFixes;
 
 /// The service.
 #[derive(Debug)]
@@ -96,6 +98,10 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
         ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.PhoneFixes/SendPhoneFixCode", Rule::Anyone),
+        ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", Rule::Anyone),
+        ("dingzhu.identity.v1.PhoneFixes/ListPhoneFixes", Rule::Staff(&[Role::Helpdesk])),
+        ("dingzhu.identity.v1.PhoneFixes/SettlePhoneFix", Rule::Staff(&[Role::Helpdesk])),
         ("dingzhu.identity.v1.RealName/VerifyRealName", Rule::SignedIn),
         ("dingzhu.identity.v1.Recovery/StartRecovery", Rule::Anyone),
         ("dingzhu.identity.v1.Recovery/SendRecoveryCode", Rule::Anyone),
@@ -126,7 +132,7 @@ impl Service for Identity {
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let handle = handle(ground, &settings).await?;
-        let bus = bus.own_view(handle.grants.clone());
+        let bus = bus.own_view(handle.grants.clone()).own_view(handle.phone_fixes.clone());
         Ok((Self { handle }, bus))
     }
 
@@ -142,6 +148,7 @@ impl Service for Identity {
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
+            .offer(rpc::sized!(PhoneFixesServer::new(api::PhoneFixes { handle: handle.clone(), bus: bus.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
     }
 
@@ -184,7 +191,8 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         sessions: Sessions::new(pool.clone()),
         recoveries: Recoveries::new(pool.clone(), &vault),
         made_up: vault.index("recovery"),
-        grants: Grants::new(pool),
+        grants: Grants::new(pool.clone()),
+        phone_fixes: PhoneFixes::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         real_name: Provider::open(&settings.real_name)?,

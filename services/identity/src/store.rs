@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod codes;
 pub mod failures;
 pub mod keys;
+pub mod phone_fix;
 pub mod recoveries;
 pub mod sessions;
 

@@ -1,3 +1,4 @@
 //! Read models over the own events.
 
 pub mod grants;
+pub mod phone_fixes;

@@ -41,6 +41,8 @@ const FILES: &[(&str, u32, &str)] = files![
     email_changed v 1,
     recovery_code v 1,
     recovery_link v 1,
+    phone_fix_approved v 1,
+    phone_fix_refused v 1,
 ];
 
 /// Templates whose only messages are one-time secrets and warnings that the service identity hands over.
@@ -55,6 +57,8 @@ pub const SECRETS: &[&str] = &[
     "email_changed",
     "recovery_code",
     "recovery_link",
+    "phone_fix_approved",
+    "phone_fix_refused",
 ];
 /// What stands for the secret in those of them that carry one.
 pub const SECRET_PLACEHOLDER: &str = "code";

@@ -101,6 +101,10 @@ fn rejected(rejection: Rejection) -> Refusal {
         Rejection::OutsideScope => {
             Refusal::forbidden("OUTSIDE_SCOPE", "该范围不在您的管理范围之内，请由上级安全管理员办理。")
         }
+        Rejection::UnknownFix => {
+            Refusal::rejected("UNKNOWN_FIX", "没有找到这项手机号码修改申请，可能已经处理，请刷新后再试。")
+        }
+        Rejection::OwnAccount => Refusal::forbidden("OWN_ACCOUNT", "不能处理本人账号的申请，请由其他服务台人员办理。"),
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
         }

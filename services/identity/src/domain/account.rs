@@ -45,8 +45,51 @@ pub struct Registered {
     pub email_verified: bool,
     /// Whether the name passed a real-name check.
     pub name_verified: bool,
+    /// The open request for another phone.
+    pub phone_fix: Option<PhoneFix>,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
+}
+
+/// A request for another phone that waits for the helpdesk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhoneFix {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose helpdesk settles it.
+    pub province: Division,
+}
+
+/// How a request for another phone ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixOutcome {
+    /// The phone is put in.
+    Approved,
+    /// 证明材料不足
+    EvidenceInsufficient,
+    /// 不是本人
+    NotThePerson,
+}
+
+impl FixOutcome {
+    /// Number of the outcome in the API and in the log: never changes.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Approved => 1,
+            Self::EvidenceInsufficient => 2,
+            Self::NotThePerson => 3,
+        }
+    }
+
+    /// The outcome of this number.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Approved),
+            2 => Some(Self::EvidenceInsufficient),
+            3 => Some(Self::NotThePerson),
+            _ => None,
+        }
+    }
 }
 
 /// What somebody wants.
@@ -83,6 +126,17 @@ pub enum Command {
         /// Who said so.
         provider: String,
     },
+    /// Another phone, put in by the helpdesk; phone and evidence travel beside.
+    RequestPhoneFix(PhoneFix),
+    /// The end of such a request; an approved phone travels beside.
+    SettlePhoneFix {
+        /// Which one.
+        fix_id: Uuid,
+        /// How.
+        outcome: FixOutcome,
+        /// Who settles.
+        by: Authority,
+    },
     /// The profile, whose fields travel beside.
     CompleteProfile,
     /// A role for this person.
@@ -106,7 +160,7 @@ pub enum Command {
 pub enum Authority {
     /// The one-time command that enrols the first staff, before there is anybody who could.
     Bootstrap,
-    /// A security administrator.
+    /// A security administrator; for requests for another phone the helpdesk.
     Administrator {
         /// Whether the person concerned is the administrator.
         is_self: bool,
@@ -152,6 +206,15 @@ pub enum Event {
         /// Who said so.
         provider: String,
     },
+    /// Somebody asks for another phone.
+    PhoneFixRequested(PhoneFix),
+    /// The request ended.
+    PhoneFixSettled {
+        /// Which one.
+        fix_id: Uuid,
+        /// How.
+        outcome: FixOutcome,
+    },
     /// A role was given.
     RoleGranted(Grant),
     /// A role was taken back.
@@ -182,6 +245,12 @@ pub enum Rejection {
     /// The role reaches beyond the administrator's scope.
     #[error("the role reaches beyond the administrator's scope")]
     OutsideScope,
+    /// No such open request, or it is not the helpdesk's to know.
+    #[error("there is no such request")]
+    UnknownFix,
+    /// Nobody of the helpdesk settles for themselves.
+    #[error("nobody settles a request of their own")]
+    OwnAccount,
     /// No such live role, or it is not the administrator's to know.
     #[error("there is no such grant")]
     UnknownGrant,
@@ -231,7 +300,6 @@ impl Decider for Account {
     fn decide(state: &Self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (state, command) {
             (Self::Empty, Command::Import(imported)) => Ok(vec![Event::Imported(imported)]),
-            (Self::Imported(_) | Self::Registered(_), Command::Import(_)) => Ok(Vec::new()),
             // Whoever had an account in the old system registers again: the stream goes on as an account of its own.
             (
                 Self::Empty | Self::Imported(_),
@@ -240,8 +308,9 @@ impl Decider for Account {
                 let registered = Event::Registered { document_type, number_hash, password_hash };
                 Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
             }
-            // The number has its account: the second one to register it changes nothing.
-            (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
+            // The number has its account: the second one to bring it changes nothing.
+            (Self::Registered(_), Command::Register { .. })
+            | (Self::Imported(_) | Self::Registered(_), Command::Import(_)) => Ok(Vec::new()),
             (
                 Self::Empty | Self::Imported(_),
                 Command::CompleteProfile
@@ -249,13 +318,22 @@ impl Decider for Account {
                 | Command::ChangePassword { .. }
                 | Command::ChangePhone
                 | Command::VerifyEmail
-                | Command::RecordNameCheck { .. },
+                | Command::RecordNameCheck { .. }
+                | Command::RequestPhoneFix(_),
             ) => Err(Rejection::UnknownPerson),
             (Self::Registered(_), Command::ChangePassword { password_hash }) => {
                 Ok(vec![Event::PasswordChanged { password_hash }])
             }
             (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
             (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
+            (Self::Empty | Self::Imported(_), Command::SettlePhoneFix { .. }) => Err(Rejection::UnknownFix),
+            // One is open at a time: a stranger who knows the name cannot fill the stream.
+            (Self::Registered(account), Command::RequestPhoneFix(fix)) => {
+                Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
+            }
+            (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, by }) => {
+                settle_phone_fix(account, fix_id, outcome, &by)
+            }
             (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
                 Ok(match (passed, differs) {
                     (true, true) => vec![Event::NameChanged, Event::NameVerified { provider }],
@@ -288,10 +366,10 @@ impl Decider for Account {
                 complete: false,
                 email_verified: false,
                 name_verified: false,
+                phone_fix: None,
                 grants: Vec::new(),
             }),
             (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
-            (state, Event::Imported(_)) => state,
             (Self::Registered(account), Event::ProfileCompleted) => {
                 Self::Registered(Registered { complete: true, ..account })
             }
@@ -301,6 +379,12 @@ impl Decider for Account {
             // Phone and name are sealed: no decision asks for them.
             (Self::Registered(account), Event::PhoneChanged | Event::NameChanged | Event::NameRefused { .. }) => {
                 Self::Registered(account)
+            }
+            (Self::Registered(account), Event::PhoneFixRequested(fix)) => {
+                Self::Registered(Registered { phone_fix: Some(*fix), ..account })
+            }
+            (Self::Registered(account), Event::PhoneFixSettled { .. }) => {
+                Self::Registered(Registered { phone_fix: None, ..account })
             }
             (Self::Registered(account), Event::NameVerified { .. }) => {
                 Self::Registered(Registered { name_verified: true, ..account })
@@ -316,7 +400,8 @@ impl Decider for Account {
                 account.grants.retain(|grant| grant.id != *grant_id);
                 Self::Registered(account)
             }
-            (
+            (state, Event::Imported(_))
+            | (
                 state @ (Self::Empty | Self::Imported(_)),
                 Event::ProfileCompleted
                 | Event::RoleGranted(_)
@@ -326,10 +411,28 @@ impl Decider for Account {
                 | Event::EmailVerified
                 | Event::NameChanged
                 | Event::NameVerified { .. }
-                | Event::NameRefused { .. },
+                | Event::NameRefused { .. }
+                | Event::PhoneFixRequested(_)
+                | Event::PhoneFixSettled { .. },
             ) => state,
         }
     }
+}
+
+fn settle_phone_fix(
+    account: &Registered,
+    fix_id: Uuid,
+    outcome: FixOutcome,
+    by: &Authority,
+) -> Result<Vec<Event>, Rejection> {
+    let open = account.phone_fix.filter(|fix| fix.id == fix_id);
+    let known = open.filter(|fix| by.covers(Scope { division: fix.province, unit: None }));
+    known.ok_or(Rejection::UnknownFix)?;
+    if by.is_self() {
+        return Err(Rejection::OwnAccount);
+    }
+    let settled = Event::PhoneFixSettled { fix_id, outcome };
+    Ok((outcome == FixOutcome::Approved).then_some(Event::PhoneChanged).into_iter().chain([settled]).collect())
 }
 
 fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<Event>, Rejection> {

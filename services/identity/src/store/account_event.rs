@@ -6,15 +6,15 @@ use prost::{Message, Name};
 use proto::identity::v1::{
     AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
     EmailVerified, NameChanged, NameCheckMethod, NameRefused, NameVerified, PasswordChanged, PasswordChangedInner,
-    PhoneChanged, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson, StaffRoleGranted,
-    StaffRoleRevoked,
+    PhoneChanged, PhoneFixRequested, PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope,
+    SealedPerson, StaffRoleGranted, StaffRoleRevoked,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::PersonKey;
 
 use super::CorruptEvent;
-use crate::domain::account::{Event, Imported};
+use crate::domain::account::{Event, FixOutcome, Imported, PhoneFix};
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{self, Grant, Role, Scope};
@@ -72,6 +72,14 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
         }
         Event::PhoneChanged => public(place, &PhoneChanged { person_id }),
         Event::EmailVerified => public(place, &EmailVerified { person_id }),
+        Event::PhoneFixRequested(fix) => {
+            let payload = PhoneFixRequested { fix_id: fix.id.to_string(), person_id };
+            NewEvent { division: division(fix.province), ..public(place, &payload) }
+        }
+        Event::PhoneFixSettled { fix_id, outcome } => {
+            let fix_id = fix_id.to_string();
+            public(place, &PhoneFixSettled { fix_id, person_id, outcome: outcome.code() })
+        }
         Event::NameChanged => public(place, &NameChanged { person_id }),
         Event::NameVerified { provider } => {
             public(place, &NameVerified { person_id, method: METHOD.into(), provider: provider.clone() })
@@ -143,6 +151,19 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         Ok(Event::PhoneChanged)
     } else if kind == EmailVerified::full_name() {
         Ok(Event::EmailVerified)
+    } else if kind == PhoneFixRequested::full_name() {
+        let asked: PhoneFixRequested = message(recorded, &recorded.payload)?;
+        Ok(Event::PhoneFixRequested(PhoneFix {
+            id: Uuid::parse_str(&asked.fix_id).map_err(|_| corrupt(recorded, "unreadable request id"))?,
+            province: role::Division::parse(recorded.metadata.division.as_str())
+                .ok_or_else(|| corrupt(recorded, "no division"))?,
+        }))
+    } else if kind == PhoneFixSettled::full_name() {
+        let settled: PhoneFixSettled = message(recorded, &recorded.payload)?;
+        Ok(Event::PhoneFixSettled {
+            fix_id: Uuid::parse_str(&settled.fix_id).map_err(|_| corrupt(recorded, "unreadable request id"))?,
+            outcome: FixOutcome::from_code(settled.outcome).ok_or_else(|| corrupt(recorded, "unknown outcome"))?,
+        })
     } else if kind == NameChanged::full_name() {
         Ok(Event::NameChanged)
     } else if kind == NameVerified::full_name() {

@@ -14,6 +14,7 @@ const SIGN_IN: i16 = 2;
 const RECOVER: i16 = 3;
 const NEW_PHONE: i16 = 4;
 const EMAIL: i16 = 5;
+const PHONE_FIX: i16 = 6;
 
 /// What a code is for, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Purpose {
     },
     /// A mail address, whoever it will belong to.
     Email,
+    /// A phone that the helpdesk shall put in, whoever asks.
+    PhoneFix,
 }
 
 /// A code that was given out.
@@ -97,7 +100,7 @@ impl Codes {
     ) -> Result<Result<Begun, Duration>, sqlx::Error> {
         let (expires_at, resend_at) = code::times(now);
         let (person, entry) = match purpose {
-            Purpose::Register | Purpose::Email => (None, None),
+            Purpose::Register | Purpose::Email | Purpose::PhoneFix => (None, None),
             Purpose::SignIn { person, entry } => (Some(person), Some(entry.code())),
             Purpose::Recover { person } => (person, None),
             Purpose::NewPhone { person } => (Some(person), None),
@@ -192,8 +195,31 @@ impl Codes {
         email: &str,
         now: OffsetDateTime,
     ) -> Result<Answer<()>, sqlx::Error> {
-        let Some(tried) = self.count_try(id, EMAIL, now).await? else { return Ok(Answer::Expired) };
-        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(email);
+        self.answer_address(id, EMAIL, code, email, now).await
+    }
+
+    /// Judges the code that was sent to a phone that the helpdesk shall put in.
+    pub async fn answer_phone_fix(
+        &self,
+        id: Uuid,
+        code: &str,
+        phone: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        self.answer_address(id, PHONE_FIX, code, phone, now).await
+    }
+
+    /// The code was sent to one address and counts for no other.
+    async fn answer_address(
+        &self,
+        id: Uuid,
+        purpose: i16,
+        code: &str,
+        address: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        let Some(tried) = self.count_try(id, purpose, now).await? else { return Ok(Answer::Expired) };
+        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(address);
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
     }
 
@@ -286,6 +312,7 @@ impl Purpose {
             Self::Recover { .. } => RECOVER,
             Self::NewPhone { .. } => NEW_PHONE,
             Self::Email => EMAIL,
+            Self::PhoneFix => PHONE_FIX,
         }
     }
 }

@@ -9,6 +9,7 @@ mod enrolment;
 mod house;
 mod keys;
 mod legacy;
+mod phone_fixes;
 mod profiles;
 mod real_name;
 mod records;

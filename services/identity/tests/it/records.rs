@@ -3,7 +3,7 @@
 use access::root::RootKey;
 use decider::Decider as _;
 use eventlog::{Metadata, NewEvent, Recorded};
-use identity::domain::account::{Account, Event, Imported};
+use identity::domain::account::{Account, Event, FixOutcome, Imported, PhoneFix};
 use identity::domain::document::DocumentType;
 use identity::domain::personal::Personal;
 use identity::domain::role::{Division, Grant, Role, Scope};
@@ -60,6 +60,8 @@ fn history() -> Vec<Event> {
         Event::NameChanged,
         Event::NameVerified { provider: "file".to_owned() },
         Event::NameRefused { provider: "provider.example".to_owned() },
+        Event::PhoneFixRequested(PhoneFix { id: Uuid::from_u128(0x77), province: Division::parse("320000").unwrap() }),
+        Event::PhoneFixSettled { fix_id: Uuid::from_u128(0x77), outcome: FixOutcome::EvidenceInsufficient },
         Event::Imported(Imported {
             document_type: DocumentType::HkMacauPermit,
             number_hash: [7; 32],

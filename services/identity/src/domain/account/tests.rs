@@ -9,6 +9,7 @@ use super::*;
 
 mod credentials;
 mod legacy;
+mod phone_fix;
 mod real_name;
 
 fn registered() -> Event {
@@ -146,6 +147,12 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::CompleteProfile),
         Just(Command::ChangePassword { password_hash: "$argon2id$y".to_owned() }),
         Just(Command::ChangePhone),
+        (1..3_u128).prop_map(|id| Command::RequestPhoneFix(phone_fix::fix(id))),
+        (1..3_u128).prop_map(|id| Command::SettlePhoneFix {
+            fix_id: Uuid::from_u128(id),
+            outcome: FixOutcome::Approved,
+            by: administrator("320000")
+        }),
         (any::<bool>(), any::<bool>()).prop_map(|(passed, differs)| Command::RecordNameCheck {
             passed,
             differs,
