@@ -191,6 +191,7 @@ impl Actor {
             phone_code: phones.code(&who.phone, "register_code").await?,
             password: who.password.clone(),
             email: format!("{}@mail.example", who.phone),
+            ..Default::default()
         };
         accounts.register_account(request).await.doing(|| "register the account".into())?;
         Ok(())

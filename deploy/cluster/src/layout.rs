@@ -196,6 +196,11 @@ impl Layout {
         self.folder.join("sms")
     }
 
+    /// The register that stands in for a provider of real names.
+    pub fn real_names(&self) -> PathBuf {
+        self.folder.join("real-names.csv")
+    }
+
     /// Which processes `up` has started.
     pub fn processes(&self) -> PathBuf {
         self.folder.join("processes.json")

@@ -16,7 +16,7 @@ use tonic::{Code, Response, Status};
 use crate::failure::Doing as _;
 use crate::journey::Place;
 use crate::layout::Layout;
-use crate::{Cluster, Result, call, register, wait};
+use crate::{Cluster, Result, call, register, secrets, wait};
 
 use people::Post;
 
@@ -95,6 +95,7 @@ pub async fn fill(cluster: &Cluster, teachers: u32, say: &dyn Fn(&str)) -> Resul
     let mut file = Vec::new();
     let today = at.to_offset(UtcOffset::from_hms(8, 0, 0).expect("Shanghai's offset")).date();
     register::write(&mut file, teachers, today)?;
+    secrets::write(&layout.real_names(), &register::names(teachers))?;
     season::import(&call::sign_in(layout, "register").await?, file).await?;
     say("publishing the rules of the province");
     season::rules(&call::sign_in(layout, "rules").await?).await?;

@@ -2,11 +2,15 @@
 
 mod accounts;
 mod convert;
+mod credentials;
 mod keys;
 mod my_sessions;
 mod origin;
+mod phone_fixes;
 mod profiles;
 mod puzzles;
+mod real_name;
+mod recovery;
 mod second_factor;
 mod sessions;
 mod staff;
@@ -14,10 +18,14 @@ mod staff_lists;
 mod status;
 
 pub use accounts::Accounts;
+pub use credentials::Credentials;
 pub use keys::Keys;
 pub use my_sessions::MySessions;
+pub use phone_fixes::PhoneFixes;
 pub use profiles::Profiles;
 pub use puzzles::PuzzleSignIn;
+pub use real_name::RealName;
+pub use recovery::Recovery;
 pub use second_factor::SecondFactor;
 pub use sessions::Sessions;
 pub use staff::Staff;

@@ -15,4 +15,7 @@ pub struct Settings {
     /// Addresses of proxies, such as the portal, whose header `x-forwarded-for` says where a call comes from; nobody else's is read.
     #[arg(long, env = "DINGZHU_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Who checks real names.
+    #[command(flatten)]
+    pub real_name: crate::real_name::Settings,
 }

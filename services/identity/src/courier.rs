@@ -13,7 +13,7 @@ use crate::error::Error;
 /// How long a code may take to be handed over: a person waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A message that goes to a phone at once.
+/// A message that goes to a phone or a mail address at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The code of a registration.
@@ -22,6 +22,24 @@ pub enum Message {
     SignInCode,
     /// Somebody tried to register a number that has an account.
     AccountExists,
+    /// The code of a recovery.
+    RecoveryCode,
+    /// The link of a recovery.
+    RecoveryLink,
+    /// The code of a new phone.
+    NewPhoneCode,
+    /// The code of a mail address.
+    EmailCode,
+    /// The password was changed.
+    PasswordChanged,
+    /// Another phone took this one's place.
+    PhoneChanged,
+    /// The mail address was changed.
+    EmailChanged,
+    /// The helpdesk has put this phone in.
+    PhoneFixApproved,
+    /// The helpdesk has refused to put this phone in.
+    PhoneFixRefused,
 }
 
 /// The way to notifications. Clones share it.
@@ -36,12 +54,13 @@ impl Courier {
         Self { client: SecretsClient::new(channel) }
     }
 
-    /// Sends a message by SMS; `id` makes it arrive once. An error says that it was not taken.
-    pub async fn send(&self, id: Uuid, message: Message, phone: &str, secret: &str) -> Result<(), Error> {
+    /// Sends a message to a phone, or to the mail address that its kind goes to; `id` makes it arrive once. An error says
+    /// that it was not taken.
+    pub async fn send(&self, id: Uuid, message: Message, address: &str, secret: &str) -> Result<(), Error> {
         let deliver = DeliverRequest {
             request_id: id.to_string(),
-            channel: Channel::Sms.into(),
-            address: phone.to_owned(),
+            channel: message.channel().into(),
+            address: address.to_owned(),
             template: message.template().to_owned(),
             secret: secret.to_owned(),
         };
@@ -61,6 +80,31 @@ impl Message {
             Self::RegisterCode => "register_code",
             Self::SignInCode => "sign_in_code",
             Self::AccountExists => "account_exists",
+            Self::RecoveryCode => "recovery_code",
+            Self::RecoveryLink => "recovery_link",
+            Self::NewPhoneCode => "new_phone_code",
+            Self::EmailCode => "email_code",
+            Self::PasswordChanged => "password_changed",
+            Self::PhoneChanged => "phone_changed",
+            Self::EmailChanged => "email_changed",
+            Self::PhoneFixApproved => "phone_fix_approved",
+            Self::PhoneFixRefused => "phone_fix_refused",
+        }
+    }
+
+    const fn channel(self) -> Channel {
+        match self {
+            Self::EmailCode | Self::RecoveryLink => Channel::Mail,
+            Self::RegisterCode
+            | Self::SignInCode
+            | Self::AccountExists
+            | Self::RecoveryCode
+            | Self::NewPhoneCode
+            | Self::PasswordChanged
+            | Self::PhoneChanged
+            | Self::EmailChanged
+            | Self::PhoneFixApproved
+            | Self::PhoneFixRefused => Channel::Sms,
         }
     }
 }

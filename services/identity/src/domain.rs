@@ -13,6 +13,7 @@ pub mod password;
 pub mod personal;
 pub mod profile;
 pub mod puzzle;
+pub mod recovery;
 pub mod role;
 pub mod session;
 pub mod signing_key;

@@ -25,6 +25,15 @@ pub enum Error {
     /// Not the code that was sent.
     #[error("the code is wrong")]
     WrongCode,
+    /// Not the code that was sent by mail.
+    #[error("the code of the mail address is wrong")]
+    WrongEmailCode,
+    /// The code of the mail address counts no more.
+    #[error("the code of the mail address has expired")]
+    EmailCodeExpired,
+    /// Whoever is signed in does not know the password.
+    #[error("the password is wrong")]
+    WrongPassword,
     /// The code counts no more: too old, too often wrong, or used.
     #[error("the code has expired")]
     CodeExpired,
@@ -58,6 +67,24 @@ pub enum Error {
     /// As many passwords wait to be checked as can be in time.
     #[error("too many passwords wait to be checked")]
     Busy,
+    /// The account is one of the old system: its person registers again.
+    #[error("the account is one of the old system")]
+    LegacyAccount,
+    /// There is no such recovery any more.
+    #[error("the recovery has expired")]
+    RecoveryExpired,
+    /// The link counts no more, or never did.
+    #[error("the link has expired")]
+    LinkExpired,
+    /// Nobody says whether number and name belong together.
+    #[error("the provider of real names gave no answer")]
+    RealNameUnavailable,
+    /// Too many names that did not pass.
+    #[error("too many names did not pass")]
+    TooManyChecks {
+        /// When to try again.
+        retry_after: time::Duration,
+    },
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,

@@ -1,10 +1,15 @@
 //! The use cases: load, decide, append; and the plain records of signing in.
 
+mod credentials;
 mod enrolment;
+mod legacy;
 mod limits;
 mod own_sessions;
 mod people;
+mod phone_fix;
 mod puzzle;
+mod real_name;
+mod recovery;
 mod registration;
 mod second_factor;
 mod sign_in;
@@ -22,10 +27,14 @@ use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
+pub use credentials::NewContact;
 pub use enrolment::{Enrolled, EnrolmentError, Member};
+pub use legacy::{LegacyAccount, LegacyTaken};
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
+pub use phone_fix::{OpenFix, PhoneFixAsked};
 pub use puzzle::{Answered, Posed};
+pub use recovery::{LinkToken, RecoveryBegun};
 pub use registration::Registration;
 pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
@@ -37,16 +46,19 @@ use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Hasher;
 use crate::picture::Painter;
+use crate::real_name::Provider;
 use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
 use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
+use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::phone_fixes::PhoneFixes;
 use crate::views::units::Units;
 
 /// How often a command is decided again when others are faster.
@@ -70,10 +82,15 @@ pub struct Handle {
     pub(crate) proxies: Arc<[IpAddr]>,
     pub(crate) second_factors: SecondFactors,
     pub(crate) sessions: Sessions,
+    pub(crate) recoveries: Recoveries,
+    /// What a recovery of nobody shows.
+    pub(crate) made_up: Index,
     pub(crate) grants: Grants,
     pub(crate) units: Units,
+    pub(crate) phone_fixes: PhoneFixes,
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
+    pub(crate) real_name: Provider,
     pub(crate) tokens: Tokens,
     pub(crate) lifecycle: Lifecycle,
     /// Requests hold passwords and numbers: what is kept of them is a keyed hash.
@@ -123,6 +140,11 @@ impl Handle {
 
     fn request(&self, asked: &Asked, answer: Vec<u8>) -> RequestKey {
         RequestKey { id: asked.id, fingerprint: self.fingerprint(asked), answer }
+    }
+
+    /// A code counts no more: right if the very same request has used it in the meantime.
+    async fn answered_meanwhile(&self, asked: &Asked, expired: Error) -> Result<(), Error> {
+        self.remembered(asked).await?.map(drop).ok_or(expired)
     }
 
     /// An append of what was decided about a loaded account. `sealing` goes to the first event, the only one that sets

@@ -20,7 +20,9 @@ pub mod enrol;
 pub mod error;
 pub mod handle;
 pub mod hashing;
+pub mod import_legacy;
 pub mod picture;
+pub mod real_name;
 pub mod staff_list;
 pub mod store;
 pub mod tokens;
@@ -34,10 +36,14 @@ use access::root::{RootKey, RootPublicKey};
 use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
+use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::my_sessions_server::MySessionsServer;
+use proto::identity::v1::phone_fixes_server::PhoneFixesServer;
 use proto::identity::v1::profiles_server::ProfilesServer;
 use proto::identity::v1::puzzle_sign_in_server::PuzzleSignInServer;
+use proto::identity::v1::real_name_server::RealNameServer;
+use proto::identity::v1::recovery_server::RecoveryServer;
 use proto::identity::v1::second_factor_server::SecondFactorServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_lists_server::StaffListsServer;
@@ -51,15 +57,18 @@ use crate::courier::Courier;
 use crate::handle::{Enrolled, Handle};
 use crate::hashing::Hasher;
 use crate::picture::Painter;
+use crate::real_name::Provider;
 use crate::store::accounts::Accounts;
 use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
 use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
+use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
+use crate::views::phone_fixes::PhoneFixes;
 use crate::views::units::{self, Units, UnitsView};
 
 /// The service.
@@ -77,6 +86,18 @@ pub enum Command {
         #[arg(long)]
         file: PathBuf,
     },
+    /// Imports accounts of the old system from before 2019-03-01; the same file again changes nothing.
+    ImportLegacy {
+        /// CSV in UTF-8 with the header `number,name,created_at`; times in RFC 3339.
+        #[arg(long)]
+        file: PathBuf,
+        /// Takes the rejected rows as CSV: line, field, reason.
+        #[arg(long)]
+        report: PathBuf,
+        /// Reports only.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl Service for Identity {
@@ -85,6 +106,21 @@ impl Service for Identity {
     const ACCESS: Table = &[
         ("dingzhu.identity.v1.Accounts/SendPhoneCode", Rule::Anyone),
         ("dingzhu.identity.v1.Accounts/RegisterAccount", Rule::Anyone),
+        ("dingzhu.identity.v1.Credentials/ChangePassword", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/SendNewPhoneCode", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
+        ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.PhoneFixes/SendPhoneFixCode", Rule::Anyone),
+        ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", Rule::Anyone),
+        ("dingzhu.identity.v1.PhoneFixes/ListPhoneFixes", Rule::Staff(&[Role::Helpdesk])),
+        ("dingzhu.identity.v1.PhoneFixes/SettlePhoneFix", Rule::Staff(&[Role::Helpdesk])),
+        ("dingzhu.identity.v1.RealName/VerifyRealName", Rule::SignedIn),
+        ("dingzhu.identity.v1.Recovery/StartRecovery", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryLink", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByCode", Rule::Anyone),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByLink", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/StartSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/CompleteSignIn", Rule::Anyone),
         ("dingzhu.identity.v1.Sessions/RefreshSession", Rule::Anyone),
@@ -120,7 +156,8 @@ impl Service for Identity {
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let mut handle = handle(ground, &settings).await?;
-        let bus = bus.own_view(handle.grants.clone()).view("scheduling", UnitsView);
+        let bus =
+            bus.own_view(handle.grants.clone()).own_view(handle.phone_fixes.clone()).view("scheduling", UnitsView);
         let complete = bus.reference(units::NAME, |_| std::future::ready(Ok::<_, sqlx::Error>(())));
         handle.units = handle.units.completed_by(complete);
         Ok((Self { handle }, bus))
@@ -132,6 +169,9 @@ impl Service for Identity {
         handle.sweep();
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
+            .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
+            .offer(rpc::sized!(RealNameServer::new(api::RealName { handle: handle.clone() })))
+            .offer(rpc::sized!(RecoveryServer::new(api::Recovery { handle: handle.clone() })))
             .offer(rpc::sized!(SessionsServer::new(api::Sessions { handle: handle.clone() })))
             .offer(rpc::sized!(MySessionsServer::new(api::MySessions { handle: handle.clone() })))
             .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
@@ -139,14 +179,30 @@ impl Service for Identity {
             .offer(rpc::sized!(SecondFactorServer::new(api::SecondFactor { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
+            .offer(rpc::sized!(PhoneFixesServer::new(api::PhoneFixes { handle: handle.clone(), bus: bus.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
     }
 
     async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {
-        let Command::EnrolStaff { file } = command;
-        let enrolled = enrol::enrol(&handle(ground, &settings).await?, &file).await?;
-        let Enrolled { accounts, grants, second_factors } = enrolled;
-        tracing::info!(accounts, grants, second_factors, "the staff is enrolled");
+        let handle = handle(ground, &settings).await?;
+        match command {
+            Command::EnrolStaff { file } => {
+                let enrolled = enrol::enrol(&handle, &file).await?;
+                let Enrolled { accounts, grants, second_factors } = enrolled;
+                tracing::info!(accounts, grants, second_factors, "the staff is enrolled");
+            }
+            Command::ImportLegacy { file, report, dry_run } => {
+                let done = import_legacy::import(&handle, &file, &report, dry_run).await?;
+                tracing::info!(
+                    rows = done.rows,
+                    imported = done.imported,
+                    known = done.known,
+                    rejected = done.rejected,
+                    dry_run,
+                    "the old accounts were read"
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -170,10 +226,14 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         proxies: settings.trusted_proxies.clone().into(),
         second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
+        recoveries: Recoveries::new(pool.clone(), &vault),
+        made_up: vault.index("recovery"),
         grants: Grants::new(pool.clone()),
+        phone_fixes: PhoneFixes::new(pool.clone()),
         units: Units::new(pool),
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
+        real_name: Provider::open(&settings.real_name)?,
         tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,
         requests: vault.index("request"),
         lifecycle: ground.lifecycle.clone(),

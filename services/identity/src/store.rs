@@ -6,7 +6,9 @@ pub mod attempts;
 pub mod codes;
 pub mod failures;
 pub mod keys;
+pub mod phone_fix;
 pub mod puzzles;
+pub mod recoveries;
 pub mod second_factors;
 pub mod sessions;
 
@@ -31,6 +33,8 @@ pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error
         ("DELETE FROM puzzle WHERE expires_at < $1", now),
         ("DELETE FROM attempt WHERE began_at < $1", now - crate::domain::limit::LONGEST),
         ("DELETE FROM sign_in_failure WHERE last_at < $1", now - crate::domain::lockout::LOCKED_FOR),
+        ("DELETE FROM recovery WHERE expires_at < $1", now),
+        ("DELETE FROM recovery_link WHERE expires_at < $1", now),
         ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
     ] {
         sqlx::query(sql).bind(before).execute(pool).await?;

@@ -1,4 +1,5 @@
 //! Read models over the own events.
 
 pub mod grants;
+pub mod phone_fixes;
 pub mod units;

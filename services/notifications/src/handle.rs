@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::store::notice::{decode, encode};
 use crate::store::{Claimed, DeliveryState, Lease, Settlement, Store};
-use crate::templates::{Catalogue, SECRET_PLACEHOLDER};
+use crate::templates::{Catalogue, PORTAL_PLACEHOLDER, SECRET_PLACEHOLDER};
 use crate::views::inbox::Inbox;
 
 /// How often a command is decided again when others are faster.
@@ -206,7 +206,10 @@ impl Handle {
     }
 
     async fn send_secret(&self, secret: &Secret, at: OffsetDateTime) -> Result<(), Error> {
-        let values = Values::from([(SECRET_PLACEHOLDER.to_owned(), secret.code.0.clone())]);
+        let values = Values::from([
+            (SECRET_PLACEHOLDER.to_owned(), secret.code.0.clone()),
+            (PORTAL_PLACEHOLDER.to_owned(), self.settings.portal_url.trim_end_matches('/').to_owned()),
+        ]);
         let (id, template) = (secret.request, secret.template);
         let sent = match &secret.to {
             Destination::Sms(phone) => {

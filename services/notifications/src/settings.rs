@@ -31,6 +31,9 @@ pub struct Settings {
     /// Sender of all mail, `name <address>`; has to be given for a mail server.
     #[arg(long, env = "DINGZHU_MAIL_FROM")]
     pub mail_from: Option<String>,
+    /// Where people find the portal: what links in mails begin with.
+    #[arg(long, env = "DINGZHU_PORTAL_URL", default_value = "http://127.0.0.1:7100")]
+    pub portal_url: String,
     /// Deliveries in hand at once.
     #[arg(long, env = "DINGZHU_DELIVERY_PARALLEL", default_value_t = 8)]
     pub delivery_parallel: usize,

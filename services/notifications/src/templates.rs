@@ -34,12 +34,36 @@ const FILES: &[(&str, u32, &str)] = files![
     register_code v 1,
     sign_in_code v 1,
     account_exists v 1,
+    new_phone_code v 1,
+    email_code v 1,
+    password_changed v 1,
+    phone_changed v 1,
+    email_changed v 1,
+    recovery_code v 1,
+    recovery_link v 1,
+    phone_fix_approved v 1,
+    phone_fix_refused v 1,
 ];
 
 /// Templates whose only messages are one-time secrets and warnings that the service identity hands over.
-pub const SECRETS: [&str; 3] = ["register_code", "sign_in_code", "account_exists"];
+pub const SECRETS: &[&str] = &[
+    "register_code",
+    "sign_in_code",
+    "account_exists",
+    "new_phone_code",
+    "email_code",
+    "password_changed",
+    "phone_changed",
+    "email_changed",
+    "recovery_code",
+    "recovery_link",
+    "phone_fix_approved",
+    "phone_fix_refused",
+];
 /// What stands for the secret in those of them that carry one.
 pub const SECRET_PLACEHOLDER: &str = "code";
+/// What stands for the portal's address in those of them that carry a link.
+pub const PORTAL_PLACEHOLDER: &str = "portal";
 
 /// All versions of all templates.
 #[derive(Debug)]
@@ -110,11 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn secrets_go_by_sms_and_know_no_placeholder_but_the_code() {
+    fn secrets_go_one_way_and_know_no_placeholder_but_the_code_and_the_portal() {
         for name in SECRETS {
             for template in Catalogue::shipped().versions(name) {
-                assert_eq!(template.channels, [Channel::Sms]);
-                assert!(template.placeholders().all(|placeholder| placeholder == SECRET_PLACEHOLDER), "{name}");
+                assert!(matches!(template.channels[..], [Channel::Sms | Channel::Mail]), "{name}");
+                let known = [SECRET_PLACEHOLDER, PORTAL_PLACEHOLDER];
+                assert!(template.placeholders().all(|placeholder| known.contains(&placeholder)), "{name}");
             }
             assert!(Catalogue::shipped().in_force(name).is_some(), "{name}");
         }

@@ -2,7 +2,7 @@
 
 use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use proto::identity::v1::profiles_client::ProfilesClient;
-use proto::identity::v1::{AccountRegistered, GetPersonDetailsRequest, ProfileCompleted};
+use proto::identity::v1::{AccountRegistered, GetPersonDetailsRequest, NameChanged, ProfileCompleted};
 use service::PeerChannel;
 use tonic::Code;
 use uuid::Uuid;
@@ -36,6 +36,8 @@ impl Reaction for OnProfileCompleted {
             event.decode::<AccountRegistered>()?.person_id
         } else if event.is::<ProfileCompleted>() {
             event.decode::<ProfileCompleted>()?.person_id
+        } else if event.is::<NameChanged>() {
+            event.decode::<NameChanged>()?.person_id
         } else {
             return Ok(());
         };

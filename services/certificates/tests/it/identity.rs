@@ -27,6 +27,14 @@ impl People {
     }
 }
 
+impl People {
+    /// Gives somebody another name.
+    pub fn rename(&self, id: Uuid, name: &'static str) {
+        let mut people = self.0.lock().unwrap();
+        people.iter_mut().find(|somebody| somebody.id == id).unwrap().name = name;
+    }
+}
+
 /// A neighbour with these people.
 pub async fn start(people: &People) -> Neighbour {
     Neighbour::start("identity", rpc::Surface::new().offer(ProfilesServer::new(people.clone()))).await

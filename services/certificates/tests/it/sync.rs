@@ -6,7 +6,7 @@ use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::import_register_request::Part;
 use proto::certificates::v1::sync_client::SyncClient;
-use proto::identity::v1::{AccountRegistered, Role};
+use proto::identity::v1::{AccountRegistered, NameChanged, Role};
 use service::NoSettings;
 use service::testing::{Running, start};
 use uuid::Uuid;
@@ -102,6 +102,18 @@ async fn another_name_is_no_match() {
     import(&running, &format!("{HEADER}{}", row(&own, "20103203221000002", "语文")), false).await;
     let certificates = listed(&running, TEACHER.id, 1).await;
     assert_eq!(certificates.iter().map(|one| one.masked_number.as_str()).collect::<Vec<_>>(), ["2010***********02"]);
+}
+
+#[tokio::test]
+async fn whoever_has_a_new_name_gets_the_certificates_of_that_name() {
+    let people = People::default();
+    people.add(&Somebody { name: "旧名", ..TEACHER });
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+    people.rename(TEACHER.id, TEACHER.name);
+    let changed = NameChanged { person_id: TEACHER.id.to_string() };
+    running.neighbour("identity").publish(TEACHER.id, "00", &changed).await;
+    listed(&running, TEACHER.id, 1).await;
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ impl accounts_server::Accounts for Accounts {
     ) -> Result<Response<RegisterAccountResponse>, Status> {
         let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
         let fingerprint = rpc::fingerprint(request.get_ref());
-        let (id, registration) = parse(request.into_inner())?;
+        let (id, registration) = parse(request.get_ref())?;
         let masked_number = vault::mask::number(registration.document.number());
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
         rpc::run(&self.handle.lifecycle, async move {
@@ -60,7 +60,7 @@ impl accounts_server::Accounts for Accounts {
     }
 }
 
-fn parse(request: RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), Violations> {
+fn parse(request: &RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), Violations> {
     let mut violations = Violations::new();
     let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
     let document = convert::document(request.document_type, &request.number, &mut violations);
@@ -68,11 +68,12 @@ fn parse(request: RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), 
     let phone = convert::phone(&request.phone, &mut violations);
     let challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);
     let code = convert::code("phone_code", &request.phone_code, &mut violations);
-    let password = convert::new_password(request.password, &mut violations);
+    let password = convert::new_password("password", request.password.clone(), &mut violations);
     let email = convert::email(&request.email, &mut violations);
+    let email_code = convert::email_code(request, &mut violations);
     match (id, document, name, phone, challenge, email, violations.is_empty()) {
         (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
-            Ok((id, Registration { document, name, phone, email, challenge, code, password }))
+            Ok((id, Registration { document, name, phone, email, email_code, challenge, code, password }))
         }
         _ => Err(violations),
     }

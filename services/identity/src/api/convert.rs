@@ -73,6 +73,22 @@ pub(super) fn email(text: &str, violations: &mut Violations) -> Option<String> {
     contact("email", contact::email(text), MALFORMED_EMAIL, violations)
 }
 
+/// An address that has to be there.
+pub(super) fn required_email(text: &str, violations: &mut Violations) -> Option<String> {
+    contact("email", contact::email(text), MALFORMED_EMAIL, violations)
+}
+
+/// The code of a registration's mail address: both parts, or neither.
+pub(super) fn email_code(request: &api::RegisterAccountRequest, violations: &mut Violations) -> Option<(Uuid, String)> {
+    if request.email_challenge_id.is_empty() && request.email_code.is_empty() {
+        return None;
+    }
+    violations.check("email", !request.email.trim().is_empty(), REQUIRED, EMPTY);
+    let challenge = rpc::parse_uuid("email_challenge_id", &request.email_challenge_id, violations);
+    let code = code("email_code", &request.email_code, violations);
+    Some((challenge?, code))
+}
+
 const MALFORMED_EMAIL: &str = "电子邮箱格式不正确，应类似 name@example.com。";
 
 fn contact(
@@ -90,12 +106,12 @@ fn contact(
 }
 
 /// A password that is chosen now.
-pub(super) fn new_password(text: String, violations: &mut Violations) -> Password {
+pub(super) fn new_password(field: &'static str, text: String, violations: &mut Violations) -> Password {
     match password::check(&text) {
         Ok(()) => {}
-        Err(PasswordFlaw::Empty) => violations.add("password", REQUIRED, EMPTY),
+        Err(PasswordFlaw::Empty) => violations.add(field, REQUIRED, EMPTY),
         Err(PasswordFlaw::Rule) => violations.add(
-            "password",
+            field,
             "PASSWORD_RULE",
             "密码应为8至64位，并同时包含字母、数字和特殊符号 # % * - _ ! @ $ & 中的至少一个。",
         ),
@@ -104,15 +120,15 @@ pub(super) fn new_password(text: String, violations: &mut Violations) -> Passwor
 }
 
 /// A password that was chosen before: whatever it is, the work on it is bounded.
-pub(super) fn known_password(text: String, violations: &mut Violations) -> Password {
-    violations.check("password", !text.is_empty(), REQUIRED, EMPTY);
-    violations.check("password", text.chars().count() <= *password::LENGTH.end(), "TOO_LONG", "密码不超过64位。");
+pub(super) fn known_password(field: &'static str, text: String, violations: &mut Violations) -> Password {
+    violations.check(field, !text.is_empty(), REQUIRED, EMPTY);
+    violations.check(field, text.chars().count() <= *password::LENGTH.end(), "TOO_LONG", "密码不超过64位。");
     Password::new(text)
 }
 
 pub(super) fn code(field: &'static str, text: &str, violations: &mut Violations) -> String {
     let code = text.trim();
-    violations.check(field, crate::domain::code::has_shape(code), "MALFORMED", "验证码为6位数字，请按短信填写。");
+    violations.check(field, crate::domain::code::has_shape(code), "MALFORMED", "验证码为6位数字，请按收到的消息填写。");
     code.to_owned()
 }
 

@@ -44,6 +44,8 @@ impl profiles_server::Profiles for Profiles {
             masked_email: mask::email(&known.email),
             ethnicity: known.ethnicity,
             complete: details.complete,
+            email_verified: details.email_verified,
+            name_verified: details.name_verified,
         }))
     }
 

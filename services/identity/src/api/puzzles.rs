@@ -39,7 +39,7 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let document = convert::document(request.document_type, &request.number, &mut violations);
-        let password = convert::known_password(request.password, &mut violations);
+        let password = convert::known_password("password", request.password, &mut violations);
         let entry = convert::entry(request.entry, &mut violations);
         let puzzle = rpc::parse_uuid("puzzle_id", &request.puzzle_id, &mut violations);
         let (Some(document), Some(entry), Some(id), true) = (document, entry, puzzle, violations.is_empty()) else {

@@ -30,7 +30,7 @@ impl sessions_server::Sessions for Sessions {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let document = convert::document(request.document_type, &request.number, &mut violations);
-        let password = convert::known_password(request.password, &mut violations);
+        let password = convert::known_password("password", request.password, &mut violations);
         let entry = convert::entry(request.entry, &mut violations);
         let (Some(document), Some(entry), true) = (document, entry, violations.is_empty()) else {
             return Err(violations.into());

@@ -23,8 +23,36 @@ impl From<Error> for Status {
             Error::CodeExpired => {
                 Refusal::rejected("CODE_EXPIRED", "验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。")
             }
+            Error::WrongEmailCode => {
+                Refusal::rejected("WRONG_EMAIL_CODE", "邮箱验证码不正确，请按最近一封邮件重新填写。")
+            }
+            Error::EmailCodeExpired => Refusal::rejected(
+                "EMAIL_CODE_EXPIRED",
+                "邮箱验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。",
+            ),
+            Error::WrongPassword => {
+                Refusal::rejected("WRONG_PASSWORD", "密码不正确，请核对后重试；连续5次不正确，该账号将锁定15分钟。")
+            }
+            Error::LegacyAccount => Refusal::rejected(
+                "LEGACY_ACCOUNT",
+                "该账号注册于2019年3月1日前，不能重置密码，请重新注册账号；注册成功后原账号即被替换。",
+            ),
+            Error::RecoveryExpired => {
+                Refusal::rejected("RECOVERY_EXPIRED", "本次找回密码已超过30分钟，请重新填写证件信息。")
+            }
+            Error::LinkExpired => Refusal::rejected(
+                "LINK_EXPIRED",
+                "链接无效、已使用或已超过24小时，请在登录页面点击忘记密码，重新获取链接。",
+            ),
+            Error::RealNameUnavailable => Refusal::unavailable("real-name"),
+            Error::TooManyChecks { retry_after } => Refusal::new(
+                Code::ResourceExhausted,
+                "TOO_MANY_CHECKS",
+                "实名核验连续5次未通过，请核对证件上的姓名，15分钟后再试。",
+            )
+            .retry_after(whole_seconds(retry_after)),
             Error::TooSoon { retry_after } => {
-                Refusal::new(Code::ResourceExhausted, "TOO_SOON", "同一手机号60秒内只能获取一次验证码，请稍后再试。")
+                Refusal::new(Code::ResourceExhausted, "TOO_SOON", "60秒内只能获取一次验证码，请稍后再试。")
                     .retry_after(whole_seconds(retry_after))
             }
             Error::WrongCredentials => Refusal::unauthenticated(
@@ -120,6 +148,10 @@ pub(super) fn rejected(rejection: Rejection) -> Refusal {
         }
         Rejection::TotpNotEnrolled => Refusal::rejected("TOTP_NOT_ENROLLED", "尚未绑定动态口令，请先完成绑定。"),
         Rejection::OwnTotp => Refusal::forbidden("OWN_TOTP", "不能重置自己的动态口令，请由其他安全管理员办理。"),
+        Rejection::UnknownFix => {
+            Refusal::rejected("UNKNOWN_FIX", "没有找到这项手机号码修改申请，可能已经处理，请刷新后再试。")
+        }
+        Rejection::OwnAccount => Refusal::forbidden("OWN_ACCOUNT", "不能处理本人账号的申请，请由其他服务台人员办理。"),
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
         }

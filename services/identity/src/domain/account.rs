@@ -4,6 +4,7 @@ use decider::Decider;
 
 use super::document::DocumentType;
 use super::role::{Division, Grant, Role, Scope};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The account of one person.
@@ -12,8 +13,21 @@ pub enum Account {
     /// Nobody.
     #[default]
     Empty,
+    /// Somebody who had an account in the old system and has not registered here yet: nobody signs in to it.
+    Imported(Imported),
     /// Somebody.
     Registered(Registered),
+}
+
+/// An account of the old system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Type of the document.
+    pub document_type: DocumentType,
+    /// Keyed hash of type and number.
+    pub number_hash: [u8; 32],
+    /// When it was made there.
+    pub created_at: OffsetDateTime,
 }
 
 /// An account that exists.
@@ -29,8 +43,55 @@ pub struct Registered {
     pub complete: bool,
     /// Whether there is a second factor.
     pub totp: bool,
+    /// Whether the mail address is one that the person has shown to read.
+    pub email_verified: bool,
+    /// Whether the name passed a real-name check.
+    pub name_verified: bool,
+    /// The open request for another phone.
+    pub phone_fix: Option<PhoneFix>,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
+}
+
+/// A request for another phone that waits for the helpdesk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhoneFix {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose helpdesk settles it.
+    pub province: Division,
+}
+
+/// How a request for another phone ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixOutcome {
+    /// The phone is put in.
+    Approved,
+    /// 证明材料不足
+    EvidenceInsufficient,
+    /// 不是本人
+    NotThePerson,
+}
+
+impl FixOutcome {
+    /// Number of the outcome in the API and in the log: never changes.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Approved => 1,
+            Self::EvidenceInsufficient => 2,
+            Self::NotThePerson => 3,
+        }
+    }
+
+    /// The outcome of this number.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Approved),
+            2 => Some(Self::EvidenceInsufficient),
+            3 => Some(Self::NotThePerson),
+            _ => None,
+        }
+    }
 }
 
 /// What somebody wants.
@@ -44,6 +105,39 @@ pub enum Command {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Whether the mail address that travels beside was verified.
+        email_verified: bool,
+    },
+    /// An account of the old system; number and name travel beside.
+    Import(Imported),
+    /// Another password.
+    ChangePassword {
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// Another phone, which travels beside.
+    ChangePhone,
+    /// A mail address that the person reads; it travels beside.
+    VerifyEmail,
+    /// What a real-name check has said of a name, which travels beside.
+    RecordNameCheck {
+        /// Whether number and name belong together.
+        passed: bool,
+        /// Whether it is another name than the account's.
+        differs: bool,
+        /// Who said so.
+        provider: String,
+    },
+    /// Another phone, put in by the helpdesk; phone and evidence travel beside.
+    RequestPhoneFix(PhoneFix),
+    /// The end of such a request; an approved phone travels beside.
+    SettlePhoneFix {
+        /// Which one.
+        fix_id: Uuid,
+        /// How.
+        outcome: FixOutcome,
+        /// Who settles.
+        by: Authority,
     },
     /// The profile, whose fields travel beside.
     CompleteProfile,
@@ -75,7 +169,7 @@ pub enum Command {
 pub enum Authority {
     /// The one-time command that enrols the first staff, before there is anybody who could.
     Bootstrap,
-    /// A security administrator.
+    /// A security administrator; for requests for another phone the helpdesk.
     Administrator {
         /// Whether the person concerned is the administrator.
         is_self: bool,
@@ -96,8 +190,40 @@ pub enum Event {
         /// PHC string of argon2id.
         password_hash: String,
     },
+    /// The account came from the old system.
+    Imported(Imported),
     /// The profile is complete.
     ProfileCompleted,
+    /// The password is another one.
+    PasswordChanged {
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The phone is another one.
+    PhoneChanged,
+    /// The mail address is verified.
+    EmailVerified,
+    /// The name is another one.
+    NameChanged,
+    /// The name passed a real-name check.
+    NameVerified {
+        /// Who said so.
+        provider: String,
+    },
+    /// A name did not pass; the account keeps its own.
+    NameRefused {
+        /// Who said so.
+        provider: String,
+    },
+    /// Somebody asks for another phone.
+    PhoneFixRequested(PhoneFix),
+    /// The request ended.
+    PhoneFixSettled {
+        /// Which one.
+        fix_id: Uuid,
+        /// How.
+        outcome: FixOutcome,
+    },
     /// A role was given.
     RoleGranted(Grant),
     /// A role was taken back.
@@ -138,6 +264,12 @@ pub enum Rejection {
     /// The unit lies in another division than the role shall hold in.
     #[error("the unit lies in another division")]
     UnitElsewhere,
+    /// No such open request, or it is not the helpdesk's to know.
+    #[error("there is no such request")]
+    UnknownFix,
+    /// Nobody of the helpdesk settles for themselves.
+    #[error("nobody settles a request of their own")]
+    OwnAccount,
     /// No such live role, or it is not the administrator's to know.
     #[error("there is no such grant")]
     UnknownGrant,
@@ -159,7 +291,7 @@ impl Account {
     /// The account, where there is one.
     pub fn registered(&self) -> Option<&Registered> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Imported(_) => None,
             Self::Registered(account) => Some(account),
         }
     }
@@ -199,18 +331,53 @@ impl Decider for Account {
 
     fn decide(state: &Self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (state, command) {
-            (Self::Empty, Command::Register { document_type, number_hash, password_hash }) => {
-                Ok(vec![Event::Registered { document_type, number_hash, password_hash }])
-            }
-            // The number has its account: the second one to register it changes nothing.
-            (Self::Registered(_), Command::Register { .. }) => Ok(Vec::new()),
+            (Self::Empty, Command::Import(imported)) => Ok(vec![Event::Imported(imported)]),
+            // Whoever had an account in the old system registers again: the stream goes on as an account of its own.
             (
-                Self::Empty,
-                Command::CompleteProfile | Command::GrantRole { .. } | Command::EnrolTotp | Command::ResetTotp { .. },
+                Self::Empty | Self::Imported(_),
+                Command::Register { document_type, number_hash, password_hash, email_verified },
+            ) => {
+                let registered = Event::Registered { document_type, number_hash, password_hash };
+                Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
+            }
+            // The number has its account: the second one to bring it changes nothing.
+            (Self::Registered(_), Command::Register { .. })
+            | (Self::Imported(_) | Self::Registered(_), Command::Import(_)) => Ok(Vec::new()),
+            (
+                Self::Empty | Self::Imported(_),
+                Command::CompleteProfile
+                | Command::GrantRole { .. }
+                | Command::EnrolTotp
+                | Command::ResetTotp { .. }
+                | Command::ChangePassword { .. }
+                | Command::ChangePhone
+                | Command::VerifyEmail
+                | Command::RecordNameCheck { .. }
+                | Command::RequestPhoneFix(_),
             ) => Err(Rejection::UnknownPerson),
+            (Self::Registered(_), Command::ChangePassword { password_hash }) => {
+                Ok(vec![Event::PasswordChanged { password_hash }])
+            }
+            (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
+            (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
+            (Self::Empty | Self::Imported(_), Command::SettlePhoneFix { .. }) => Err(Rejection::UnknownFix),
+            // One is open at a time: a stranger who knows the name cannot fill the stream.
+            (Self::Registered(account), Command::RequestPhoneFix(fix)) => {
+                Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
+            }
+            (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, by }) => {
+                settle_phone_fix(account, fix_id, outcome, &by)
+            }
+            (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
+                Ok(match (passed, differs) {
+                    (true, true) => vec![Event::NameChanged, Event::NameVerified { provider }],
+                    (true, false) => vec![Event::NameVerified { provider }],
+                    (false, _) => vec![Event::NameRefused { provider }],
+                })
+            }
             (Self::Registered(account), Command::EnrolTotp) => enrol_totp(account),
             (Self::Registered(account), Command::ResetTotp { by }) => reset_totp(account, &by),
-            (Self::Empty, Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
+            (Self::Empty | Self::Imported(_), Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
                     Err(Rejection::ProfileAlreadyComplete)
@@ -234,10 +401,33 @@ impl Decider for Account {
                 password_hash: password_hash.clone(),
                 complete: false,
                 totp: false,
+                email_verified: false,
+                name_verified: false,
+                phone_fix: None,
                 grants: Vec::new(),
             }),
+            (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
             (Self::Registered(account), Event::ProfileCompleted) => {
                 Self::Registered(Registered { complete: true, ..account })
+            }
+            (Self::Registered(account), Event::PasswordChanged { password_hash }) => {
+                Self::Registered(Registered { password_hash: password_hash.clone(), ..account })
+            }
+            // Phone and name are sealed: no decision asks for them.
+            (Self::Registered(account), Event::PhoneChanged | Event::NameChanged | Event::NameRefused { .. }) => {
+                Self::Registered(account)
+            }
+            (Self::Registered(account), Event::PhoneFixRequested(fix)) => {
+                Self::Registered(Registered { phone_fix: Some(*fix), ..account })
+            }
+            (Self::Registered(account), Event::PhoneFixSettled { .. }) => {
+                Self::Registered(Registered { phone_fix: None, ..account })
+            }
+            (Self::Registered(account), Event::NameVerified { .. }) => {
+                Self::Registered(Registered { name_verified: true, ..account })
+            }
+            (Self::Registered(account), Event::EmailVerified) => {
+                Self::Registered(Registered { email_verified: true, ..account })
             }
             (Self::Registered(mut account), Event::RoleGranted(grant)) => {
                 account.grants.push(*grant);
@@ -249,16 +439,41 @@ impl Decider for Account {
             }
             (Self::Registered(account), Event::TotpEnrolled) => Self::Registered(Registered { totp: true, ..account }),
             (Self::Registered(account), Event::TotpReset) => Self::Registered(Registered { totp: false, ..account }),
-            (
-                Self::Empty,
+            (state, Event::Imported(_))
+            | (
+                state @ (Self::Empty | Self::Imported(_)),
                 Event::ProfileCompleted
                 | Event::RoleGranted(_)
                 | Event::RoleRevoked { .. }
                 | Event::TotpEnrolled
-                | Event::TotpReset,
-            ) => Self::Empty,
+                | Event::TotpReset
+                | Event::PasswordChanged { .. }
+                | Event::PhoneChanged
+                | Event::EmailVerified
+                | Event::NameChanged
+                | Event::NameVerified { .. }
+                | Event::NameRefused { .. }
+                | Event::PhoneFixRequested(_)
+                | Event::PhoneFixSettled { .. },
+            ) => state,
         }
     }
+}
+
+fn settle_phone_fix(
+    account: &Registered,
+    fix_id: Uuid,
+    outcome: FixOutcome,
+    by: &Authority,
+) -> Result<Vec<Event>, Rejection> {
+    let open = account.phone_fix.filter(|fix| fix.id == fix_id);
+    let known = open.filter(|fix| by.covers(Scope { division: fix.province, unit: None }));
+    known.ok_or(Rejection::UnknownFix)?;
+    if by.is_self() {
+        return Err(Rejection::OwnAccount);
+    }
+    let settled = Event::PhoneFixSettled { fix_id, outcome };
+    Ok((outcome == FixOutcome::Approved).then_some(Event::PhoneChanged).into_iter().chain([settled]).collect())
 }
 
 fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<Event>, Rejection> {

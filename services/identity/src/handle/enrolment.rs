@@ -5,7 +5,7 @@ use lifecycle::{clock, ids};
 use uuid::Uuid;
 
 use super::{Handle, account_claim, decide};
-use crate::domain::account::{Authority, Command, Registered, Rejection};
+use crate::domain::account::{Account, Authority, Command, Registered, Rejection};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
 use crate::domain::role::{Grant, Role, Scope};
@@ -124,6 +124,9 @@ impl Handle {
         let Some((loaded, personal)) = self.accounts.open(person).await? else {
             return Err(EnrolmentError::Differs { entry });
         };
+        if let Account::Imported(_) = loaded.account {
+            return Ok(None);
+        }
         let account = loaded.account.registered();
         let known = account.map(|account| account.password_hash.clone());
         let same_totp = match &member.totp {
@@ -142,12 +145,14 @@ impl Handle {
     }
 
     async fn make_account(&self, member: &Member) -> Result<Loaded, Error> {
-        let loaded = self.accounts.load(ids::random()).await?;
         let number_hash = self.accounts.hash(&member.document);
+        let holder = self.accounts.find(&number_hash).await?;
+        let loaded = self.accounts.load(holder.unwrap_or_else(ids::random)).await?;
         let command = Command::Register {
             document_type: member.document.kind(),
             number_hash,
             password_hash: self.hasher.admit().await?.hash(member.password.clone()).await,
+            email_verified: false,
         };
         let events = decide(&loaded, command)?;
         let key = self.vault.obtain(loaded.person).await?;
@@ -158,7 +163,7 @@ impl Handle {
             ..Personal::default()
         };
         let mut append = self.append(&loaded, &events, Some((&key, &personal)), ACTOR);
-        append.claims.push(account_claim(&number_hash));
+        append.claims.extend((loaded.version == 0).then(|| account_claim(&number_hash)));
         self.log.append(append).await.map_err(Error::from)?;
         self.accounts.load(loaded.person).await
     }

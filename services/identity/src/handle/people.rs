@@ -25,6 +25,10 @@ pub struct Details {
     pub personal: Personal,
     /// Whether the profile is complete.
     pub complete: bool,
+    /// Whether the mail address was verified.
+    pub email_verified: bool,
+    /// Whether the name passed a real-name check.
+    pub name_verified: bool,
 }
 
 /// Whose account has this number, and is the name right?
@@ -55,7 +59,11 @@ impl Handle {
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
             let document = Document::recognise(&known.number).ok_or(Error::NotFound)?;
             let today = clock::now().to_offset(SHANGHAI).date();
-            let personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            let mut personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            if loaded.account.registered().is_some_and(|account| account.email_verified) {
+                // What nobody has verified takes no verified address's place.
+                personal.email.clear();
+            }
             let events = decide(&loaded, Command::CompleteProfile)?;
             let key = self.vault.obtain(person).await?;
             let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
@@ -77,6 +85,8 @@ impl Handle {
             document_type: account.document_type,
             personal: personal.with_what_the_number_says(),
             complete: account.complete,
+            email_verified: account.email_verified,
+            name_verified: account.name_verified,
         })
     }
 
@@ -90,8 +100,9 @@ impl Handle {
         let keys = self.vault.find_all(&found).await?;
         let mut names: HashMap<Uuid, String> = HashMap::with_capacity(found.len());
         for (person, loaded) in self.accounts.load_all(&found).await? {
-            // An account whose key was destroyed is nobody's any more.
-            if let Some(key) = keys.get(&person) {
+            // An account of the old system is matched once its person has registered again, and under the name given then; one
+            // whose key was destroyed is nobody's any more.
+            if let (Some(_), Some(key)) = (loaded.account.registered(), keys.get(&person)) {
                 names.insert(person, loaded.personal(key)?.name);
             }
         }

@@ -1,6 +1,6 @@
 //! 账号注册: a phone code, then an account; the same answer and the same work whether or not the number has one already.
 
-use lifecycle::{OnDeath, clock, ids};
+use lifecycle::{clock, ids};
 use uuid::Uuid;
 
 use super::{Asked, Handle, TRIES, account_claim, decide};
@@ -25,6 +25,8 @@ pub struct Registration {
     pub phone: String,
     /// 电子邮件; may be empty.
     pub email: String,
+    /// The code that was sent to the mail address, and which; without it the address stays unverified.
+    pub email_code: Option<(Uuid, String)>,
     /// Which code was sent to the phone.
     pub challenge: Uuid,
     /// The code.
@@ -75,7 +77,14 @@ impl Handle {
         match self.codes.answer_registration(challenge, &registration.code, phone, clock::now()).await? {
             Answer::Right(()) => {}
             Answer::Wrong => return Err(Error::WrongCode),
-            Answer::Expired => return self.answered_meanwhile(asked).await,
+            Answer::Expired => return self.answered_meanwhile(asked, Error::CodeExpired).await,
+        }
+        if let Some((challenge, code)) = &registration.email_code {
+            match self.codes.answer_email(*challenge, code, &registration.email, clock::now()).await? {
+                Answer::Right(()) => {}
+                Answer::Wrong => return Err(Error::WrongEmailCode),
+                Answer::Expired => return self.answered_meanwhile(asked, Error::EmailCodeExpired).await,
+            }
         }
         let password_hash = place.hash(registration.password.clone()).await;
         for _ in 0..TRIES {
@@ -101,34 +110,29 @@ impl Handle {
             document_type: registration.document.kind(),
             number_hash,
             password_hash: password_hash.to_owned(),
+            email_verified: registration.email_code.is_some(),
         };
         let events = decide(&loaded, command)?;
         let personal = registration.personal();
         let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
         append.request = Some(self.request(asked, Vec::new()));
-        append.claims.extend((!events.is_empty()).then(|| account_claim(&number_hash)));
+        append.claims.extend((loaded.version == 0).then(|| account_claim(&number_hash)));
 
-        let Some(transaction) = self.codes.spend(registration.challenge, clock::now()).await? else {
-            return self.answered_meanwhile(asked).await;
+        let now = clock::now();
+        let Some(mut transaction) = self.codes.spend(registration.challenge, now).await? else {
+            return self.answered_meanwhile(asked, Error::CodeExpired).await;
         };
+        if let Some((challenge, _)) = &registration.email_code
+            && !self.codes.spend_in(&mut transaction, *challenge, now).await?
+        {
+            return self.answered_meanwhile(asked, Error::EmailCodeExpired).await;
+        }
         let appended = self.log.append_in(transaction, append).await?;
         if events.is_empty() && !appended.repeated {
             let owner = loaded.personal(&key)?;
-            self.tell_of_existing_account(owner.phone);
+            // Behind the answer, which must not depend on it.
+            self.tell_unless(false, Message::AccountExists, owner.phone);
         }
         Ok(())
-    }
-
-    /// The code counts no more: right if the very same request has used it in the meantime.
-    async fn answered_meanwhile(&self, asked: &Asked) -> Result<(), Error> {
-        self.remembered(asked).await?.map(drop).ok_or(Error::CodeExpired)
-    }
-
-    /// Told behind the answer, which must not depend on it.
-    fn tell_of_existing_account(&self, phone: String) {
-        let courier = self.courier.clone();
-        self.lifecycle.spawn("tell of existing account", OnDeath::IsItsEnd, async move {
-            courier.send(ids::random(), Message::AccountExists, &phone, "").await
-        });
     }
 }

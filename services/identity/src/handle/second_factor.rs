@@ -104,7 +104,7 @@ impl Handle {
             let mut append = self.append(&loaded, &events, None, &asked.actor);
             append.request = Some(self.request(asked, Vec::new()));
             let mut transaction = self.second_factors.remove(person).await?;
-            sessions::end_all_in(&mut transaction, person, clock::now()).await?;
+            sessions::end_all_in(&mut transaction, person, None, clock::now()).await?;
             match self.log.append_in(transaction, append).await {
                 Ok(appended) => return Ok(appended.position),
                 Err(AppendError::VersionConflict { .. }) => {}

@@ -4,17 +4,23 @@ use access::root::RootKey;
 use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
-    AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType, ProfileCompleted, Role as ProtoRole,
-    Scope as ProtoScope, SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset,
+    AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
+    EmailVerified, NameChanged, NameCheckMethod, NameRefused, NameVerified, PasswordChanged, PasswordChangedInner,
+    PhoneChanged, PhoneFixRequested, PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope,
+    SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::PersonKey;
 
 use super::CorruptEvent;
-use crate::domain::account::Event;
+use crate::domain::account::{Event, FixOutcome, Imported, PhoneFix};
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{self, Grant, Role, Scope};
+
+/// How names are checked; there is one way.
+const METHOD: NameCheckMethod = NameCheckMethod::NumberAndName;
 
 /// Where an event will stand; its sealed part is bound to it.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +54,39 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
             let payload = AccountRegistered { person_id, document_type: document_type.code() };
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
+        Event::Imported(imported) => {
+            let inner = AccountImportedInner {
+                number_hash: imported.number_hash.to_vec().into(),
+                create_time: Some(prost_types::Timestamp {
+                    seconds: imported.created_at.unix_timestamp(),
+                    nanos: i32::try_from(imported.created_at.nanosecond()).expect("below a thousand million"),
+                }),
+            };
+            let payload = AccountImported { person_id, document_type: imported.document_type.code() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
+        }
         Event::ProfileCompleted => public(place, &ProfileCompleted { person_id }),
+        Event::PasswordChanged { password_hash } => {
+            let inner = PasswordChangedInner { password_hash: password_hash.clone() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &PasswordChanged { person_id }) }
+        }
+        Event::PhoneChanged => public(place, &PhoneChanged { person_id }),
+        Event::EmailVerified => public(place, &EmailVerified { person_id }),
+        Event::PhoneFixRequested(fix) => {
+            let payload = PhoneFixRequested { fix_id: fix.id.to_string(), person_id };
+            NewEvent { division: division(fix.province), ..public(place, &payload) }
+        }
+        Event::PhoneFixSettled { fix_id, outcome } => {
+            let fix_id = fix_id.to_string();
+            public(place, &PhoneFixSettled { fix_id, person_id, outcome: outcome.code() })
+        }
+        Event::NameChanged => public(place, &NameChanged { person_id }),
+        Event::NameVerified { provider } => {
+            public(place, &NameVerified { person_id, method: METHOD.into(), provider: provider.clone() })
+        }
+        Event::NameRefused { provider } => {
+            public(place, &NameRefused { person_id, method: METHOD.into(), provider: provider.clone() })
+        }
         Event::RoleGranted(grant) => {
             let mut granted = StaffRoleGranted {
                 grant_id: grant.id.to_string(),
@@ -93,6 +131,49 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)
+    } else if kind == AccountImported::full_name() {
+        let payload: AccountImported = message(recorded, &recorded.payload)?;
+        let inner: AccountImportedInner = message(recorded, &recorded.inner)?;
+        let created = inner.create_time.ok_or_else(|| corrupt(recorded, "no time of creation"))?;
+        let nanos = i128::from(created.seconds) * 1_000_000_000 + i128::from(created.nanos);
+        Ok(Event::Imported(Imported {
+            document_type: DocumentType::from_code(payload.document_type)
+                .ok_or_else(|| corrupt(recorded, "unknown document type"))?,
+            number_hash: inner.number_hash[..].try_into().map_err(|_| corrupt(recorded, "no number hash"))?,
+            created_at: OffsetDateTime::from_unix_timestamp_nanos(nanos)
+                .map_err(|_| corrupt(recorded, "no possible time of creation"))?,
+        }))
+    } else if kind == PasswordChanged::full_name() {
+        let inner: PasswordChangedInner = message(recorded, &recorded.inner)?;
+        if inner.password_hash.is_empty() {
+            return Err(corrupt(recorded, "no password hash"));
+        }
+        Ok(Event::PasswordChanged { password_hash: inner.password_hash })
+    } else if kind == PhoneChanged::full_name() {
+        Ok(Event::PhoneChanged)
+    } else if kind == EmailVerified::full_name() {
+        Ok(Event::EmailVerified)
+    } else if kind == PhoneFixRequested::full_name() {
+        let asked: PhoneFixRequested = message(recorded, &recorded.payload)?;
+        Ok(Event::PhoneFixRequested(PhoneFix {
+            id: Uuid::parse_str(&asked.fix_id).map_err(|_| corrupt(recorded, "unreadable request id"))?,
+            province: role::Division::parse(recorded.metadata.division.as_str())
+                .ok_or_else(|| corrupt(recorded, "no division"))?,
+        }))
+    } else if kind == PhoneFixSettled::full_name() {
+        let settled: PhoneFixSettled = message(recorded, &recorded.payload)?;
+        Ok(Event::PhoneFixSettled {
+            fix_id: Uuid::parse_str(&settled.fix_id).map_err(|_| corrupt(recorded, "unreadable request id"))?,
+            outcome: FixOutcome::from_code(settled.outcome).ok_or_else(|| corrupt(recorded, "unknown outcome"))?,
+        })
+    } else if kind == NameChanged::full_name() {
+        Ok(Event::NameChanged)
+    } else if kind == NameVerified::full_name() {
+        let verified: NameVerified = message(recorded, &recorded.payload)?;
+        Ok(Event::NameVerified { provider: verified.provider })
+    } else if kind == NameRefused::full_name() {
+        let refused: NameRefused = message(recorded, &recorded.payload)?;
+        Ok(Event::NameRefused { provider: refused.provider })
     } else if kind == StaffRoleGranted::full_name() {
         let granted: StaffRoleGranted = message(recorded, &recorded.payload)?;
         grant(&granted).map(Event::RoleGranted).ok_or_else(|| corrupt(recorded, "unreadable grant"))

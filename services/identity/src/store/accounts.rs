@@ -8,8 +8,9 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
+use super::phone_fix::{self, Claimed};
 use super::{CorruptEvent, account_event};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, Event};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
 use crate::error::Error;
@@ -103,10 +104,25 @@ impl Accounts {
 }
 
 impl Loaded {
+    /// Somebody of whom nothing is recorded yet.
+    pub fn nobody(person: Uuid) -> Self {
+        Self { person, account: Account::Empty, version: 0, events: Vec::new() }
+    }
+
     fn fold(person: Uuid, events: Vec<Recorded>) -> Result<Self, CorruptEvent> {
         let history: Vec<_> = events.iter().map(account_event::decode).collect::<Result<_, _>>()?;
         let version = events.last().map_or(0, |event| event.version);
         Ok(Self { person, account: Account::fold(&history), version, events })
+    }
+
+    /// What a request for another phone asks for; `None` where there is no such request.
+    pub fn claimed(&self, fix_id: Uuid, key: &PersonKey) -> Result<Option<Claimed>, CorruptEvent> {
+        for recorded in &self.events {
+            if matches!(account_event::decode(recorded)?, Event::PhoneFixRequested(fix) if fix.id == fix_id) {
+                return phone_fix::open(recorded, key).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// All personal data as of now.

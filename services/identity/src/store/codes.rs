@@ -11,6 +11,10 @@ use crate::domain::session::Entry;
 /// Numbers of the purposes in the records.
 const REGISTER: i16 = 1;
 const SIGN_IN: i16 = 2;
+const RECOVER: i16 = 3;
+const NEW_PHONE: i16 = 4;
+const EMAIL: i16 = 5;
+const PHONE_FIX: i16 = 6;
 
 /// What a code is for, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,20 @@ pub enum Purpose {
         /// Through which entry.
         entry: Entry,
     },
+    /// Setting a password without the old one.
+    Recover {
+        /// Whose; `None` where the code goes nowhere, so that no answer is right.
+        person: Option<Uuid>,
+    },
+    /// Another phone for this person.
+    NewPhone {
+        /// Whose.
+        person: Uuid,
+    },
+    /// A mail address, whoever it will belong to.
+    Email,
+    /// A phone that the helpdesk shall put in, whoever asks.
+    PhoneFix,
 }
 
 /// A code that was given out.
@@ -71,7 +89,7 @@ impl Codes {
         Self { pool, code_index: vault.index("code"), phone_index: vault.index("phone") }
     }
 
-    /// Records a code for a phone; `Err` says how long the phone has to wait for it.
+    /// Records a code for a phone, or for a mail address; `Err` says how long it has to wait for one.
     pub async fn begin(
         &self,
         id: Uuid,
@@ -82,8 +100,10 @@ impl Codes {
     ) -> Result<Result<Begun, Duration>, sqlx::Error> {
         let (expires_at, resend_at) = code::times(now);
         let (person, entry) = match purpose {
-            Purpose::Register => (None, None),
+            Purpose::Register | Purpose::Email | Purpose::PhoneFix => (None, None),
             Purpose::SignIn { person, entry } => (Some(person), Some(entry.code())),
+            Purpose::Recover { person } => (person, None),
+            Purpose::NewPhone { person } => (Some(person), None),
         };
         let phone_hash = self.phone_index.hash(phone);
         let begun = sqlx::query(
@@ -141,6 +161,68 @@ impl Codes {
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
     }
 
+    /// Judges the code of a recovery, and says whose it is.
+    pub async fn answer_recovery(
+        &self,
+        id: Uuid,
+        code: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<Uuid>, sqlx::Error> {
+        let Some(tried) = self.count_try(id, RECOVER, now).await? else { return Ok(Answer::Expired) };
+        let right = tried.code_hash == self.code_hash(id, code);
+        Ok(tried.person.filter(|_| right).map_or(Answer::Wrong, Answer::Right))
+    }
+
+    /// Judges the code that was sent to a person's new phone.
+    pub async fn answer_new_phone(
+        &self,
+        id: Uuid,
+        code: &str,
+        phone: &str,
+        whose: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        let Some(tried) = self.count_try(id, NEW_PHONE, now).await? else { return Ok(Answer::Expired) };
+        let right = tried.person == Some(whose) && tried.phone_hash == self.phone_index.hash(phone);
+        Ok(if right && tried.code_hash == self.code_hash(id, code) { Answer::Right(()) } else { Answer::Wrong })
+    }
+
+    /// Judges the code that was sent to a mail address.
+    pub async fn answer_email(
+        &self,
+        id: Uuid,
+        code: &str,
+        email: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        self.answer_address(id, EMAIL, code, email, now).await
+    }
+
+    /// Judges the code that was sent to a phone that the helpdesk shall put in.
+    pub async fn answer_phone_fix(
+        &self,
+        id: Uuid,
+        code: &str,
+        phone: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        self.answer_address(id, PHONE_FIX, code, phone, now).await
+    }
+
+    /// The code was sent to one address and counts for no other.
+    async fn answer_address(
+        &self,
+        id: Uuid,
+        purpose: i16,
+        code: &str,
+        address: &str,
+        now: OffsetDateTime,
+    ) -> Result<Answer<()>, sqlx::Error> {
+        let Some(tried) = self.count_try(id, purpose, now).await? else { return Ok(Answer::Expired) };
+        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(address);
+        Ok(if right { Answer::Right(()) } else { Answer::Wrong })
+    }
+
     /// Judges the code of a sign-in, and says whose it is.
     pub async fn answer_sign_in(
         &self,
@@ -176,6 +258,16 @@ impl Codes {
         now: OffsetDateTime,
     ) -> Result<Option<Transaction<'static, Postgres>>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
+        Ok(self.spend_in(&mut transaction, id, now).await?.then_some(transaction))
+    }
+
+    /// The same in a transaction that has begun; false when the code was spent before.
+    pub async fn spend_in(
+        &self,
+        transaction: &mut Transaction<'static, Postgres>,
+        id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<bool, sqlx::Error> {
         let spent = sqlx::query(
             "WITH spent AS (
                  UPDATE one_time_code SET answered_at = $2 WHERE id = $1 AND answered_at IS NULL RETURNING phone_hash
@@ -186,9 +278,24 @@ impl Codes {
         )
         .bind(id)
         .bind(now)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut **transaction)
         .await?;
-        Ok(spent.map(|_| transaction))
+        Ok(spent.is_some())
+    }
+
+    /// Makes every code of a person that was not answered yet worthless: what it was to open has changed.
+    pub async fn void_in(
+        &self,
+        transaction: &mut Transaction<'static, Postgres>,
+        person: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE one_time_code SET answered_at = $2 WHERE person = $1 AND answered_at IS NULL")
+            .bind(person)
+            .bind(now)
+            .execute(&mut **transaction)
+            .await
+            .map(drop)
     }
 
     /// Keyed hash of a phone.
@@ -207,6 +314,10 @@ impl Purpose {
         match self {
             Self::Register => REGISTER,
             Self::SignIn { .. } => SIGN_IN,
+            Self::Recover { .. } => RECOVER,
+            Self::NewPhone { .. } => NEW_PHONE,
+            Self::Email => EMAIL,
+            Self::PhoneFix => PHONE_FIX,
         }
     }
 }

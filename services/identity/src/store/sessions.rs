@@ -164,17 +164,22 @@ impl Sessions {
         Ok(ended.rows_affected())
     }
 
-    /// Ends all sessions of a person.
-    pub async fn end_all(&self, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        end_all_in(&mut connection, person, now).await
+    /// Begins a transaction for what ends together with sessions.
+    pub async fn begin_ending(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
     }
 }
 
-/// Ends all sessions of a person as a step of a transaction, whose last one records why.
-pub async fn end_all_in(connection: &mut PgConnection, person: Uuid, now: OffsetDateTime) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL")
+/// Ends every session of a person but one as a step of a transaction, whose last one records why.
+pub async fn end_all_in(
+    connection: &mut PgConnection,
+    person: Uuid,
+    except: Option<Uuid>,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL")
         .bind(person)
+        .bind(except)
         .bind(now)
         .execute(connection)
         .await

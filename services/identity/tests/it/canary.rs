@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::desk::{Desk, Teacher};
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(pub Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -28,7 +28,7 @@ impl Write for Lines {
 }
 
 /// Everything that this process logs from now on; ours in full, the libraries as operators set them.
-fn listen() -> Lines {
+pub fn listen() -> Lines {
     let lines = Lines::default();
     let writer = lines.clone();
     let ours =
@@ -43,7 +43,7 @@ fn listen() -> Lines {
 }
 
 /// Every row of every table as text, where bytes are hexadecimal.
-async fn dump(pool: &PgPool) -> String {
+pub async fn dump(pool: &PgPool) -> String {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
     )

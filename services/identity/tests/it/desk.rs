@@ -1,5 +1,6 @@
 //! Identity in process, a stand-in for notifications that keeps what it is given, and people who belong to nobody.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use identity::store::second_factors::SecondFactors;
 use identity::totp::Secret;
 use proto::identity::v1 as api;
 use proto::identity::v1::accounts_client::AccountsClient;
+use proto::identity::v1::credentials_client::CredentialsClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
 use proto::identity::v1::puzzle_sign_in_client::PuzzleSignInClient;
 use proto::identity::v1::second_factor_client::SecondFactorClient;
@@ -51,11 +53,23 @@ pub struct Teacher {
 
 impl Desk {
     pub async fn open() -> Self {
-        Self::open_beside(Vec::new()).await
+        Self::open_as(Vec::new(), |_| identity::real_name::Settings::default()).await
     }
 
     /// Opens beside these neighbours and notifications.
-    pub async fn open_beside(mut neighbours: Vec<Neighbour>) -> Self {
+    pub async fn open_beside(neighbours: Vec<Neighbour>) -> Self {
+        Self::open_as(neighbours, |_| identity::real_name::Settings::default()).await
+    }
+
+    /// With a provider of real names, whose files may stand in this folder.
+    pub async fn open_with(real_name: impl FnOnce(&Path) -> identity::real_name::Settings) -> Self {
+        Self::open_as(Vec::new(), real_name).await
+    }
+
+    async fn open_as(
+        mut neighbours: Vec<Neighbour>,
+        real_name: impl FnOnce(&Path) -> identity::real_name::Settings,
+    ) -> Self {
         let outbox = Outbox::default();
         let surface = Surface::new().offer(SecretsServer::new(outbox.clone()));
         let files = tempfile::tempdir().unwrap();
@@ -70,6 +84,7 @@ impl Desk {
             pepper_file: file("pepper", "07"),
             root_key_file: file("root", "01"),
             trusted_proxies: Vec::new(),
+            real_name: real_name(files.path()),
         };
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();
@@ -91,6 +106,10 @@ impl Desk {
 
     pub fn second_factor(&self, token: &str) -> SecondFactorClient<service::testing::Channel> {
         SecondFactorClient::new(self.identity.with_token(token))
+    }
+
+    pub fn credentials(&self, token: &str) -> CredentialsClient<service::testing::Channel> {
+        CredentialsClient::new(self.identity.with_token(token))
     }
 
     pub fn profiles(&self, token: &str) -> ProfilesClient<service::testing::Channel> {
@@ -121,7 +140,7 @@ impl Desk {
             phone_challenge_id,
             phone_code,
             password: teacher.password.clone(),
-            email: String::new(),
+            ..Default::default()
         }
     }
 

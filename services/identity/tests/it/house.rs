@@ -8,6 +8,27 @@ fn every_rpc_has_its_row() {
     assert_eq!(access::uncovered(Identity::ACCESS, "dingzhu.identity.v1"), Vec::<String>::new());
 }
 
+/// What whoever has just signed in for the first time may call: the own session, the own profile, and what belongs to it.
+const OWN: [&str; 8] = [
+    "Credentials/ChangePassword",
+    "Credentials/SendNewPhoneCode",
+    "Credentials/ChangePhone",
+    "Credentials/ChangeEmail",
+    "Sessions/EndSession",
+    "RealName/VerifyRealName",
+    "Profiles/GetProfile",
+    "Profiles/CompleteProfile",
+];
+
+#[test]
+fn an_incomplete_profile_admits_to_nothing_but_itself() {
+    let open = Identity::ACCESS.iter().filter(|(_, rule)| *rule == access::Rule::SignedIn);
+    for (row, _) in open {
+        let name = row.strip_prefix("dingzhu.identity.v1.").unwrap();
+        assert!(OWN.contains(&name), "{name} is open to an incomplete profile");
+    }
+}
+
 #[test]
 fn the_first_migrations_are_those_of_log_and_bus() {
     let migrations = Identity::migrations();

@@ -2,16 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod canary;
+mod canary_recovery;
+mod credentials;
 mod desk;
 mod directory;
 mod enrolment;
 mod house;
 mod keys;
+mod legacy;
 mod limits;
 mod my_sessions;
+mod phone_fixes;
 mod profiles;
 mod puzzle;
+mod real_name;
 mod records;
+mod recovery;
 mod registration;
 mod second_factor;
 mod sessions;

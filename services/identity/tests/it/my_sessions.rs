@@ -117,8 +117,9 @@ async fn every_session_of_a_person_can_be_ended() {
     let tokens = [desk.newcomer(&Teacher::new(1)).await, desk.sign_in(&Teacher::new(1)).await];
     let stranger = desk.newcomer(&Teacher::new(2)).await;
     let person = desk.person_id(&tokens[0].access_token).await;
-    let sessions = identity::store::sessions::Sessions::new(desk.identity.service.ground.pool.clone());
-    sessions.end_all(person, lifecycle::clock::now()).await.unwrap();
+    let mut connection = desk.identity.service.ground.pool.acquire().await.unwrap();
+    let now = lifecycle::clock::now();
+    identity::store::sessions::end_all_in(&mut connection, person, None, now).await.unwrap();
     for gone in &tokens {
         assert_eq!(refreshed(&desk, gone).await.unwrap_err(), "SESSION_ENDED");
     }

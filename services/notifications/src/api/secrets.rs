@@ -56,7 +56,7 @@ fn parse(request: DeliverRequest) -> Result<Secret, Violations> {
 }
 
 fn parse_template(request: &DeliverRequest, violations: &mut Violations) -> Option<&'static Template> {
-    let name = SECRETS.into_iter().find(|name| *name == request.template);
+    let name = SECRETS.iter().find(|name| **name == request.template);
     let template = name.and_then(|name| Catalogue::shipped().in_force(name));
     violations.check("template", template.is_some(), "UNKNOWN_VALUE", "没有这个一次性消息模板。");
     template

@@ -174,3 +174,22 @@ async fn ids_are_forgotten_after_a_day() {
     let left: Vec<Uuid> = sqlx::query_scalar("SELECT request_id FROM secret").fetch_all(pool).await.unwrap();
     assert_eq!(left, [new]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_recovery_goes_by_mail_to_the_portal() {
+    let stage = Stage::set(&["--portal-url", "https://portal.example/"]).await;
+    let mut secrets = SecretsClient::new(stage.running.service("identity"));
+    let token = "ab".repeat(32);
+    let link = DeliverRequest {
+        channel: Channel::Mail.into(),
+        address: "teacher@school.example".to_owned(),
+        template: "recovery_link".to_owned(),
+        secret: token.clone(),
+        ..request(lifecycle::ids::random())
+    };
+    secrets.deliver(link).await.unwrap();
+    let letters = stage.letters();
+    let line = format!("https://portal.example/reset-password#{token}");
+    assert!(letters[0].lines().any(|read| read == line), "{letters:?}");
+    assert_eq!(letters.len(), 1);
+}

@@ -249,6 +249,32 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_profile_is_admitted_only_where_it_is_enough_to_be_signed_in() {
+        let person = |complete| crate::Person {
+            id: uuid::Uuid::from_u128(1),
+            session: uuid::Uuid::from_u128(2),
+            entry: proto::identity::v1::Entry::Registration,
+            complete,
+            second_factor: true,
+            token: "token".into(),
+        };
+        let caller = |complete| Caller { person: Some(person(complete)), ..Caller::default() };
+        for (rule, complete, incomplete) in [
+            (Rule::Anyone, Ok(()), Ok(())),
+            (Rule::SignedIn, Ok(()), Ok(())),
+            (Rule::Admitted, Ok(()), Err(Denied::ProfileIncomplete)),
+            (Rule::Person, Ok(()), Err(Denied::ProfileIncomplete)),
+            (Rule::PersonOrStaff(&[Role::Clerk]), Ok(()), Err(Denied::ProfileIncomplete)),
+            (Rule::Staff(&[Role::Clerk]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
+            (Rule::Service(&["applications"]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
+            (Rule::ServiceOrStaff(&["x"], &[Role::Clerk]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
+        ] {
+            assert_eq!(rule.admits(&caller(true)), complete, "{rule:?}");
+            assert_eq!(rule.admits(&caller(false)), incomplete, "{rule:?}");
+        }
+    }
+
+    #[test]
     fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
         let person = |complete| {
             let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));

@@ -1,0 +1,125 @@
+//! `Credentials`: password, phone and mail address, changed by their person.
+
+use access::Caller;
+use proto::identity::v1::credentials_server;
+use proto::identity::v1::{
+    ChangeEmailRequest, ChangeEmailResponse, ChangePasswordRequest, ChangePasswordResponse, ChangePhoneRequest,
+    ChangePhoneResponse, SendEmailCodeRequest, SendEmailCodeResponse, SendNewPhoneCodeRequest,
+    SendNewPhoneCodeResponse,
+};
+use rpc::Violations;
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use crate::handle::{Asked, Handle, NewContact};
+
+/// The RPC service.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The use cases.
+    pub handle: Handle,
+}
+
+#[tonic::async_trait]
+impl credentials_server::Credentials for Credentials {
+    async fn change_password(
+        &self,
+        request: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordResponse>, Status> {
+        let caller = Caller::of(&request);
+        let own = caller.signed_in().map(|person| (person.id, person.session))?;
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let password = convert::known_password("password", request.password, &mut violations);
+        let new = convert::new_password("new_password", request.new_password, &mut violations);
+        let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
+        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let changing = Box::pin(async move { handle.change_password(&asked, own, password, new).await });
+        rpc::run(&self.handle.lifecycle, changing).await?;
+        Ok(Response::new(ChangePasswordResponse {}))
+    }
+
+    async fn send_new_phone_code(
+        &self,
+        request: Request<SendNewPhoneCodeRequest>,
+    ) -> Result<Response<SendNewPhoneCodeResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let mut violations = Violations::new();
+        let phone = convert::phone(&request.get_ref().phone, &mut violations);
+        let Some(phone) = phone else { return Err(violations.into()) };
+        let handle = self.handle.clone();
+        let sending = async move { handle.send_new_phone_code(person, &phone).await };
+        let begun = rpc::run(&self.handle.lifecycle, sending).await?;
+        Ok(Response::new(SendNewPhoneCodeResponse {
+            challenge_id: begun.id.to_string(),
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+            resend_time: Some(rpc::timestamp(begun.resend_at)),
+        }))
+    }
+
+    async fn change_phone(
+        &self,
+        request: Request<ChangePhoneRequest>,
+    ) -> Result<Response<ChangePhoneResponse>, Status> {
+        let caller = Caller::of(&request);
+        let person = caller.signed_in()?.id;
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let password = convert::known_password("password", request.password, &mut violations);
+        let phone = convert::phone(&request.phone, &mut violations);
+        let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
+        let code = convert::code("code", &request.code, &mut violations);
+        let (Some(id), Some(address), Some(challenge), true) = (id, phone, challenge, violations.is_empty()) else {
+            return Err(violations.into());
+        };
+        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let new = NewContact { address, challenge, code };
+        let changing = Box::pin(async move { handle.change_phone(&asked, person, password, &new).await });
+        rpc::run(&self.handle.lifecycle, changing).await?;
+        Ok(Response::new(ChangePhoneResponse {}))
+    }
+
+    async fn send_email_code(
+        &self,
+        request: Request<SendEmailCodeRequest>,
+    ) -> Result<Response<SendEmailCodeResponse>, Status> {
+        let mut violations = Violations::new();
+        let email = convert::required_email(&request.get_ref().email, &mut violations);
+        let Some(email) = email else { return Err(violations.into()) };
+        let handle = self.handle.clone();
+        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_email_code(&email).await }).await?;
+        Ok(Response::new(SendEmailCodeResponse {
+            challenge_id: begun.id.to_string(),
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+            resend_time: Some(rpc::timestamp(begun.resend_at)),
+        }))
+    }
+
+    async fn change_email(
+        &self,
+        request: Request<ChangeEmailRequest>,
+    ) -> Result<Response<ChangeEmailResponse>, Status> {
+        let caller = Caller::of(&request);
+        let person = caller.signed_in()?.id;
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let password = convert::known_password("password", request.password, &mut violations);
+        let email = convert::required_email(&request.email, &mut violations);
+        let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
+        let code = convert::code("code", &request.code, &mut violations);
+        let (Some(id), Some(address), Some(challenge), true) = (id, email, challenge, violations.is_empty()) else {
+            return Err(violations.into());
+        };
+        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let new = NewContact { address, challenge, code };
+        let changing = Box::pin(async move { handle.change_email(&asked, person, password, &new).await });
+        rpc::run(&self.handle.lifecycle, changing).await?;
+        Ok(Response::new(ChangeEmailResponse {}))
+    }
+}

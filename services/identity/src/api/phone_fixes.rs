@@ -1,0 +1,163 @@
+//! `PhoneFixes`: asked for by anyone, listed and settled by the helpdesk.
+
+use access::Caller;
+use eventbus::BusHandle;
+use proto::identity::v1 as api;
+use proto::identity::v1::phone_fixes_server;
+use proto::identity::v1::{
+    ListPhoneFixesRequest, ListPhoneFixesResponse, PhoneFix, RequestPhoneFixRequest, RequestPhoneFixResponse, Role,
+    SendPhoneFixCodeRequest, SendPhoneFixCodeResponse, SettlePhoneFixRequest, SettlePhoneFixResponse,
+};
+use rpc::Violations;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+use vault::mask;
+
+use super::convert;
+use crate::domain::account::{Authority, FixOutcome};
+use crate::domain::role::Division;
+use crate::error::Error;
+use crate::handle::{Asked, Handle, OpenFix, PhoneFixAsked};
+use crate::store::phone_fix::Claimed;
+use crate::views::phone_fixes;
+
+/// Shortest and longest evidence, in characters.
+const EVIDENCE: std::ops::RangeInclusive<usize> = 10..=1000;
+
+/// The RPC service.
+#[derive(Clone)]
+pub struct PhoneFixes {
+    /// The use cases.
+    pub handle: Handle,
+    /// Knows how far the view has come.
+    pub bus: BusHandle,
+}
+
+#[tonic::async_trait]
+impl phone_fixes_server::PhoneFixes for PhoneFixes {
+    async fn send_phone_fix_code(
+        &self,
+        request: Request<SendPhoneFixCodeRequest>,
+    ) -> Result<Response<SendPhoneFixCodeResponse>, Status> {
+        let mut violations = Violations::new();
+        let phone = convert::phone(&request.get_ref().phone, &mut violations);
+        let Some(phone) = phone else { return Err(violations.into()) };
+        let handle = self.handle.clone();
+        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_phone_fix_code(&phone).await }).await?;
+        Ok(Response::new(SendPhoneFixCodeResponse {
+            challenge_id: begun.id.to_string(),
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+            resend_time: Some(rpc::timestamp(begun.resend_at)),
+        }))
+    }
+
+    async fn request_phone_fix(
+        &self,
+        request: Request<RequestPhoneFixRequest>,
+    ) -> Result<Response<RequestPhoneFixResponse>, Status> {
+        let actor = Caller::of(&request).actor();
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let (id, fix) = parse(request.get_ref())?;
+        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let requesting = Box::pin(async move { handle.request_phone_fix(&asked, &fix).await });
+        rpc::run(&self.handle.lifecycle, requesting).await?;
+        Ok(Response::new(RequestPhoneFixResponse {}))
+    }
+
+    async fn list_phone_fixes(
+        &self,
+        request: Request<ListPhoneFixesRequest>,
+    ) -> Result<Response<ListPhoneFixesResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let size = rpc::page_size("page_size", request.page_size, &mut violations);
+        let place = rpc::parse_page_token("page_token", &request.page_token, &mut violations);
+        let after = place.as_ref().and_then(|place| Some(i64::from_be_bytes(place.as_slice().try_into().ok()?)));
+        violations.check(
+            "page_token",
+            place.is_none() || after.is_some(),
+            "NOT_A_PAGE_TOKEN",
+            "翻页标记无效，请从第一页重新查询。",
+        );
+        violations.into_result()?;
+        self.bus.wait_for(phone_fixes::NAME, request.min_position).await.map_err(|_| Error::ViewBehind)?;
+        let view = &self.handle.phone_fixes;
+        let mut rows = view.list(&provinces(&caller), after.unwrap_or(0), size + 1).await.map_err(Error::from)?;
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
+        let fixes = self.handle.open_fixes(rows).await?;
+        Ok(Response::new(ListPhoneFixesResponse {
+            fixes: fixes.into_iter().map(render).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn settle_phone_fix(
+        &self,
+        request: Request<SettlePhoneFixRequest>,
+    ) -> Result<Response<SettlePhoneFixResponse>, Status> {
+        let caller = Caller::of(&request);
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let person = rpc::parse_uuid("person_id", &request.person_id, &mut violations);
+        let fix = rpc::parse_uuid("fix_id", &request.fix_id, &mut violations);
+        let outcome = FixOutcome::from_code(request.outcome);
+        violations.check("outcome", outcome.is_some(), "UNKNOWN_VALUE", "请选择处理结果。");
+        let (Some(id), Some(person), Some(fix), Some(outcome)) = (id, person, fix, outcome) else {
+            return Err(violations.into());
+        };
+        let by = Authority::Administrator {
+            is_self: caller.person.as_ref().is_some_and(|own| own.id == person),
+            divisions: provinces(&caller),
+        };
+        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let settling = Box::pin(async move { handle.settle_phone_fix(&asked, person, fix, outcome, &by).await });
+        let position = rpc::run(&self.handle.lifecycle, settling).await?;
+        Ok(Response::new(SettlePhoneFixResponse { position }))
+    }
+}
+
+fn parse(request: &RequestPhoneFixRequest) -> Result<(Uuid, PhoneFixAsked), Violations> {
+    let mut violations = Violations::new();
+    let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+    let document = convert::document(request.document_type, &request.number, &mut violations);
+    let name = convert::name(&request.name, &mut violations);
+    let phone = convert::phone(&request.phone, &mut violations);
+    let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
+    let code = convert::code("code", &request.code, &mut violations);
+    let province = Some(request.province.as_str()).filter(|text| text.len() == 2 && *text != "00");
+    let province = province.and_then(|text| Division::parse(&format!("{text}0000")));
+    violations.check("province", province.is_some(), "MALFORMED", "省级行政区划代码应为前2位数字，如 32。");
+    let evidence = request.evidence.trim().to_owned();
+    let fits = EVIDENCE.contains(&evidence.chars().count()) && !evidence.contains('\0');
+    violations.check("evidence", fits, "MALFORMED", "请用10至1000个字说明情况和可以核实身份的材料。");
+    match (id, document, name, phone, challenge, province, violations.is_empty()) {
+        (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(province), true) => {
+            let claimed = Claimed { phone, evidence };
+            Ok((id, PhoneFixAsked { document, name, claimed, code: (challenge, code), province }))
+        }
+        _ => Err(violations),
+    }
+}
+
+fn provinces(caller: &Caller) -> Vec<Division> {
+    caller.holds(Role::Helpdesk).filter_map(|scope| Division::parse(scope.division.as_str())).collect()
+}
+
+fn render(fix: OpenFix) -> PhoneFix {
+    api::PhoneFix {
+        fix_id: fix.row.fix_id.to_string(),
+        person_id: fix.row.person.to_string(),
+        province: fix.row.division[..2].to_owned(),
+        request_time: Some(rpc::timestamp(fix.row.requested_at)),
+        masked_number: mask::number(&fix.known.number),
+        masked_name: mask::name(&fix.known.name),
+        masked_phone: mask::phone(&fix.known.phone),
+        masked_new_phone: mask::phone(&fix.claimed.phone),
+        evidence: fix.claimed.evidence,
+    }
+}

@@ -1,0 +1,117 @@
+//! `Recovery`: a new password for whoever has forgotten the old one.
+
+use access::Caller;
+use proto::identity::v1::recovery_server;
+use proto::identity::v1::{
+    ResetPasswordByCodeRequest, ResetPasswordByCodeResponse, ResetPasswordByLinkRequest, ResetPasswordByLinkResponse,
+    SendRecoveryCodeRequest, SendRecoveryCodeResponse, SendRecoveryLinkRequest, SendRecoveryLinkResponse,
+    StartRecoveryRequest, StartRecoveryResponse,
+};
+use rpc::Violations;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::convert;
+use crate::error::Error;
+use crate::handle::{Asked, Handle, LinkToken};
+
+/// The RPC service.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The use cases.
+    pub handle: Handle,
+}
+
+#[tonic::async_trait]
+impl recovery_server::Recovery for Recovery {
+    async fn start_recovery(
+        &self,
+        request: Request<StartRecoveryRequest>,
+    ) -> Result<Response<StartRecoveryResponse>, Status> {
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let document = convert::document(request.document_type, &request.number, &mut violations);
+        let name = convert::name(&request.name, &mut violations);
+        let (Some(document), Some(name)) = (document, name) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
+        let starting = async move { handle.start_recovery(&document, &name).await };
+        let begun = rpc::run(&self.handle.lifecycle, starting).await?;
+        Ok(Response::new(StartRecoveryResponse {
+            recovery_id: begun.id.to_string(),
+            masked_phone: begun.shown.phone,
+            masked_email: begun.shown.email,
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+        }))
+    }
+
+    async fn send_recovery_code(
+        &self,
+        request: Request<SendRecoveryCodeRequest>,
+    ) -> Result<Response<SendRecoveryCodeResponse>, Status> {
+        let recovery = parse_recovery(&request.get_ref().recovery_id)?;
+        let handle = self.handle.clone();
+        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_recovery_code(recovery).await }).await?;
+        Ok(Response::new(SendRecoveryCodeResponse {
+            challenge_id: begun.id.to_string(),
+            expire_time: Some(rpc::timestamp(begun.expires_at)),
+            resend_time: Some(rpc::timestamp(begun.resend_at)),
+        }))
+    }
+
+    async fn send_recovery_link(
+        &self,
+        request: Request<SendRecoveryLinkRequest>,
+    ) -> Result<Response<SendRecoveryLinkResponse>, Status> {
+        let recovery = parse_recovery(&request.get_ref().recovery_id)?;
+        let handle = self.handle.clone();
+        let made = rpc::run(&self.handle.lifecycle, async move { handle.send_recovery_link(recovery).await }).await?;
+        Ok(Response::new(SendRecoveryLinkResponse {
+            expire_time: Some(rpc::timestamp(made.expires_at)),
+            resend_time: Some(rpc::timestamp(made.resend_at)),
+        }))
+    }
+
+    async fn reset_password_by_code(
+        &self,
+        request: Request<ResetPasswordByCodeRequest>,
+    ) -> Result<Response<ResetPasswordByCodeResponse>, Status> {
+        let actor = Caller::of(&request).actor();
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
+        let code = convert::code("code", &request.code, &mut violations);
+        let password = convert::new_password("new_password", request.new_password, &mut violations);
+        let (Some(id), Some(challenge), true) = (id, challenge, violations.is_empty()) else {
+            return Err(violations.into());
+        };
+        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let resetting = Box::pin(async move { handle.reset_by_code(&asked, challenge, &code, password).await });
+        rpc::run(&self.handle.lifecycle, resetting).await?;
+        Ok(Response::new(ResetPasswordByCodeResponse {}))
+    }
+
+    async fn reset_password_by_link(
+        &self,
+        request: Request<ResetPasswordByLinkRequest>,
+    ) -> Result<Response<ResetPasswordByLinkResponse>, Status> {
+        let actor = Caller::of(&request).actor();
+        let fingerprint = rpc::fingerprint(request.get_ref());
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let password = convert::new_password("new_password", request.new_password, &mut violations);
+        let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
+        let token = LinkToken::parse(&request.token).ok_or(Error::LinkExpired)?;
+        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let resetting = Box::pin(async move { handle.reset_by_link(&asked, &token, password).await });
+        rpc::run(&self.handle.lifecycle, resetting).await?;
+        Ok(Response::new(ResetPasswordByLinkResponse {}))
+    }
+}
+
+fn parse_recovery(text: &str) -> Result<Uuid, Violations> {
+    let mut violations = Violations::new();
+    rpc::parse_uuid("recovery_id", text, &mut violations).ok_or(violations)
+}

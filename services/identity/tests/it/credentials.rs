@@ -1,0 +1,244 @@
+//! `Credentials`: password, phone and mail address, changed by their person.
+
+use std::sync::atomic::Ordering;
+
+use proto::identity::v1 as api;
+use service::testing::until;
+use tonic::Code;
+
+use crate::desk::{Desk, Teacher, refusal, violations};
+
+const NEW: &str = "another99#";
+
+pub fn password_change(teacher: &Teacher) -> api::ChangePasswordRequest {
+    api::ChangePasswordRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        password: teacher.password.clone(),
+        new_password: NEW.to_owned(),
+    }
+}
+
+/// A change of phone with a fresh code, not sent yet.
+pub async fn phone_change(desk: &Desk, token: &str, teacher: &Teacher, phone: &str) -> api::ChangePhoneRequest {
+    let request = api::SendNewPhoneCodeRequest { phone: phone.to_owned() };
+    let sent = desk.credentials(token).send_new_phone_code(request).await.unwrap().into_inner();
+    api::ChangePhoneRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        password: teacher.password.clone(),
+        phone: phone.to_owned(),
+        challenge_id: sent.challenge_id,
+        code: desk.outbox.last(phone, "new_phone_code"),
+    }
+}
+
+/// A change of mail address with a fresh code, not sent yet.
+pub async fn email_change(desk: &Desk, token: &str, teacher: &Teacher, email: &str) -> api::ChangeEmailRequest {
+    let request = api::SendEmailCodeRequest { email: email.to_owned() };
+    let sent = desk.credentials(token).send_email_code(request).await.unwrap().into_inner();
+    api::ChangeEmailRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        password: teacher.password.clone(),
+        email: email.to_owned(),
+        challenge_id: sent.challenge_id,
+        code: desk.outbox.last(email, "email_code"),
+    }
+}
+
+fn wrong(code: &str) -> String {
+    if code == "000000" { "000001" } else { "000000" }.to_owned()
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_old_ones_place_and_ends_every_other_session() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let elsewhere = desk.newcomer(&teacher).await;
+    let here = desk.sign_in(&teacher).await;
+    let begun = desk.start_sign_in(&teacher).await;
+    desk.credentials(&here.access_token).change_password(password_change(&teacher)).await.unwrap();
+
+    let refresh = |tokens: &api::Tokens| api::RefreshSessionRequest { refresh_token: tokens.refresh_token.clone() };
+    assert_eq!(refusal(desk.sessions().refresh_session(refresh(&elsewhere)).await).reason, "SESSION_ENDED");
+    desk.sessions().refresh_session(refresh(&here)).await.unwrap();
+    let refused = refusal(desk.sessions().complete_sign_in(begun).await);
+    assert_eq!(refused.reason, "CODE_EXPIRED", "a sign-in that had begun with the old password ends with it");
+    let refused = refusal(desk.sessions().start_sign_in(teacher.credentials()).await);
+    assert_eq!(refused.reason, "WRONG_CREDENTIALS");
+    desk.sql("DELETE FROM code_wait").await;
+    desk.sign_in(&Teacher { password: NEW.to_owned(), ..teacher.clone() }).await;
+    until("the person to be told", || desk.outbox.count(&teacher.phone, "password_changed") == 1).await;
+}
+
+#[tokio::test]
+async fn a_password_changes_once_however_often_the_request_comes() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let request = password_change(&teacher);
+    let head = desk.head().await;
+    let (mut one, mut two) = (desk.credentials(&token), desk.credentials(&token));
+    let (first, second) = tokio::join!(one.change_password(request.clone()), two.change_password(request.clone()));
+    first.unwrap();
+    second.unwrap();
+    one.change_password(request.clone()).await.unwrap();
+    assert_eq!(desk.head().await, head + 1);
+    let other = api::ChangePasswordRequest { new_password: "different99#".to_owned(), ..request };
+    assert_eq!(refusal(one.change_password(other).await).reason, "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn five_wrong_passwords_lock_a_change_like_a_sign_in() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let guess = || api::ChangePasswordRequest { password: "guessed99#".to_owned(), ..password_change(&teacher) };
+    for _ in 0..5 {
+        let refused = refusal(desk.credentials(&token).change_password(guess()).await);
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "WRONG_PASSWORD"));
+    }
+    let refused = refusal(desk.credentials(&token).change_password(password_change(&teacher)).await);
+    assert_eq!(refused.reason, "LOCKED_OUT");
+    assert_eq!(refusal(desk.sessions().start_sign_in(teacher.credentials()).await).reason, "LOCKED_OUT");
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named_at_once_and_nobody_changes_anything_without_signing_in() {
+    let desk = Desk::open().await;
+    let token = desk.newcomer(&Teacher::new(1)).await.access_token;
+    let mut credentials = desk.credentials(&token);
+    let refused = refusal(credentials.change_password(api::ChangePasswordRequest::default()).await);
+    let expected = [("request_id", "REQUIRED"), ("password", "REQUIRED"), ("new_password", "REQUIRED")];
+    assert_eq!(violations(&refused), expected);
+    let refused = refusal(credentials.change_phone(api::ChangePhoneRequest::default()).await);
+    let fields: Vec<&str> = violations(&refused).iter().map(|(field, _)| *field).collect();
+    assert_eq!(fields, ["request_id", "password", "phone", "challenge_id", "code"]);
+    let refused = refusal(credentials.change_email(api::ChangeEmailRequest::default()).await);
+    let fields: Vec<&str> = violations(&refused).iter().map(|(field, _)| *field).collect();
+    assert_eq!(fields, ["request_id", "password", "email", "challenge_id", "code"]);
+    let refused = refusal(credentials.send_new_phone_code(api::SendNewPhoneCodeRequest::default()).await);
+    assert_eq!(violations(&refused), [("phone", "REQUIRED")]);
+    let refused = refusal(credentials.send_email_code(api::SendEmailCodeRequest { email: "nowhere".to_owned() }).await);
+    assert_eq!(violations(&refused), [("email", "MALFORMED")]);
+    let mut nobody = desk.credentials("");
+    assert_eq!(refusal(nobody.change_password(password_change(&Teacher::new(1))).await).code, Code::Unauthenticated);
+    let refused = refusal(nobody.change_phone(api::ChangePhoneRequest::default()).await);
+    assert_eq!(refused.code, Code::Unauthenticated);
+    let refused = refusal(nobody.change_email(api::ChangeEmailRequest::default()).await);
+    assert_eq!(refused.code, Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_new_phone_takes_the_old_ones_place_and_the_old_one_is_told() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let moved = Teacher { phone: Teacher::new(2).phone, ..teacher.clone() };
+    let request = phone_change(&desk, &token, &teacher, &moved.phone).await;
+    let begun = desk.start_sign_in(&teacher).await;
+    desk.credentials(&token).change_phone(request.clone()).await.unwrap();
+    let head = desk.head().await;
+    desk.credentials(&token).change_phone(request).await.unwrap();
+    assert_eq!(desk.head().await, head, "a repeated request has one effect");
+    let refused = refusal(desk.sessions().complete_sign_in(begun).await);
+    assert_eq!(refused.reason, "CODE_EXPIRED", "what was sent to the old phone counts no more");
+    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert_eq!(profile.masked_phone, "100****0002");
+    desk.sign_in(&moved).await;
+    until("the old phone to be told", || desk.outbox.count(&teacher.phone, "phone_changed") == 1).await;
+    assert_eq!(desk.outbox.count(&moved.phone, "phone_changed"), 0);
+}
+
+#[tokio::test]
+async fn a_code_for_a_new_phone_counts_for_that_phone_and_that_person_only() {
+    let desk = Desk::open().await;
+    let (teacher, other) = (Teacher::new(1), Teacher::new(2));
+    let (token, others) = (desk.newcomer(&teacher).await.access_token, desk.newcomer(&other).await.access_token);
+    let request = phone_change(&desk, &token, &teacher, &Teacher::new(3).phone).await;
+    let other_phone = api::ChangePhoneRequest { phone: Teacher::new(4).phone, ..request.clone() };
+    assert_eq!(refusal(desk.credentials(&token).change_phone(other_phone).await).reason, "WRONG_CODE");
+    let stolen = api::ChangePhoneRequest { password: other.password.clone(), ..request.clone() };
+    assert_eq!(refusal(desk.credentials(&others).change_phone(stolen).await).reason, "WRONG_CODE");
+    let without_password = api::ChangePhoneRequest { password: "guessed99#".to_owned(), ..request.clone() };
+    assert_eq!(refusal(desk.credentials(&token).change_phone(without_password).await).reason, "WRONG_PASSWORD");
+    for _ in 0..3 {
+        let guess = api::ChangePhoneRequest { code: wrong(&request.code), ..request.clone() };
+        assert_eq!(refusal(desk.credentials(&token).change_phone(guess).await).reason, "WRONG_CODE");
+    }
+    let refused = refusal(desk.credentials(&token).change_phone(request).await);
+    assert_eq!(refused.reason, "CODE_EXPIRED", "the sixth answer comes too late, right or wrong");
+}
+
+#[tokio::test]
+async fn a_mail_address_is_the_persons_when_the_code_came_back() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let email = "teacher@school.example";
+    let request = email_change(&desk, &token, &teacher, email).await;
+    let other = api::ChangeEmailRequest { email: "other@school.example".to_owned(), ..request.clone() };
+    assert_eq!(refusal(desk.credentials(&token).change_email(other).await).reason, "WRONG_EMAIL_CODE");
+    let guess = api::ChangeEmailRequest { code: wrong(&request.code), ..request.clone() };
+    assert_eq!(refusal(desk.credentials(&token).change_email(guess).await).reason, "WRONG_EMAIL_CODE");
+    desk.credentials(&token).change_email(request.clone()).await.unwrap();
+    desk.credentials(&token).change_email(request.clone()).await.unwrap();
+    let again = api::ChangeEmailRequest { request_id: lifecycle::ids::random().to_string(), ..request };
+    assert_eq!(refusal(desk.credentials(&token).change_email(again).await).reason, "EMAIL_CODE_EXPIRED");
+    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert_eq!((profile.masked_email.as_str(), profile.email_verified), ("t***@school.example", true));
+    until("the person to be told", || desk.outbox.count(&teacher.phone, "email_changed") == 1).await;
+
+    let form = api::CompleteProfileRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        ethnicity: "01".to_owned(),
+        email: "unverified@school.example".to_owned(),
+        ..Default::default()
+    };
+    desk.profiles(&token).complete_profile(form).await.unwrap();
+    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert_eq!(profile.masked_email, "t***@school.example", "an unverified address takes no verified one's place");
+}
+
+#[tokio::test]
+async fn a_registration_with_the_code_of_its_mail_address_has_it_verified() {
+    let desk = Desk::open().await;
+    let (teacher, email) = (Teacher::new(1), "teacher@school.example");
+    let mut request = desk.registration(&teacher).await;
+    let sent = desk.credentials("").send_email_code(api::SendEmailCodeRequest { email: email.to_owned() }).await;
+    request.email = email.to_owned();
+    request.email_challenge_id = sent.unwrap().into_inner().challenge_id;
+    request.email_code = wrong(&desk.outbox.last(email, "email_code"));
+    let refused = refusal(desk.accounts().register_account(request.clone()).await);
+    assert_eq!(refused.reason, "WRONG_EMAIL_CODE");
+    request.email_code = desk.outbox.last(email, "email_code");
+    let head = desk.head().await;
+    desk.accounts().register_account(request.clone()).await.unwrap();
+    desk.accounts().register_account(request.clone()).await.unwrap();
+    assert_eq!(desk.head().await, head + 2, "registered, and the mail address verified");
+    let token = desk.sign_in(&teacher).await.access_token;
+    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert!(profile.email_verified);
+
+    let fresh = desk.registration(&Teacher::new(2)).await;
+    let spent = api::RegisterAccountRequest {
+        email: request.email,
+        email_challenge_id: request.email_challenge_id,
+        email_code: request.email_code,
+        ..fresh
+    };
+    assert_eq!(refusal(desk.accounts().register_account(spent.clone()).await).reason, "EMAIL_CODE_EXPIRED");
+    let half = api::RegisterAccountRequest { email_code: String::new(), email: String::new(), ..spent };
+    let refused = refusal(desk.accounts().register_account(half).await);
+    assert_eq!(violations(&refused), [("email", "REQUIRED"), ("email_code", "MALFORMED")]);
+}
+
+#[tokio::test]
+async fn a_mail_code_that_nobody_took_can_be_asked_for_again_at_once() {
+    let desk = Desk::open().await;
+    let request = || api::SendEmailCodeRequest { email: "teacher@school.example".to_owned() };
+    desk.outbox.broken.store(true, Ordering::Relaxed);
+    let refused = refusal(desk.credentials("").send_email_code(request()).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "DEPENDENCY_UNAVAILABLE"));
+    desk.outbox.broken.store(false, Ordering::Relaxed);
+    desk.credentials("").send_email_code(request()).await.unwrap();
+    assert_eq!(refusal(desk.credentials("").send_email_code(request()).await).reason, "TOO_SOON");
+}

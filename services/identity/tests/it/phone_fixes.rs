@@ -1,0 +1,165 @@
+//! `PhoneFixes`: whoever has lost the phone asks, the helpdesk of the province settles, a stranger is answered alike.
+
+use std::time::{Duration, Instant};
+
+use identity::domain::role::Role;
+use proto::identity::v1 as api;
+use proto::identity::v1::phone_fixes_client::PhoneFixesClient;
+use service::testing::{Channel, until};
+use tonic::Code;
+
+use crate::desk::{Desk, Teacher, refusal, violations};
+
+const EVIDENCE: &str = "手机已停机，身份证照片见附件，请联系本校王老师核实。";
+
+fn anyone(desk: &Desk) -> PhoneFixesClient<tonic::transport::Channel> {
+    PhoneFixesClient::new(desk.identity.anyone())
+}
+
+fn helpdesk(desk: &Desk, token: &str) -> PhoneFixesClient<Channel> {
+    PhoneFixesClient::new(desk.identity.with_token(token))
+}
+
+/// A request with a fresh code, not sent yet.
+async fn request(desk: &Desk, teacher: &Teacher, phone: &str) -> api::RequestPhoneFixRequest {
+    let code = api::SendPhoneFixCodeRequest { phone: phone.to_owned() };
+    let sent = anyone(desk).send_phone_fix_code(code).await.unwrap().into_inner();
+    api::RequestPhoneFixRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        document_type: api::DocumentType::ResidentId.into(),
+        number: teacher.number.clone(),
+        name: teacher.name.clone(),
+        phone: phone.to_owned(),
+        challenge_id: sent.challenge_id,
+        code: desk.outbox.last(phone, "new_phone_code"),
+        province: "32".to_owned(),
+        evidence: EVIDENCE.to_owned(),
+    }
+}
+
+async fn listed(desk: &Desk, token: &str) -> Vec<api::PhoneFix> {
+    let list = api::ListPhoneFixesRequest { min_position: desk.head().await, ..Default::default() };
+    helpdesk(desk, token).list_phone_fixes(list).await.unwrap().into_inner().fixes
+}
+
+fn settle(fix: &api::PhoneFix, outcome: api::PhoneFixOutcome) -> api::SettlePhoneFixRequest {
+    api::SettlePhoneFixRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        person_id: fix.person_id.clone(),
+        fix_id: fix.fix_id.clone(),
+        outcome: outcome.into(),
+    }
+}
+
+#[tokio::test]
+async fn an_approved_phone_takes_the_lost_ones_place_and_both_are_told() {
+    let desk = Desk::open().await;
+    let (teacher, new_phone) = (Teacher::new(1), Teacher::new(2).phone);
+    desk.register(&teacher).await;
+    let (_, token) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    let ask = request(&desk, &teacher, &new_phone).await;
+    anyone(&desk).request_phone_fix(ask.clone()).await.unwrap();
+    anyone(&desk).request_phone_fix(ask).await.unwrap();
+    let fixes = listed(&desk, &token).await;
+    assert_eq!(fixes.len(), 1);
+    assert_eq!(fixes[0].masked_number, format!("320*************{}", &teacher.number[16..]));
+    assert_eq!((fixes[0].masked_name.as_str(), fixes[0].province.as_str()), ("示例*", "32"));
+    assert_eq!((fixes[0].masked_phone.as_str(), fixes[0].masked_new_phone.as_str()), ("100****0001", "100****0002"));
+    assert_eq!(fixes[0].evidence, EVIDENCE);
+    desk.sign_in(&teacher).await;
+
+    let approve = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    let position = helpdesk(&desk, &token).settle_phone_fix(approve.clone()).await.unwrap().into_inner().position;
+    let again = helpdesk(&desk, &token).settle_phone_fix(approve).await.unwrap().into_inner().position;
+    assert_eq!((position, desk.head().await), (again, position));
+    assert!(listed(&desk, &token).await.is_empty());
+    desk.sign_in(&Teacher { phone: new_phone.clone(), ..teacher.clone() }).await;
+    until("both phones to be told", || {
+        desk.outbox.count(&teacher.phone, "phone_changed") == 1
+            && desk.outbox.count(&new_phone, "phone_fix_approved") == 1
+    })
+    .await;
+    let again = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    assert_eq!(refusal(helpdesk(&desk, &token).settle_phone_fix(again).await).reason, "UNKNOWN_FIX");
+}
+
+#[tokio::test]
+async fn a_refused_phone_is_not_put_in_and_another_request_may_follow() {
+    let desk = Desk::open().await;
+    let (teacher, new_phone) = (Teacher::new(1), Teacher::new(2).phone);
+    desk.register(&teacher).await;
+    let (_, token) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    anyone(&desk).request_phone_fix(request(&desk, &teacher, &new_phone).await).await.unwrap();
+    let fixes = listed(&desk, &token).await;
+    let second = request(&desk, &teacher, &Teacher::new(3).phone).await;
+    anyone(&desk).request_phone_fix(second).await.unwrap();
+    assert_eq!(listed(&desk, &token).await, fixes, "one is open at a time");
+    let refuse = settle(&fixes[0], api::PhoneFixOutcome::EvidenceInsufficient);
+    helpdesk(&desk, &token).settle_phone_fix(refuse).await.unwrap();
+    until("the phone of the request to be told", || desk.outbox.count(&new_phone, "phone_fix_refused") == 1).await;
+    assert_eq!(desk.outbox.count(&teacher.phone, "phone_changed"), 0);
+    desk.sign_in(&teacher).await;
+    anyone(&desk).request_phone_fix(request(&desk, &teacher, &new_phone).await).await.unwrap();
+    assert_eq!(listed(&desk, &token).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stranger_is_answered_alike_after_the_same_time_and_nothing_is_recorded() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    desk.register(&teacher).await;
+    let head = desk.head().await;
+    let strangers = [Teacher { name: "陌生人".to_owned(), ..teacher.clone() }, Teacher::new(500)];
+    for (stranger, phone) in strangers.iter().zip([3, 4]) {
+        let ask = request(&desk, stranger, &Teacher::new(phone).phone).await;
+        let asked = Instant::now();
+        anyone(&desk).request_phone_fix(ask.clone()).await.unwrap();
+        assert!(asked.elapsed() >= Duration::from_millis(300));
+        anyone(&desk).request_phone_fix(ask).await.unwrap();
+    }
+    assert_eq!(desk.head().await, head);
+}
+
+#[tokio::test]
+async fn only_the_helpdesk_of_the_province_sees_and_settles_and_never_its_own_account() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let own = desk.newcomer(&teacher).await.access_token;
+    let (elsewhere, away) = (Teacher::new(8), Teacher::new(9));
+    let (_, abroad) = desk.staff(&away, Role::Helpdesk, "330000", None).await;
+    let (_, at_home) = desk.staff(&elsewhere, Role::Helpdesk, "320000", None).await;
+    anyone(&desk).request_phone_fix(request(&desk, &teacher, &Teacher::new(2).phone).await).await.unwrap();
+    anyone(&desk).request_phone_fix(request(&desk, &elsewhere, &Teacher::new(3).phone).await).await.unwrap();
+    assert!(listed(&desk, &abroad).await.is_empty());
+    let fixes = listed(&desk, &at_home).await;
+    assert_eq!(fixes.len(), 2);
+    let approve = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    assert_eq!(refusal(helpdesk(&desk, &abroad).settle_phone_fix(approve.clone()).await).reason, "UNKNOWN_FIX");
+    let refused =
+        refusal(helpdesk(&desk, &at_home).settle_phone_fix(settle(&fixes[1], api::PhoneFixOutcome::Approved)).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, "OWN_ACCOUNT"));
+    assert_eq!(refusal(helpdesk(&desk, &own).settle_phone_fix(approve).await).reason, "ROLE_REQUIRED");
+    let list = api::ListPhoneFixesRequest::default();
+    assert_eq!(refusal(helpdesk(&desk, &own).list_phone_fixes(list).await).reason, "ROLE_REQUIRED");
+}
+
+#[tokio::test]
+async fn wrong_fields_and_codes_are_refused() {
+    let desk = Desk::open().await;
+    let refused = refusal(anyone(&desk).request_phone_fix(api::RequestPhoneFixRequest::default()).await);
+    let fields: Vec<&str> = violations(&refused).iter().map(|(field, _)| *field).collect();
+    let expected = ["request_id", "document_type", "name", "phone", "challenge_id", "code", "province", "evidence"];
+    assert_eq!(fields, expected);
+    let good = request(&desk, &Teacher::new(1), &Teacher::new(2).phone).await;
+    let other = api::RequestPhoneFixRequest { phone: Teacher::new(3).phone, ..good.clone() };
+    assert_eq!(refusal(anyone(&desk).request_phone_fix(other).await).reason, "WRONG_CODE");
+    anyone(&desk).request_phone_fix(good.clone()).await.unwrap();
+    let again = api::RequestPhoneFixRequest { request_id: lifecycle::ids::random().to_string(), ..good };
+    assert_eq!(refusal(anyone(&desk).request_phone_fix(again).await).reason, "CODE_EXPIRED");
+    let (_, token) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    let refused = refusal(helpdesk(&desk, &token).settle_phone_fix(api::SettlePhoneFixRequest::default()).await);
+    let fields: Vec<&str> = violations(&refused).iter().map(|(field, _)| *field).collect();
+    assert_eq!(fields, ["request_id", "person_id", "fix_id", "outcome"]);
+    let list = api::ListPhoneFixesRequest { page_token: "?".to_owned(), ..Default::default() };
+    assert_eq!(refusal(helpdesk(&desk, &token).list_phone_fixes(list).await).reason, "INVALID_FIELDS");
+}
