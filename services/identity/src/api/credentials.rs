@@ -10,7 +10,8 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::convert;
+use super::{convert, origin};
+use crate::domain::limit::Deed;
 use crate::handle::{Asked, Handle, NewContact};
 
 /// The RPC service.
@@ -87,11 +88,16 @@ impl credentials_server::Credentials for Credentials {
         &self,
         request: Request<SendEmailCodeRequest>,
     ) -> Result<Response<SendEmailCodeResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
         let email = convert::required_email(&request.get_ref().email, &mut violations);
         let Some(email) = email else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_email_code(&email).await }).await?;
+        let sending = async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_email_code(&email).await
+        };
+        let begun = rpc::run(&self.handle.lifecycle, sending).await?;
         Ok(Response::new(SendEmailCodeResponse {
             challenge_id: begun.id.to_string(),
             expire_time: Some(rpc::timestamp(begun.expires_at)),

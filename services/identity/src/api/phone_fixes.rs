@@ -13,8 +13,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use vault::mask;
 
-use super::convert;
+use super::{convert, origin};
 use crate::domain::account::{Authority, FixOutcome};
+use crate::domain::limit::Deed;
 use crate::domain::role::Division;
 use crate::error::Error;
 use crate::handle::{Asked, Handle, OpenFix, PhoneFixAsked};
@@ -39,11 +40,16 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         &self,
         request: Request<SendPhoneFixCodeRequest>,
     ) -> Result<Response<SendPhoneFixCodeResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
         let phone = convert::phone(&request.get_ref().phone, &mut violations);
         let Some(phone) = phone else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_phone_fix_code(&phone).await }).await?;
+        let sending = async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_phone_fix_code(&phone).await
+        };
+        let begun = rpc::run(&self.handle.lifecycle, sending).await?;
         Ok(Response::new(SendPhoneFixCodeResponse {
             challenge_id: begun.id.to_string(),
             expire_time: Some(rpc::timestamp(begun.expires_at)),
@@ -55,11 +61,15 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         &self,
         request: Request<RequestPhoneFixRequest>,
     ) -> Result<Response<RequestPhoneFixResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let actor = Caller::of(&request).actor();
         let fingerprint = rpc::fingerprint(request.get_ref());
         let (id, fix) = parse(request.get_ref())?;
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
-        let requesting = Box::pin(async move { handle.request_phone_fix(&asked, &fix).await });
+        let requesting = Box::pin(async move {
+            handle.limit_origin(Deed::Recover, origin).await?;
+            handle.request_phone_fix(&asked, &fix).await
+        });
         rpc::run(&self.handle.lifecycle, requesting).await?;
         Ok(Response::new(RequestPhoneFixResponse {}))
     }

@@ -11,7 +11,8 @@ use rpc::Violations;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::convert;
+use super::{convert, origin};
+use crate::domain::limit::Deed;
 use crate::error::Error;
 use crate::handle::{Asked, Handle, LinkToken};
 
@@ -28,13 +29,17 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<StartRecoveryRequest>,
     ) -> Result<Response<StartRecoveryResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let request = request.into_inner();
         let mut violations = Violations::new();
         let document = convert::document(request.document_type, &request.number, &mut violations);
         let name = convert::name(&request.name, &mut violations);
         let (Some(document), Some(name)) = (document, name) else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let starting = async move { handle.start_recovery(&document, &name).await };
+        let starting = async move {
+            handle.limit_origin(Deed::Recover, origin).await?;
+            handle.start_recovery(&document, &name).await
+        };
         let begun = rpc::run(&self.handle.lifecycle, starting).await?;
         Ok(Response::new(StartRecoveryResponse {
             recovery_id: begun.id.to_string(),
@@ -48,9 +53,14 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<SendRecoveryCodeRequest>,
     ) -> Result<Response<SendRecoveryCodeResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let recovery = parse_recovery(&request.get_ref().recovery_id)?;
         let handle = self.handle.clone();
-        let begun = rpc::run(&self.handle.lifecycle, async move { handle.send_recovery_code(recovery).await }).await?;
+        let sending = async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_recovery_code(recovery).await
+        };
+        let begun = rpc::run(&self.handle.lifecycle, sending).await?;
         Ok(Response::new(SendRecoveryCodeResponse {
             challenge_id: begun.id.to_string(),
             expire_time: Some(rpc::timestamp(begun.expires_at)),
@@ -62,9 +72,14 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<SendRecoveryLinkRequest>,
     ) -> Result<Response<SendRecoveryLinkResponse>, Status> {
+        let origin = origin::of(&request, &self.handle);
         let recovery = parse_recovery(&request.get_ref().recovery_id)?;
         let handle = self.handle.clone();
-        let made = rpc::run(&self.handle.lifecycle, async move { handle.send_recovery_link(recovery).await }).await?;
+        let sending = async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_recovery_link(recovery).await
+        };
+        let made = rpc::run(&self.handle.lifecycle, sending).await?;
         Ok(Response::new(SendRecoveryLinkResponse {
             expire_time: Some(rpc::timestamp(made.expires_at)),
             resend_time: Some(rpc::timestamp(made.resend_at)),
@@ -75,7 +90,7 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<ResetPasswordByCodeRequest>,
     ) -> Result<Response<ResetPasswordByCodeResponse>, Status> {
-        let actor = Caller::of(&request).actor();
+        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
         let fingerprint = rpc::fingerprint(request.get_ref());
         let request = request.into_inner();
         let mut violations = Violations::new();
@@ -87,7 +102,10 @@ impl recovery_server::Recovery for Recovery {
             return Err(violations.into());
         };
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
-        let resetting = Box::pin(async move { handle.reset_by_code(&asked, challenge, &code, password).await });
+        let resetting = Box::pin(async move {
+            handle.limit_origin(Deed::Recover, origin).await?;
+            handle.reset_by_code(&asked, challenge, &code, password).await
+        });
         rpc::run(&self.handle.lifecycle, resetting).await?;
         Ok(Response::new(ResetPasswordByCodeResponse {}))
     }
@@ -96,7 +114,7 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<ResetPasswordByLinkRequest>,
     ) -> Result<Response<ResetPasswordByLinkResponse>, Status> {
-        let actor = Caller::of(&request).actor();
+        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
         let fingerprint = rpc::fingerprint(request.get_ref());
         let request = request.into_inner();
         let mut violations = Violations::new();
@@ -105,7 +123,10 @@ impl recovery_server::Recovery for Recovery {
         let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
         let token = LinkToken::parse(&request.token).ok_or(Error::LinkExpired)?;
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
-        let resetting = Box::pin(async move { handle.reset_by_link(&asked, &token, password).await });
+        let resetting = Box::pin(async move {
+            handle.limit_origin(Deed::Recover, origin).await?;
+            handle.reset_by_link(&asked, &token, password).await
+        });
         rpc::run(&self.handle.lifecycle, resetting).await?;
         Ok(Response::new(ResetPasswordByLinkResponse {}))
     }

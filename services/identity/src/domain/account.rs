@@ -32,6 +32,7 @@ pub struct Imported {
 
 /// An account that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not by itself, none is a state of another")]
 pub struct Registered {
     /// Type of the document whose number is the account's name.
     pub document_type: DocumentType,

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use proto::identity::v1 as api;
+use proto::identity::v1::credentials_client::CredentialsClient;
+use proto::identity::v1::phone_fixes_client::PhoneFixesClient;
+use proto::identity::v1::recovery_client::RecoveryClient;
 use tonic::{Code, Request};
 
 use crate::desk::{Desk, Teacher, refusal, retry_within};
@@ -38,6 +41,58 @@ async fn one_address_registers_asks_for_codes_and_tries_passwords_so_often_and_n
     desk.sessions().complete_sign_in(attempt).await.expect("what was begun is ended");
     desk.sql("UPDATE attempt SET began_at = began_at - interval '1 hour'").await;
     desk.accounts().register_account(waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_address_asks_for_lost_access_so_often_and_no_more() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    desk.register(&teacher).await;
+    let mut recovery = RecoveryClient::new(desk.identity.anyone());
+    let start = api::StartRecoveryRequest {
+        document_type: api::DocumentType::ResidentId.into(),
+        number: teacher.number.clone(),
+        name: teacher.name.clone(),
+    };
+    let begun = recovery.start_recovery(start.clone()).await.unwrap().into_inner();
+    exhaust(&desk, true).await;
+    throttled(recovery.start_recovery(start).await);
+    let recovery_id = begun.recovery_id;
+    let code = api::SendRecoveryCodeRequest { recovery_id: recovery_id.clone() };
+    throttled(recovery.send_recovery_code(code).await);
+    throttled(recovery.send_recovery_link(api::SendRecoveryLinkRequest { recovery_id }).await);
+    let id = || lifecycle::ids::random().to_string();
+    let by_code = api::ResetPasswordByCodeRequest {
+        request_id: id(),
+        challenge_id: id(),
+        code: "123456".to_owned(),
+        new_password: "another#2026".to_owned(),
+    };
+    throttled(recovery.reset_password_by_code(by_code).await);
+    let by_link = api::ResetPasswordByLinkRequest {
+        request_id: id(),
+        token: "0".repeat(64),
+        new_password: "another#2026".to_owned(),
+    };
+    throttled(recovery.reset_password_by_link(by_link).await);
+    let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
+    let phone = Teacher::new(3).phone;
+    throttled(fixes.send_phone_fix_code(api::SendPhoneFixCodeRequest { phone: phone.clone() }).await);
+    let fix = api::RequestPhoneFixRequest {
+        request_id: id(),
+        document_type: api::DocumentType::ResidentId.into(),
+        number: teacher.number,
+        name: teacher.name,
+        phone,
+        challenge_id: id(),
+        code: "123456".to_owned(),
+        province: "32".to_owned(),
+        evidence: "原手机号码已停用，附单位证明。".to_owned(),
+    };
+    throttled(fixes.request_phone_fix(fix).await);
+    let mut credentials = CredentialsClient::new(desk.identity.anyone());
+    let email = "teacher@school.example".to_owned();
+    throttled(credentials.send_email_code(api::SendEmailCodeRequest { email }).await);
 }
 
 #[tokio::test]
