@@ -48,7 +48,7 @@ impl Handle {
             let events = decide(&loaded, Command::ChangePassword { password_hash: password_hash.clone() })?;
             let mut append = self.append(&loaded, &events, None, &asked.actor);
             append.request = Some(self.request(asked, Vec::new()));
-            let mut transaction = self.sessions.begin_ending().await?;
+            let mut transaction = self.sessions.begin_transaction().await?;
             // Codes first: a sign-in with the old password that is being completed now has its session before they end.
             self.codes.void_in(&mut transaction, person, now).await?;
             self.recoveries.void_in(&mut transaction, person, now).await?;

@@ -139,7 +139,7 @@ impl Handle {
             let sealing = approved.then_some((&key, &personal));
             let mut append = self.append(&loaded, &events, sealing, &asked.actor);
             append.request = Some(self.request(asked, Vec::new()));
-            let mut transaction = self.sessions.begin_ending().await?;
+            let mut transaction = self.sessions.begin_transaction().await?;
             if approved {
                 self.codes.void_in(&mut transaction, person, now).await?;
                 self.recoveries.void_in(&mut transaction, person, now).await?;

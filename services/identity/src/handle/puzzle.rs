@@ -14,6 +14,7 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
+use crate::store::sessions;
 
 /// A puzzle as it is handed out.
 #[derive(Debug)]
@@ -75,7 +76,14 @@ impl Handle {
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
         let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
-        self.sessions.begin(&kept, tokens.refresh.secret()).await?;
+        let mut transaction = self.sessions.begin_transaction().await?;
+        sessions::hold_in(&mut transaction, loaded.person).await?;
+        // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
+        let now = self.accounts.load(loaded.person).await?;
+        if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
+            return Err(Error::WrongCredentials);
+        }
+        self.sessions.begin_in(transaction, &kept, tokens.refresh.secret()).await?;
         Ok(SignedIn::new(tokens, account))
     }
 }

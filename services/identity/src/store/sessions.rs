@@ -66,11 +66,6 @@ impl Sessions {
         transaction.commit().await
     }
 
-    /// Records a new session with its first token.
-    pub async fn begin(&self, new: &Kept, token: &[u8; 32]) -> Result<(), sqlx::Error> {
-        self.begin_in(self.pool.begin().await?, new, token).await
-    }
-
     /// The session that a refresh token was given for.
     pub async fn find(&self, token: &[u8; 32]) -> Result<Option<Kept>, sqlx::Error> {
         let row: Option<Row> = sqlx::query_as(
@@ -164,10 +159,16 @@ impl Sessions {
         Ok(ended.rows_affected())
     }
 
-    /// Begins a transaction for what ends together with sessions.
-    pub async fn begin_ending(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    /// Begins a transaction for what happens together with the beginning or the end of sessions.
+    pub async fn begin_transaction(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin().await
     }
+}
+
+/// Keeps others from ending the sessions of a person until the transaction is over, or waits until they have.
+pub async fn hold_in(connection: &mut PgConnection, person: Uuid) -> Result<(), sqlx::Error> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('identity/sessions/' || $1, 0))");
+    lock.bind(person.to_string()).execute(connection).await.map(drop)
 }
 
 /// Ends every session of a person but one as a step of a transaction, whose last one records why.
@@ -177,6 +178,7 @@ pub async fn end_all_in(
     except: Option<Uuid>,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
+    hold_in(&mut *connection, person).await?;
     sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL")
         .bind(person)
         .bind(except)

@@ -86,6 +86,43 @@ async fn a_password_changes_once_however_often_the_request_comes() {
     assert_eq!(refusal(one.change_password(other).await).reason, "REQUEST_ID_REUSED");
 }
 
+/// How many wait for the sessions of somebody whose sessions are being ended.
+async fn waiting(desk: &Desk) -> i64 {
+    let query = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                 WHERE locktype = 'advisory' AND NOT granted AND query LIKE '%identity/sessions/%'
+                   AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    sqlx::query_scalar(query).fetch_one(&desk.identity.service.ground.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_sign_in_by_puzzle_with_the_old_password_does_not_slip_past_a_change() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let person = desk.person_id(&token).await;
+    let puzzle = desk.puzzle(&teacher).await;
+    // Both have checked the old password and wait: the change first, then the sign-in.
+    let mut transaction = desk.identity.service.ground.pool.begin().await.unwrap();
+    identity::store::sessions::hold_in(&mut transaction, person).await.unwrap();
+    let (mut credentials, mut puzzles) = (desk.credentials(&token), desk.puzzles());
+    let request = password_change(&teacher);
+    let changing = tokio::spawn(async move { credentials.change_password(request).await });
+    wait_for(&desk, 1).await;
+    let signing_in = tokio::spawn(async move { puzzles.sign_in(puzzle).await });
+    wait_for(&desk, 2).await;
+    transaction.rollback().await.unwrap();
+    changing.await.unwrap().unwrap();
+    assert_eq!(refusal(signing_in.await.unwrap()).reason, "WRONG_CREDENTIALS");
+}
+
+async fn wait_for(desk: &Desk, count: i64) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while waiting(desk).await < count {
+        assert!(std::time::Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn five_wrong_passwords_lock_a_change_like_a_sign_in() {
     let desk = Desk::open().await;

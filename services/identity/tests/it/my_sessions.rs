@@ -43,7 +43,7 @@ async fn everybody_sees_their_own_sessions_and_which_one_is_current() {
     assert!(sessions.iter().all(|session| session.entry() == api::Entry::Registration));
     let (new, old) = (&sessions[0], &sessions[1]);
     assert_eq!(new.start_time, new.last_use_time);
-    assert_eq!(new.start_time.unwrap().seconds - old.start_time.unwrap().seconds, 60);
+    assert!(new.start_time.unwrap().seconds - old.start_time.unwrap().seconds >= 60);
 
     refreshed(&desk, &one).await.unwrap();
     let sessions = listed(&desk, &second).await;
