@@ -106,13 +106,19 @@ async fn a_sign_in_by_puzzle_with_the_old_password_does_not_slip_past_a_change()
     identity::store::sessions::hold_in(&mut transaction, person).await.unwrap();
     let (mut credentials, mut puzzles) = (desk.credentials(&token), desk.puzzles());
     let request = password_change(&teacher);
-    let changing = tokio::spawn(async move { credentials.change_password(request).await });
-    wait_for(&desk, 1).await;
-    let signing_in = tokio::spawn(async move { puzzles.sign_in(puzzle).await });
-    wait_for(&desk, 2).await;
-    transaction.rollback().await.unwrap();
-    changing.await.unwrap().unwrap();
-    assert_eq!(refusal(signing_in.await.unwrap()).reason, "WRONG_CREDENTIALS");
+    let (changed, signed_in, ()) = tokio::join!(
+        credentials.change_password(request),
+        async {
+            wait_for(&desk, 1).await;
+            puzzles.sign_in(puzzle).await
+        },
+        async {
+            wait_for(&desk, 2).await;
+            transaction.rollback().await.unwrap();
+        }
+    );
+    changed.unwrap();
+    assert_eq!(refusal(signed_in).reason, "WRONG_CREDENTIALS");
 }
 
 async fn wait_for(desk: &Desk, count: i64) {
