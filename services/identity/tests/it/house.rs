@@ -8,8 +8,15 @@ fn every_rpc_has_its_row() {
     assert_eq!(access::uncovered(Identity::ACCESS, "dingzhu.identity.v1"), Vec::<String>::new());
 }
 
-/// What whoever has just signed in for the first time may call: the own session, the own profile, and what belongs to it.
-const OWN: [&str; 8] = [
+/// What whoever has just signed in for the first time may call: the own sessions, the own profile, and what belongs to it. A second
+/// factor is refused to whoever is not staff.
+const OWN: [&str; 14] = [
+    "MySessions/ListMySessions",
+    "MySessions/EndMySession",
+    "MySessions/EndMyOtherSessions",
+    "SecondFactor/EnrolTotp",
+    "SecondFactor/ConfirmTotp",
+    "SecondFactor/VerifyTotp",
     "Credentials/ChangePassword",
     "Credentials/SendNewPhoneCode",
     "Credentials/ChangePhone",
