@@ -150,13 +150,10 @@ impl Sessions {
 
     /// Ends all sessions of a person but one; says how many.
     pub async fn end_others(&self, person: Uuid, current: Uuid, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
-        let ended = sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id <> $2 AND ended_at IS NULL")
-            .bind(person)
-            .bind(current)
-            .bind(now)
-            .execute(&self.pool)
-            .await?;
-        Ok(ended.rows_affected())
+        let mut transaction = self.pool.begin().await?;
+        let ended = end_all_in(&mut transaction, person, Some(current), now).await?;
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     /// Begins a transaction for what happens together with the beginning or the end of sessions.
@@ -171,13 +168,13 @@ pub async fn hold_in(connection: &mut PgConnection, person: Uuid) -> Result<(), 
     lock.bind(person.to_string()).execute(connection).await.map(drop)
 }
 
-/// Ends every session of a person but one as a step of a transaction, whose last one records why.
+/// Ends every session of a person but one as a step of a transaction, whose last one records why; says how many.
 pub async fn end_all_in(
     connection: &mut PgConnection,
     person: Uuid,
     except: Option<Uuid>,
     now: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     hold_in(&mut *connection, person).await?;
     sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL")
         .bind(person)
@@ -185,7 +182,7 @@ pub async fn end_all_in(
         .bind(now)
         .execute(connection)
         .await
-        .map(drop)
+        .map(|ended| ended.rows_affected())
 }
 
 /// Records that a session has passed the second factor, with its next token in place of all before; false where it has ended.
