@@ -15,6 +15,7 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
         ("DINGZHU_DATABASE_URL".to_owned(), database_url(layout, service, "", "database")?),
         ("DINGZHU_KEYS_DATABASE_URL".to_owned(), keys_url(layout, service)?),
         ("DINGZHU_MASTER_KEY_FILE".to_owned(), file(&secret("master-key"))),
+        ("DINGZHU_ERASURE_MARK_FILE".to_owned(), file(&secret("erasure-mark"))),
         ("DINGZHU_NATS_URL".to_owned(), layout.nats_url()),
         ("DINGZHU_NATS_USER".to_owned(), service.name().to_owned()),
         ("DINGZHU_NATS_PASSWORD_FILE".to_owned(), file(&secret("nats"))),

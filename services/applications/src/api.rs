@@ -3,6 +3,7 @@
 mod applications;
 mod confirmation;
 mod drafts;
+mod export;
 mod history;
 mod render;
 mod request;

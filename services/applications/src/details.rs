@@ -1,12 +1,13 @@
 //! Names and numbers for a draft: asked of identity and certificates with the person's own rights, when a draft is started
-//! or an application amended. A submission never asks.
+//! or an application amended. A submission never asks. And the other way: that staff are about to see somebody's data in clear.
 
 use access::Person;
 use proto::applications::v1::Applicant;
 use proto::certificates::v1::GetCertificateDetailsRequest;
 use proto::certificates::v1::certificates_client::CertificatesClient;
-use proto::identity::v1::GetPersonDetailsRequest;
+use proto::identity::v1::access_log_client::AccessLogClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
+use proto::identity::v1::{GetPersonDetailsRequest, PersonField, RecordRevealRequest};
 use service::Peers;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -59,6 +60,20 @@ impl Details {
             account_mobile: known.phone,
             account_email: known.email,
         })
+    }
+}
+
+impl Details {
+    /// Tells identity that a member of staff is about to see a person's data in clear; what is not recorded is not shown.
+    pub async fn record_reveal(&self, viewer: &Person, person: Uuid, purpose: &str) -> Result<(), Error> {
+        let mut log = AccessLogClient::new(self.peers.channel_for("identity", viewer));
+        let fields = [PersonField::Number, PersonField::Name, PersonField::Particulars, PersonField::Form];
+        let recorded = log.record_reveal(RecordRevealRequest {
+            person_id: person.to_string(),
+            fields: fields.map(i32::from).to_vec(),
+            purpose: purpose.to_owned(),
+        });
+        recorded.await.map(drop).map_err(|status| unavailable("identity", status.code()))
     }
 }
 

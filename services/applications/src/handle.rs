@@ -149,6 +149,11 @@ impl Handle {
         Self(Arc::new(ground))
     }
 
+    /// The log that it writes.
+    pub fn log(&self) -> &EventLog {
+        &self.0.log
+    }
+
     /// Code tables, texts, national rules.
     pub fn shipped(&self) -> &Shipped {
         &self.0.shipped
@@ -247,7 +252,12 @@ impl Handle {
             return Ok(answer);
         }
         let secret = match &plain {
-            Some(plain) => Some((self.0.vault.obtain(person).await?, plain)),
+            Some(plain) => match self.0.vault.obtain(person).await {
+                Ok(key) => Some((key, plain)),
+                // Who is erased has no key: words about them are not kept any more.
+                Err(vault::VaultError::Destroyed) => None,
+                Err(error) => return Err(error.into()),
+            },
             None => None,
         };
         let division = self.division(application.place.agency)?;

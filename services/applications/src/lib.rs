@@ -31,17 +31,19 @@ use eventbus::{Bus, BusHandle};
 use proto::applications::v1::applications_server::ApplicationsServer;
 use proto::applications::v1::confirmation_server::ConfirmationServer;
 use proto::applications::v1::drafts_server::DraftsServer;
+use proto::applications::v1::export_server::ExportServer;
 use proto::applications::v1::review_server::ReviewServer;
 use proto::applications::v1::rules_server::RulesServer;
 use proto::identity::v1::Role;
 use rpc::Surface;
+use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, Service};
 
 use crate::config::Settings;
 use crate::details::Details;
 use crate::domain::directory::Directory;
 use crate::handle::Handle;
-use crate::reactions::OnPriorRegistrationImported;
+use crate::reactions::{ForgetApplicant, OnPriorRegistrationImported};
 use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
 use crate::store::filing::Filings;
@@ -96,6 +98,7 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Review/ApproveReversal", REVIEWER),
         ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::Admitted),
+        ("dingzhu.applications.v1.Export/ExportMyData", Rule::SignedIn),
     ];
 
     type Settings = Settings;
@@ -126,7 +129,10 @@ impl Service for Applications {
             certificates: bus.reference(CERTIFICATES, |_| async { Ok::<_, eventbus::LoadError>(()) }),
             shipped: Shipped::read()?,
         });
-        let bus = bus.reaction("certificates", OnPriorRegistrationImported { handle: handle.clone() });
+        let forget = OnPersonErased::new(Self::NAME, ground, ForgetApplicant { handle: handle.clone() });
+        let bus = bus
+            .reaction("certificates", OnPriorRegistrationImported { handle: handle.clone() })
+            .reaction("identity", forget);
         Ok((Self { handle, drafts, settings }, bus))
     }
 
@@ -141,6 +147,7 @@ impl Service for Applications {
         let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         Surface::new()
             .offer(rpc::sized!(DraftsServer::new(drafts)))
+            .offer(rpc::sized!(ExportServer::new(applications.clone())))
             .offer(rpc::sized!(ApplicationsServer::new(applications)))
             .offer(rpc::sized!(ConfirmationServer::new(confirmation)))
             .offer(rpc::sized!(ReviewServer::new(review)))

@@ -3,6 +3,7 @@
 pub mod drafts;
 pub mod event;
 pub mod filing;
+pub mod forgetting;
 pub mod record;
 pub mod rules;
 pub mod serials;

@@ -10,6 +10,7 @@ use eventbus::{Event, ViewError};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::views::applications::{Filter, Row, Scope};
 use crate::views::certificates::Certificate;
 
@@ -33,6 +34,11 @@ impl Tables {
     /// Whether there is such a school.
     pub async fn knows_school(&self, school: Uuid) -> Result<bool, sqlx::Error> {
         schools::is_known(&self.pool, school).await
+    }
+
+    /// The applications of a person.
+    pub async fn filed_by(&self, person: Uuid) -> Result<Vec<(Uuid, EnrolmentNumber)>, sqlx::Error> {
+        applications::filed_by(&self.pool, person).await
     }
 
     /// A page of applications, newest first; `before` is the position of the last row of the page before.

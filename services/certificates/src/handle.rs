@@ -9,7 +9,7 @@ use vault::{Index, PersonKey, Vault};
 use crate::domain::certificate::{Command, Decisions, Details, Event, Hash, Rejection, State};
 use crate::domain::number::Number;
 use crate::error::Error;
-use crate::store::lookup::CERTIFICATE;
+use crate::store::lookup::{CERTIFICATE, FORGOTTEN, forgotten_key};
 use crate::store::{self, Personal};
 
 /// Attempts at a command while others change the same record.
@@ -44,6 +44,18 @@ pub struct Loaded {
     pub version: i64,
     /// Its state.
     pub state: State,
+}
+
+impl Loaded {
+    /// Id of the key that seals what is personal in this record from now on.
+    pub fn key_id(&self) -> Uuid {
+        key_id(self.id, self.state.record().map_or(0, |record| record.generation))
+    }
+}
+
+/// Id of the key of a record that was forgotten so many times.
+pub fn key_id(certificate: Uuid, generation: u32) -> Uuid {
+    if generation == 0 { certificate } else { Uuid::new_v5(&certificate, &generation.to_be_bytes()) }
 }
 
 /// The use cases. Clones share everything.
@@ -126,6 +138,11 @@ impl Handle {
         if let Some(answered) = self.remembered(asked).await? {
             return Ok(answered);
         }
+        if let Command::Match { person } = command
+            && self.is_erased(person).await?
+        {
+            return Err(Error::NotFound);
+        }
         for _ in 0..ATTEMPTS {
             let loaded = self.load(id).await?;
             let events = Decisions::decide(&loaded.state, command.clone()).map_err(rejected)?;
@@ -148,6 +165,9 @@ impl Handle {
     ) -> Result<Answered, Error> {
         if let Some(answered) = self.remembered(asked).await? {
             return Ok(answered);
+        }
+        if self.is_erased(person).await? {
+            return Err(Error::NotFound);
         }
         for _ in 0..ATTEMPTS {
             let loaded = self.by_number(&personal.number).await?;
@@ -173,7 +193,7 @@ impl Handle {
         answer: Vec<u8>,
     ) -> Result<Answered, Error> {
         let key = match personal {
-            Some(_) => Some(self.vault.obtain(loaded.id).await?),
+            Some(_) => Some(self.vault.obtain(loaded.key_id()).await?),
             None => None,
         };
         let append = self.prepare(asked, loaded, events, personal.zip(key.as_ref()), division, answer);
@@ -205,6 +225,9 @@ impl Handle {
             if let (Event::Synced { details, .. } | Event::AddedByHand { details, .. }, 1) = (event, version) {
                 claims.push(Claim::Take { kind: CERTIFICATE, key: details.number.to_vec() });
             }
+            if let (Event::Forgotten { .. }, Some(person)) = (event, loaded.state.record().and_then(|it| it.person)) {
+                claims.push(Claim::Take { kind: FORGOTTEN, key: forgotten_key(person, loaded.id) });
+            }
             let store::StoredEvent { kind, payload, inner, .. } = stored;
             new.push(NewEvent { event_id, kind, payload, inner, sealed, division });
         }
@@ -221,18 +244,54 @@ impl Handle {
         }
     }
 
-    /// Opens what is personal in a certificate; `None` when its key was destroyed.
+    /// Opens what is personal in a certificate that was forgotten so many times before; `None` when its key was destroyed.
     pub async fn open(
         &self,
-        certificate: Uuid,
+        (certificate, generation): (Uuid, u32),
         sealed: &[u8],
         event: Uuid,
         version: i64,
     ) -> Result<Option<Personal>, Error> {
-        let Some(key) = self.vault.find(certificate).await? else { return Ok(None) };
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        let Some(key) = self.vault.find(key_id(certificate, generation)).await? else { return Ok(None) };
         let plain = key.open(sealed, &vault::binding(event, certificate, version));
         let personal = plain.as_deref().and_then(|plain| Personal::decode(plain));
         personal.map(Some).ok_or_else(|| Error::Storage("what was sealed does not open".into()))
+    }
+
+    /// How often a record had been forgotten before this version of it: names the key that its sealed part opens with.
+    pub async fn generation_at(&self, certificate: Uuid, version: i64) -> Result<u32, Error> {
+        if self.vault.find(certificate).await?.is_some() {
+            return Ok(0);
+        }
+        let mut recorded = self.log.load(certificate).await?;
+        recorded.retain(|event| event.version < version);
+        Ok(fold(certificate, &recorded)?.state.record().map_or(0, |record| record.generation))
+    }
+
+    /// Forgets a person's certificate: destroys its key, then says so in its record.
+    pub async fn forget(&self, asked: &Asked, certificate: Uuid, person: Uuid) -> Result<(), Error> {
+        let loaded = self.load(certificate).await?;
+        if loaded.state.record().is_some_and(|record| record.person == Some(person)) {
+            self.vault.destroy(loaded.key_id()).await?;
+            self.change(asked, certificate, Command::Forget { person }, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Destroys keys again that were destroyed before, as after a restore.
+    pub async fn destroy_keys(&self, keys: &[Uuid]) -> Result<(), Error> {
+        for key in keys {
+            self.vault.destroy(*key).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a person was erased: nothing may become theirs any more.
+    pub async fn is_erased(&self, person: Uuid) -> Result<bool, Error> {
+        Ok(self.vault.is_destroyed(person).await?)
     }
 
     /// The keys of records, made where they are missing.

@@ -143,7 +143,7 @@ impl Import {
             work.push((loaded, rows));
         }
         if !self.dry_run {
-            let fresh: Vec<Uuid> = work.iter().map(|(loaded, _)| loaded.id).collect();
+            let fresh: Vec<Uuid> = work.iter().map(|(loaded, _)| loaded.key_id()).collect();
             self.handle.keys(&fresh).await?;
         }
         let taking: Vec<_> = work.into_iter().map(|(loaded, rows)| self.take_certificate(loaded, rows)).collect();
@@ -202,8 +202,8 @@ impl Import {
             return Ok((taken, None));
         }
         let number = &rows.first().expect("a group has a row").personal.number;
-        let mut keys = self.handle.keys(&[loaded.id]).await?;
-        let key = keys.remove(&loaded.id);
+        let mut keys = self.handle.keys(&[loaded.key_id()]).await?;
+        let key = keys.remove(&loaded.key_id());
         let asked = Asked { actor: self.actor.clone(), request: None, cause: None };
         let sealed_with = personal.zip(key.as_ref());
         if personal.is_some() && sealed_with.is_none() {

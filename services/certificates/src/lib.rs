@@ -20,16 +20,19 @@ pub mod views;
 use access::Rule;
 use eventbus::{Bus, BusHandle};
 use proto::certificates::v1::certificates_server::CertificatesServer;
+use proto::certificates::v1::export_server::ExportServer;
 use proto::certificates::v1::restrictions_server::RestrictionsServer;
 use proto::certificates::v1::sync_server::SyncServer;
 use proto::identity::v1::Role;
 use proto::identity::v1::profiles_client::ProfilesClient;
 use rpc::Surface;
+use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, NoSettings, Service};
 
 use api::{CertificatesApi, RestrictionsApi, SyncApi};
 use handle::Handle;
 use reactions::on_certificate_synced::OnCertificateSynced;
+use reactions::on_person_erased::ForgetCertificates;
 use reactions::on_profile_completed::OnProfileCompleted;
 use views::register::Register;
 
@@ -46,6 +49,7 @@ impl Service for Certificates {
     const ACCESS: access::Table = &[
         ("dingzhu.certificates.v1.Certificates/ListMyCertificates", Rule::Person),
         ("dingzhu.certificates.v1.Certificates/AddCertificate", Rule::Person),
+        ("dingzhu.certificates.v1.Export/ExportMyData", Rule::SignedIn),
         ("dingzhu.certificates.v1.Certificates/GetCertificate", Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer])),
         ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
         ("dingzhu.certificates.v1.Sync/ImportRegister", OFFICER),
@@ -66,7 +70,11 @@ impl Service for Certificates {
         let bus = bus
             .own_view(Register)
             .own_reaction(OnCertificateSynced { handle: handle.clone(), profiles: profiles.clone() })
-            .reaction("identity", OnProfileCompleted { handle: handle.clone(), profiles });
+            .reaction("identity", OnProfileCompleted { handle: handle.clone(), profiles })
+            .reaction(
+                "identity",
+                OnPersonErased::new(Self::NAME, ground, ForgetCertificates { handle: handle.clone() }),
+            );
         Ok((Self { handle }, bus))
     }
 
@@ -81,6 +89,7 @@ impl Service for Certificates {
         let sync = SyncApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let restrictions = RestrictionsApi { handle, lifecycle };
         Surface::new()
+            .offer(rpc::sized!(ExportServer::new(certificates.clone())))
             .offer(rpc::sized!(CertificatesServer::new(certificates)))
             .offer(rpc::sized!(SyncServer::new(sync)))
             .offer(rpc::sized!(RestrictionsServer::new(restrictions)))

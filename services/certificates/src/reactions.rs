@@ -1,6 +1,7 @@
 //! What follows from events: certificates find their owners, from whichever side comes later.
 
 pub mod on_certificate_synced;
+pub mod on_person_erased;
 pub mod on_profile_completed;
 
 use eventbus::ReactionError;

@@ -1,8 +1,11 @@
 //! The RPC services: parse, call, render.
 
+mod access_log;
 mod accounts;
 mod convert;
 mod credentials;
+mod erasure;
+mod export;
 mod keys;
 mod my_sessions;
 mod origin;
@@ -17,8 +20,11 @@ mod staff;
 mod staff_lists;
 mod status;
 
+pub use access_log::AccessLog;
 pub use accounts::Accounts;
 pub use credentials::Credentials;
+pub use erasure::Erasure;
+pub use export::Export;
 pub use keys::Keys;
 pub use my_sessions::MySessions;
 pub use phone_fixes::PhoneFixes;

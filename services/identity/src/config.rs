@@ -18,4 +18,7 @@ pub struct Settings {
     /// Who checks real names.
     #[command(flatten)]
     pub real_name: crate::real_name::Settings,
+    /// Years for which the papers of a registration are kept after its conclusion: so long nobody is forgotten.
+    #[arg(long, env = "DINGZHU_ARCHIVE_YEARS", default_value_t = 6)]
+    pub archive_years: u16,
 }

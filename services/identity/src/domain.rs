@@ -1,10 +1,12 @@
 //! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys.
 
+pub mod access;
 pub mod account;
 pub mod citizen_number;
 pub mod code;
 pub mod contact;
 pub mod document;
+pub mod erasure;
 pub mod limit;
 pub mod local_id;
 pub mod lockout;

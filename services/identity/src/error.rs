@@ -121,6 +121,9 @@ pub enum Error {
     /// The view has not come as far as was asked for.
     #[error("the view is behind")]
     ViewBehind,
+    /// Too little is known of what the service applications said.
+    #[error("the view of applications is not complete, or old")]
+    StandingUnknown,
     /// Others changed the same account at the same time, more than once.
     #[error("others were faster, more than once")]
     Conflict,

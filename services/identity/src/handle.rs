@@ -2,8 +2,10 @@
 
 mod credentials;
 mod enrolment;
+mod erasure;
 mod legacy;
 mod limits;
+mod looking;
 mod own_sessions;
 mod people;
 mod phone_fix;
@@ -29,7 +31,9 @@ use vault::{Index, PersonKey, Vault};
 
 pub use credentials::NewContact;
 pub use enrolment::{Enrolled, EnrolmentError, Member};
+pub use erasure::Asking;
 pub use legacy::{LegacyAccount, LegacyTaken};
+pub use looking::Looking;
 pub(crate) use people::SHANGHAI;
 pub use people::{Details, Lookup, Match};
 pub use phone_fix::{OpenFix, PhoneFixAsked};
@@ -40,6 +44,7 @@ pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 pub use staff_lists::{Ended, Listed, Run, Taken};
 
+use crate::access_log::AccessLog;
 use crate::courier::Courier;
 use crate::domain::account::{Account, Command, Event};
 use crate::domain::personal::Personal;
@@ -47,6 +52,7 @@ use crate::error::Error;
 use crate::hashing::Hasher;
 use crate::picture::Painter;
 use crate::real_name::Provider;
+use crate::store::access_records::AccessRecords;
 use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
 use crate::store::attempts::Attempts;
@@ -57,8 +63,10 @@ use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
+use crate::views::erasures::Erasures;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
+use crate::views::standing::Filed;
 use crate::views::units::Units;
 
 /// How often a command is decided again when others are faster.
@@ -93,6 +101,12 @@ pub struct Handle {
     pub(crate) real_name: Provider,
     pub(crate) tokens: Tokens,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) access_log: AccessLog,
+    pub(crate) access_records: AccessRecords,
+    pub(crate) filed: Filed,
+    pub(crate) erasures: Erasures,
+    /// Years for which the papers of a conclusion are kept.
+    pub(crate) archive_years: u16,
     /// Requests hold passwords and numbers: what is kept of them is a keyed hash.
     pub(crate) requests: Index,
 }

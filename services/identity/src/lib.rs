@@ -11,6 +11,7 @@
 //!
 //! Personal data is sealed beside the events, under a key per person; a number is found by its keyed hash.
 
+pub mod access_log;
 pub mod api;
 pub mod chance;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod handle;
 pub mod hashing;
 pub mod import_legacy;
 pub mod picture;
+pub mod reactions;
 pub mod real_name;
 pub mod staff_list;
 pub mod store;
@@ -35,8 +37,11 @@ use std::thread::available_parallelism;
 use access::root::{RootKey, RootPublicKey};
 use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
+use proto::identity::v1::access_log_server::AccessLogServer;
 use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
+use proto::identity::v1::erasure_server::ErasureServer;
+use proto::identity::v1::export_server::ExportServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::phone_fixes_server::PhoneFixesServer;
@@ -50,14 +55,18 @@ use proto::identity::v1::staff_lists_server::StaffListsServer;
 use proto::identity::v1::staff_server::StaffServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
 use rpc::Surface;
+use service::erasure::OnPersonErased;
 use service::{Failure, Ground, Service};
 
+use crate::access_log::AccessLog;
 use crate::config::Settings;
 use crate::courier::Courier;
 use crate::handle::{Enrolled, Handle};
 use crate::hashing::Hasher;
 use crate::picture::Painter;
+use crate::reactions::ForgetAccount;
 use crate::real_name::Provider;
+use crate::store::access_records::AccessRecords;
 use crate::store::accounts::Accounts;
 use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
@@ -67,8 +76,10 @@ use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
 use crate::tokens::Tokens;
+use crate::views::erasures::Erasures;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
+use crate::views::standing::{self, Filed};
 use crate::views::units::{self, Units, UnitsView};
 
 /// The service.
@@ -145,6 +156,13 @@ impl Service for Identity {
         ("dingzhu.identity.v1.StaffLists/ImportStaff", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.StaffLists/EndRolesOfUnit", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
+        ("dingzhu.identity.v1.AccessLog/ListMyAccess", Rule::SignedIn),
+        ("dingzhu.identity.v1.AccessLog/Reveal", Rule::Staff(&[Role::Helpdesk])),
+        ("dingzhu.identity.v1.AccessLog/RecordReveal", Rule::Service(&["applications"])),
+        ("dingzhu.identity.v1.Export/ExportMyData", Rule::SignedIn),
+        ("dingzhu.identity.v1.Erasure/RequestErasure", Rule::SignedIn),
+        ("dingzhu.identity.v1.Erasure/WithdrawErasure", Rule::SignedIn),
+        ("dingzhu.identity.v1.Erasure/GetReceipt", Rule::Anyone),
     ];
 
     type Settings = Settings;
@@ -156,10 +174,16 @@ impl Service for Identity {
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let mut handle = handle(ground, &settings).await?;
-        let bus =
-            bus.own_view(handle.grants.clone()).own_view(handle.phone_fixes.clone()).view("scheduling", UnitsView);
+        let bus = bus
+            .own_view(handle.grants.clone())
+            .own_view(handle.phone_fixes.clone())
+            .view("scheduling", UnitsView)
+            .view("applications", handle.filed.clone())
+            .own_reaction(OnPersonErased::new(Self::NAME, ground, ForgetAccount { log: ground.log.clone() }));
+        let bus = Erasures::views().fold(bus, |bus, (service, view)| bus.view(service, view));
         let complete = bus.reference(units::NAME, |_| std::future::ready(Ok::<_, sqlx::Error>(())));
         handle.units = handle.units.completed_by(complete);
+        handle.filed.follow(bus.reference(standing::NAME, |_| async { Ok::<_, eventbus::LoadError>(()) }));
         Ok((Self { handle }, bus))
     }
 
@@ -180,6 +204,9 @@ impl Service for Identity {
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
             .offer(rpc::sized!(PhoneFixesServer::new(api::PhoneFixes { handle: handle.clone(), bus: bus.clone() })))
+            .offer(rpc::sized!(AccessLogServer::new(api::AccessLog { handle: handle.clone() })))
+            .offer(rpc::sized!(ExportServer::new(api::Export { handle: handle.clone() })))
+            .offer(rpc::sized!(ErasureServer::new(api::Erasure { handle: handle.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
     }
 
@@ -216,7 +243,10 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
     let pepper = access::root::read_key(&settings.pepper_file)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let (pool, log, vault) = (ground.pool.clone(), ground.log.clone(), ground.vault.clone());
+    let access_records = AccessRecords::new(pool.clone(), vault.clone());
     Ok(Handle {
+        access_log: AccessLog::start(access_records.clone(), &ground.lifecycle),
+        access_records,
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
@@ -230,7 +260,10 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         made_up: vault.index("recovery"),
         grants: Grants::new(pool.clone()),
         phone_fixes: PhoneFixes::new(pool.clone()),
-        units: Units::new(pool),
+        units: Units::new(pool.clone()),
+        filed: Filed::new(pool.clone()),
+        erasures: Erasures::new(pool),
+        archive_years: settings.archive_years,
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         real_name: Provider::open(&settings.real_name)?,

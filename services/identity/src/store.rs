@@ -1,10 +1,12 @@
 //! Stored forms of events, and the plain records of signing in.
 
+pub mod access_records;
 pub mod account_event;
 pub mod accounts;
 pub mod attempts;
 pub mod codes;
 pub mod failures;
+pub mod forgetting;
 pub mod keys;
 pub mod phone_fix;
 pub mod puzzles;
@@ -36,6 +38,7 @@ pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error
         ("DELETE FROM recovery WHERE expires_at < $1", now),
         ("DELETE FROM recovery_link WHERE expires_at < $1", now),
         ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
+        ("DELETE FROM access_record WHERE looked_at < $1", now - crate::domain::access::KEPT_FOR),
     ] {
         sqlx::query(sql).bind(before).execute(pool).await?;
     }

@@ -66,15 +66,21 @@ impl Tokens {
         });
     }
 
-    /// Makes the token of a session.
-    pub fn issue(&self, session: &Kept, complete: bool, now: OffsetDateTime) -> Result<Access, Error> {
+    /// Makes the token of a session; it says whether the profile is complete, and whether the account is restricted.
+    pub fn issue(
+        &self,
+        session: &Kept,
+        (complete, restricted): (bool, bool),
+        now: OffsetDateTime,
+    ) -> Result<Access, Error> {
         let loaded = self.loaded();
         let signing = loaded.ring.signing(now).ok_or(Error::NoSigningKey)?;
         let issuer = loaded.issuers.iter().find(|(key, _)| *key == signing.id);
         let (_, issuer) = issuer.ok_or(Error::NoSigningKey)?;
         let entry = ProtoEntry::try_from(i32::from(session.entry.code()));
         let entry = entry.expect("the API numbers the entries as the domain does");
-        let claims = Claims::new(session.person, session.id, entry, complete, now).with_second_factor(session.passed);
+        let claims = Claims::new(session.person, session.id, entry, complete, now);
+        let claims = claims.with_second_factor(session.passed).restricted(restricted);
         let expires_at = OffsetDateTime::from_unix_timestamp(claims.exp).expect("ten minutes from now is a time");
         Ok(Access { token: issuer.sign(&claims), expires_at })
     }

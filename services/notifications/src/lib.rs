@@ -26,16 +26,19 @@ use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use lifecycle::{OnDeath, Stage};
 use proto::identity::v1::Role;
+use proto::notifications::v1::export_server::ExportServer;
 use proto::notifications::v1::notices_server::NoticesServer;
 use proto::notifications::v1::secrets_server::SecretsServer;
 use proto::notifications::v1::templates_server::TemplatesServer;
 use rpc::Surface;
+use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, Service};
 
 use crate::contacts::Contacts;
 use crate::delivery::Courier;
 use crate::handle::Handle;
 use crate::reactions::on_application_step::OnApplicationStep;
+use crate::reactions::on_person_erased::ForgetRecipient;
 use crate::settings::Settings;
 use crate::views::applicants::Applicants;
 use crate::views::inbox::Inbox;
@@ -52,6 +55,7 @@ impl Service for Notifications {
     const ACCESS: Table = &[
         ("dingzhu.notifications.v1.Notices/ListNotices", Rule::Admitted),
         ("dingzhu.notifications.v1.Notices/MarkNoticeRead", Rule::Admitted),
+        ("dingzhu.notifications.v1.Export/ExportMyData", Rule::SignedIn),
         ("dingzhu.notifications.v1.Notices/ListDeliveries", Rule::Staff(&[Role::Operator])),
         ("dingzhu.notifications.v1.Templates/ListTemplates", Rule::Admitted),
         ("dingzhu.notifications.v1.Secrets/Deliver", Rule::Service(&["identity"])),
@@ -70,7 +74,8 @@ impl Service for Notifications {
         let bus = bus
             .own_view(Inbox::new(ground.pool.clone()))
             .view("applications", applicants.clone())
-            .reaction("applications", OnApplicationStep { handle: handle.clone(), applicants });
+            .reaction("applications", OnApplicationStep { handle: handle.clone(), applicants })
+            .reaction("identity", OnPersonErased::new(Self::NAME, ground, ForgetRecipient { handle: handle.clone() }));
         Ok((Self { handle }, bus))
     }
 
@@ -79,8 +84,10 @@ impl Service for Notifications {
         let courier = Courier::new(handle.clone(), Contacts::new(ground.peers.channel("identity")));
         lifecycle.spawn("delivery", OnDeath::StopsTheService, courier.run(lifecycle.stopping(Stage::Work)));
         let notices = api::Notices { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let export = api::Export { handle: handle.clone() };
         let secrets = api::Secrets { handle, lifecycle };
         Surface::new()
+            .offer(rpc::sized!(ExportServer::new(export)))
             .offer(rpc::sized!(NoticesServer::new(notices)))
             .offer(rpc::sized!(TemplatesServer::new(api::Templates)))
             .offer(rpc::sized!(SecretsServer::new(secrets)))

@@ -1,3 +1,4 @@
 //! What events of other services lead to here.
 
 pub mod on_application_step;
+pub mod on_person_erased;

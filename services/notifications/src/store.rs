@@ -1,6 +1,7 @@
 //! The service's plain records, and the stored form of its events.
 
 mod deliveries;
+pub mod forgetting;
 pub mod notice;
 mod read_marks;
 mod secrets;

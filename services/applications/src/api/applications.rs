@@ -19,7 +19,11 @@ use crate::handle::{Amendment, Attempt, Done, Handle, Submission};
 use crate::views::applications::{APPLICATIONS, Filter};
 use crate::wire as values;
 
-/// The service.
+/// Characters of the longest reason to look, as identity takes it.
+const LONGEST_PURPOSE: usize = 100;
+
+/// The service, and what a person exports of it.
+#[derive(Clone)]
 pub struct ApplicationsApi {
     /// Use cases.
     pub handle: Handle,
@@ -97,16 +101,20 @@ impl Applications for ApplicationsApi {
         &self,
         request: Request<wire::GetApplicationRequest>,
     ) -> Result<Response<wire::GetApplicationResponse>, Status> {
-        let viewer = viewer(&Caller::of(&request))?;
+        let (viewer, looking) = (viewer(&Caller::of(&request))?, person(&request)?);
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let key = parsing.key(message.key.as_ref());
         parsing.violations().check("as_of_version", message.as_of_version >= 0, "NEGATIVE", "版本不能为负数。");
-        let purpose = parsing.text("reveal_purpose", message.reveal_purpose.trim());
+        let purpose = message.reveal_purpose.trim();
+        let is_short = purpose.chars().count() <= LONGEST_PURPOSE;
+        parsing.violations().check("reveal_purpose", is_short, "TOO_LONG", "查看目的不能超过100个字。");
         parsing.done()?;
         let seen = self.handle.read(&viewer, key, message.as_of_version).await?;
+        let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
         let reveals = !seen.own && !purpose.is_empty();
         if reveals {
+            self.handle.record_reveal(&looking, found.person, purpose).await?;
             // Structured, and without a word of the person's: what the purpose says stays out of the logs.
             tracing::info!(
                 target: "audit",
@@ -117,7 +125,6 @@ impl Applications for ApplicationsApi {
                 "personal data shown in clear"
             );
         }
-        let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
         let clear = seen.own || reveals;
         Ok(Response::new(wire::GetApplicationResponse { application: Some(application(&seen, found, clear)) }))
     }

@@ -4,10 +4,11 @@ use uuid::Uuid;
 
 use super::{Handle, Key};
 use crate::domain::assessment::Assessment;
+use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Officer, Rejection};
 use crate::domain::rules::RuleRef;
 use crate::error::Error;
-use crate::store::drafts::Secret;
+use crate::store::drafts::{Draft, Secret};
 use crate::store::record::{self, Record, read_text};
 use crate::views::applications::{Filter, Row, Scope};
 
@@ -61,6 +62,35 @@ impl Handle {
             return Ok((record, own));
         }
         Err(Rejection::NotFound.into())
+    }
+
+    /// The applications of a person, in the order of their submission.
+    pub async fn filed_by(&self, person: Uuid) -> Result<Vec<(Uuid, EnrolmentNumber)>, Error> {
+        Ok(self.0.tables.filed_by(person).await?)
+    }
+
+    /// The drafts of a person, opened.
+    pub async fn drafts_of(&self, person: Uuid) -> Result<Vec<(Draft, Secret)>, Error> {
+        let Some(key) = self.0.vault.find(person).await? else { return Ok(Vec::new()) };
+        let drafts = self.0.drafts.of_person(person).await?.into_iter();
+        drafts.map(|draft| Ok((draft.clone(), Secret::decode(&draft.open(&key)?)?))).collect()
+    }
+
+    /// Records with identity, for the person to read, that a member of staff sees their data in clear.
+    pub async fn record_reveal(&self, viewer: &access::Person, person: Uuid, purpose: &str) -> Result<(), Error> {
+        self.0.details.record_reveal(viewer, person, purpose).await
+    }
+
+    /// How many applications a person has filed, and how many of their events have a sealed part.
+    pub async fn sealed_of(&self, person: Uuid) -> Result<(i64, i64), Error> {
+        let filed = self.0.tables.filed_by(person).await?;
+        let mut sealed = 0;
+        for (certificate, number) in &filed {
+            let record = record::load(&self.0.log, *certificate).await?;
+            sealed += record.entries_of(*number).filter(|entry| !entry.recorded.sealed.is_empty()).count();
+        }
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        Ok((count(filed.len()), count(sealed)))
     }
 
     /// What the recorded facts and the rule set in force lead to.

@@ -151,6 +151,12 @@ impl Drafts {
         query.bind(person).bind(certificate).fetch_optional(&self.pool).await
     }
 
+    /// All drafts of a person, newest first.
+    pub async fn of_person(&self, person: Uuid) -> Result<Vec<Draft>, sqlx::Error> {
+        let query = sqlx::query_as(draft!("WHERE person_id = $1 ORDER BY updated_at DESC, draft_id"));
+        query.bind(person).fetch_all(&self.pool).await
+    }
+
     /// Adds a draft; false when the person has one for the certificate already.
     pub async fn insert(&self, draft: &Draft) -> Result<bool, sqlx::Error> {
         let done = sqlx::query(

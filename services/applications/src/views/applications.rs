@@ -171,8 +171,9 @@ impl View for Applications {
 fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, ViewError> {
     let mut understood = Vec::with_capacity(events.len());
     for published in events {
-        let rules = published.is::<proto::applications::v1::RuleSetPublished>();
-        if rules || published.stream.is_nil() {
+        let of_no_certificate = published.is::<proto::applications::v1::RuleSetPublished>()
+            || published.is::<proto::types::v1::PersonalDataErased>();
+        if of_no_certificate || published.stream.is_nil() {
             continue;
         }
         let event = decode(&published.kind, &published.payload, &published.inner)
@@ -302,6 +303,15 @@ pub struct Filter {
     pub point: Option<Uuid>,
     /// Of this school.
     pub school: Option<Uuid>,
+}
+
+/// The applications of a person, in the order of their submission.
+pub async fn filed_by(pool: &PgPool, person: Uuid) -> Result<Vec<(Uuid, EnrolmentNumber)>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM views.application WHERE person_id = $1 ORDER BY position")
+        .bind(person)
+        .fetch_all(pool)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.certificate, row.number)).collect())
 }
 
 /// A page of a list, newest first; `before` is the position of the last row of the page before.

@@ -205,7 +205,7 @@ async fn submitting_asks_no_other_service() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let submission = stage.submission(&teacher).await;
-    let Stage { mut running } = stage;
+    let Stage { mut running, .. } = stage;
     running.neighbours.clear();
     let mut applicant =
         proto::applications::v1::applications_client::ApplicationsClient::new(running.person(teacher.person));

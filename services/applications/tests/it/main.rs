@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod drafts;
+mod erasure;
 mod filing;
 mod journey;
 mod neighbours;

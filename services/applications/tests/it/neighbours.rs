@@ -1,8 +1,12 @@
 //! What identity and certificates know in these tests, of whoever asks for themselves.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use proto::certificates::v1 as register;
 use proto::certificates::v1::certificates_server::{Certificates, CertificatesServer};
 use proto::identity::v1 as identity;
+use proto::identity::v1::access_log_server::{AccessLog, AccessLogServer};
 use proto::identity::v1::profiles_server::{Profiles, ProfilesServer};
 use service::testing::Neighbour;
 use tonic::{Request, Response, Status};
@@ -14,8 +18,42 @@ pub(crate) const CERTIFICATE_NUMBER: &str = "20153203932000018";
 #[derive(Clone)]
 struct Known;
 
-pub(crate) async fn identity() -> Neighbour {
-    Neighbour::start("identity", rpc::Surface::new().offer(ProfilesServer::new(Known))).await
+/// The reveals that identity was told of, and whether it can be told.
+#[derive(Clone, Default)]
+pub(crate) struct Reveals {
+    pub(crate) recorded: Arc<Mutex<Vec<identity::RecordRevealRequest>>>,
+    pub(crate) away: Arc<AtomicBool>,
+}
+
+pub(crate) async fn identity(reveals: Reveals) -> Neighbour {
+    let surface = rpc::Surface::new().offer(ProfilesServer::new(Known)).offer(AccessLogServer::new(reveals));
+    Neighbour::start("identity", surface).await
+}
+
+#[tonic::async_trait]
+impl AccessLog for Reveals {
+    async fn record_reveal(
+        &self,
+        request: Request<identity::RecordRevealRequest>,
+    ) -> Result<Response<identity::RecordRevealResponse>, Status> {
+        passed_along(&request)?;
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Status::unavailable("away"));
+        }
+        self.recorded.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(identity::RecordRevealResponse {}))
+    }
+
+    async fn list_my_access(
+        &self,
+        _: Request<identity::ListMyAccessRequest>,
+    ) -> Result<Response<identity::ListMyAccessResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+
+    async fn reveal(&self, _: Request<identity::RevealRequest>) -> Result<Response<identity::RevealResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
 }
 
 pub(crate) async fn certificates() -> Neighbour {

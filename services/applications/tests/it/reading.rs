@@ -36,6 +36,17 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
         let clear = staff.get_application(reveal).await.unwrap().into_inner().application.unwrap();
         assert_eq!(clear.applicant.unwrap().number, NUMBER);
     }
+    let recorded = stage.reveals.recorded.lock().unwrap().clone();
+    assert_eq!(recorded.len(), 3, "each look in clear is recorded with identity, a masked one is not");
+    let (purpose, person) = ("核对申请表".to_owned(), teacher.person.to_string());
+    assert!(recorded.iter().all(|one| one.purpose == purpose && one.person_id == person));
+    stage.reveals.away.store(true, std::sync::atomic::Ordering::Relaxed);
+    let reveal = wire::GetApplicationRequest { reveal_purpose: purpose, ..get(&key) };
+    let mut clerk = ApplicationsClient::new(stage.clerk(POINT).await);
+    assert_eq!(reason(clerk.get_application(reveal).await), "DEPENDENCY_UNAVAILABLE", "no record, no look");
+    clerk.get_application(get(&key)).await.unwrap();
+    let long = wire::GetApplicationRequest { reveal_purpose: "长".repeat(101), ..get(&key) };
+    assert_eq!(reason(clerk.get_application(long).await), "INVALID_FIELDS");
     let other = stage.teacher().await;
     assert_eq!(reason(stage.applications(&other).get_application(get(&key)).await), "NOT_FOUND");
     for channel in [stage.clerk(OTHER_POINT).await, stage.reviewer(Uuid::from_u128(404)).await] {

@@ -33,6 +33,7 @@ const HOUR: i64 = 3_600;
 
 pub(crate) struct Stage {
     pub(crate) running: Running<Applications>,
+    pub(crate) reveals: neighbours::Reveals,
 }
 
 /// A teacher and their certificate.
@@ -81,13 +82,14 @@ impl Stage {
 
     /// With a window from and to so many seconds from now, half an hour of grace, and confirmation around it.
     pub(crate) async fn with_window(begin: i64, end: i64) -> Self {
+        let reveals = neighbours::Reveals::default();
         let neighbours = vec![
-            neighbours::identity().await,
+            neighbours::identity(reveals.clone()).await,
             neighbours::certificates().await,
             Neighbour::start("scheduling", rpc::Surface::new()).await,
         ];
         let running = start::<Applications>(Settings::default(), neighbours).await;
-        let stage = Self { running };
+        let stage = Self { running, reveals };
         stage.publish_directory().await;
         stage.publish_plan(begin, end).await;
         stage.until_ready().await;
@@ -207,7 +209,12 @@ impl Stage {
 
     /// A teacher whose certificate the register knows.
     pub(crate) async fn teacher(&self) -> Teacher {
-        let teacher = Teacher { person: lifecycle::ids::random(), certificate: lifecycle::ids::random() };
+        self.certified(lifecycle::ids::random()).await
+    }
+
+    /// A person with one more certificate that the register knows.
+    pub(crate) async fn certified(&self, person: Uuid) -> Teacher {
+        let teacher = Teacher { person, certificate: lifecycle::ids::random() };
         let register = self.running.neighbour("certificates");
         let certificate_id = teacher.certificate.to_string();
         let synced = register::CertificateSynced {

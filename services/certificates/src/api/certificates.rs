@@ -31,7 +31,8 @@ use crate::views::register::{self, REGISTER, Row};
 const LONGEST_SUBJECT: usize = 60;
 const LONGEST_AGENCY: usize = 100;
 
-/// Serves `Certificates`.
+/// Serves `Certificates`, and what a person exports of them.
+#[derive(Clone)]
 pub struct CertificatesApi {
     /// Use cases.
     pub handle: Handle,
@@ -140,7 +141,7 @@ impl CertificatesApi {
     }
 
     /// Opens and masks; certificates whose keys were destroyed are left out.
-    async fn render(&self, rows: Vec<Row>) -> Result<Vec<(Number, wire::Certificate)>, Error> {
+    pub(super) async fn render(&self, rows: Vec<Row>) -> Result<Vec<(Number, wire::Certificate)>, Error> {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.certificate_id).collect();
         let mut priors: HashMap<Uuid, Vec<wire::PriorRegistration>> = HashMap::new();
         for (id, ordinal, conclusion, concluded) in
@@ -152,7 +153,7 @@ impl CertificatesApi {
         let mut rendered = Vec::with_capacity(rows.len());
         for row in rows {
             let opened =
-                self.handle.open(row.certificate_id, &row.sealed, row.sealed_event, row.sealed_version).await?;
+                self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await?;
             let Some(personal) = opened else { continue };
             let number = Number::parse(&personal.number, Date::MAX)
                 .map_err(|_| Error::Storage("a stored number is none".into()))?;

@@ -68,7 +68,7 @@ impl Restrictions for RestrictionsApi {
 impl RestrictionsApi {
     async fn change(&self, caller: &Caller, asked: Asked, id: Uuid, command: Command) -> Result<i64, Error> {
         let row = register::find(self.handle.log().pool(), id).await?.ok_or(Error::NotFound)?;
-        let opened = self.handle.open(id, &row.sealed, row.sealed_event, row.sealed_version).await?;
+        let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await?;
         let number = opened.ok_or(Error::NotFound)?.number;
         let number = Number::parse(&number, time::Date::MAX).map_err(|_| Error::NotFound)?;
         if !is_of_province(&number, |province| caller.holds_for_division(Role::RegisterOfficer, province)) {

@@ -14,6 +14,9 @@ mod tests;
 /// A keyed hash: equal where the hidden values are.
 pub type Hash = [u8; 32];
 
+/// The holder of a certificate that was forgotten: no document number has this hash.
+const NOBODY: Hash = [0; 32];
+
 /// What is known of a certificate, without what is personal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
@@ -115,6 +118,8 @@ pub struct Record {
     pub prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
     /// The one that holds now.
     pub restriction: Option<Restriction>,
+    /// How often it was forgotten: each time what is personal gets a new key.
+    pub generation: u32,
 }
 
 /// What may happen to a record.
@@ -139,6 +144,11 @@ pub enum Command {
     /// It is this person's, by number and name.
     Match {
         /// Whose.
+        person: Uuid,
+    },
+    /// This person was erased.
+    Forget {
+        /// Whose it may be.
         person: Uuid,
     },
     /// An officer restricts it.
@@ -204,6 +214,11 @@ pub enum Event {
         /// Of the decision.
         file_reference: String,
     },
+    /// Its person was erased: it belongs to nobody, and what was said of it cannot be read.
+    Forgotten {
+        /// How often it had been forgotten before.
+        generation: u32,
+    },
 }
 
 /// Why a command is refused.
@@ -243,6 +258,12 @@ impl Decider for Decisions {
                 Event::AddedByHand { details, person },
                 Event::Matched { person, evidence: Evidence::AddedByHand },
             ]),
+            (State::Known(record), Command::AddByHand { details, person }) if record.may_be_entered_again() => {
+                Ok(vec![
+                    Event::AddedByHand { details, person },
+                    Event::Matched { person, evidence: Evidence::AddedByHand },
+                ])
+            }
             (State::Known(record), Command::AddByHand { details, person }) => {
                 Err(record.refuse_entry(&details, person))
             }
@@ -250,6 +271,11 @@ impl Decider for Decisions {
                 Some(known) if known == person => Vec::new(),
                 _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],
             }),
+            (State::Known(record), Command::Forget { person }) => {
+                let forgotten = Event::Forgotten { generation: record.generation };
+                Ok((record.person == Some(person)).then_some(forgotten).into_iter().collect())
+            }
+            (State::Empty, Command::Forget { .. }) => Ok(Vec::new()),
             (State::Known(Record { restriction: Some(_), .. }), Command::Restrict { .. }) => {
                 Err(Rejection::AlreadyRestricted)
             }
@@ -278,6 +304,12 @@ impl Decider for Decisions {
             }),
             Event::Restricted { kind, .. } => state.changed(|record| record.restriction = Some(*kind)),
             Event::RestrictionLifted { .. } => state.changed(|record| record.restriction = None),
+            Event::Forgotten { generation } => state.changed(|record| {
+                record.person = None;
+                // No row is like it, and no holder is the one it had: whatever is said of it next is news.
+                (record.details.holder, record.details.digest) = (NOBODY, NOBODY);
+                record.generation = generation + 1;
+            }),
         }
     }
 }
@@ -300,7 +332,8 @@ impl State {
             }
             Self::Known(record) => Record { details, source, ..record },
             Self::Empty => {
-                Record { details, source, person: None, prior_registrations: BTreeMap::new(), restriction: None }
+                let prior_registrations = BTreeMap::new();
+                Record { details, source, person: None, prior_registrations, restriction: None, generation: 0 }
             }
         }
     }
@@ -327,6 +360,11 @@ impl Record {
         };
         let prior = prior.filter(|prior| !known(prior)).map(Event::PriorRegistrationImported);
         changed.into_iter().chain(prior).collect()
+    }
+
+    /// It was forgotten, and nothing but its person's own word is known of it.
+    fn may_be_entered_again(&self) -> bool {
+        self.details.holder == NOBODY && (self.source == Source::ByHand || self.prior_registrations.is_empty())
     }
 
     fn refuse_entry(&self, entered: &Details, person: Uuid) -> Rejection {

@@ -30,7 +30,9 @@ impl Reaction for OnCertificateSynced {
         if !event.is::<CertificateSynced>() && !event.is::<CertificateChanged>() {
             return Ok(());
         }
-        let opened = self.handle.open(event.stream, &event.sealed, event.event_id, event.version).await;
+        let generation = self.handle.generation_at(event.stream, event.version).await.map_err(|error| judge(&error))?;
+        let sealed_under = (event.stream, generation);
+        let opened = self.handle.open(sealed_under, &event.sealed, event.event_id, event.version).await;
         // Whose key was destroyed has no account any more.
         let Some(personal) = opened.map_err(|error| judge(&error))? else { return Ok(()) };
         let lookup = PersonLookup { number: personal.holder_number.to_uppercase(), name: personal.holder_name };

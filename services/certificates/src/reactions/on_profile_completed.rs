@@ -66,7 +66,7 @@ impl OnProfileCompleted {
         }
         let rows = register::of_holder(pool, &self.handle.holder_hash(number)).await.map_err(stored)?;
         for (row, ordinal) in rows.into_iter().zip(0..).filter(|(row, _)| row.person != Some(person)) {
-            let opened = self.handle.open(row.certificate_id, &row.sealed, row.sealed_event, row.sealed_version).await;
+            let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await;
             let Some(personal) = opened.map_err(|error| judge(&error))? else { continue };
             if !same_name(&personal.holder_name, name) {
                 continue;

@@ -100,6 +100,9 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
         Event::RestrictionLifted { file_reference } => {
             plain(&wire::RestrictionLifted { certificate_id: id, file_reference: file_reference.clone() })
         }
+        Event::Forgotten { generation } => {
+            plain(&wire::CertificateForgotten { certificate_id: id, key_generation: generation.cast_signed() })
+        }
     }
 }
 
@@ -154,6 +157,10 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
         wire::RestrictionLifted::NAME => {
             let file_reference = wire::RestrictionLifted::decode(payload).ok()?.file_reference;
             Some(Event::RestrictionLifted { file_reference })
+        }
+        wire::CertificateForgotten::NAME => {
+            let generation = wire::CertificateForgotten::decode(payload).ok()?.key_generation;
+            Some(Event::Forgotten { generation: u32::try_from(generation).ok()? })
         }
         _ => None,
     }

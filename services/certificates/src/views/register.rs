@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventbus::{Event, View, ViewError};
+use proto::certificates::v1::CertificateForgotten;
 use sqlx::{FromRow, PgConnection, PgPool};
 use time::Date;
 use uuid::Uuid;
@@ -41,11 +42,21 @@ pub struct Row {
     pub sealed_event: Uuid,
     /// The version that it was sealed for.
     pub sealed_version: i64,
+    /// How often the certificate was forgotten before.
+    #[sqlx(try_from = "i32")]
+    pub generation: u32,
+}
+
+impl Row {
+    /// Certificate and generation, which name the key of the sealed part.
+    pub fn sealed_under(&self) -> (Uuid, u32) {
+        (self.certificate_id, self.generation)
+    }
 }
 
 /// Columns of [`Row`].
 const COLUMNS: &str = "certificate_id, person, kind, subject, issuing_agency, issue_date, source, restriction, sealed, \
-                       sealed_event, sealed_version";
+                       sealed_event, sealed_version, generation";
 
 /// What a slice of events does to one certificate.
 #[derive(Default)]
@@ -83,38 +94,64 @@ impl View for Register {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let mut changes: BTreeMap<Uuid, Change<'_>> = BTreeMap::new();
-        let mut priors: BTreeMap<(Uuid, i32), (i32, Date)> = BTreeMap::new();
-        for event in events.iter().filter(|event| is_about_a_certificate(event)) {
-            let read = store::read(&event.kind, &event.payload, &event.inner).ok_or_else(|| {
-                ViewError::Contradiction(format!("{} at position {} cannot be read", event.kind, event.position))
-            })?;
-            let change = changes.entry(event.stream).or_default();
-            match read {
-                Certificate::Synced { details, source } | Certificate::Changed { details, source } => {
-                    change.say(details, store::events::source(source).into(), event);
-                }
-                Certificate::AddedByHand { details, .. } => {
-                    change.say(details, proto::certificates::v1::Source::ByHand.into(), event);
-                }
-                Certificate::Matched { person, .. } => change.person = Some(person),
-                Certificate::PriorRegistrationImported(PriorRegistration { ordinal, conclusion, concluded }) => {
-                    let wire = store::events::prior_registration(&PriorRegistration { ordinal, conclusion, concluded });
-                    priors.insert((event.stream, wire.ordinal), (wire.conclusion, concluded));
-                }
-                Certificate::Restricted { kind, .. } => {
-                    change.restriction = Restricted::Holds(store::events::restriction(kind).into());
-                }
-                Certificate::RestrictionLifted { .. } => change.restriction = Restricted::Lifted,
+        // What is forgotten is forgotten with all that was said before, and nothing that is said behind it.
+        for segment in events.chunk_by(|event, _| !event.is::<CertificateForgotten>()) {
+            say(tx, segment).await?;
+            if let Some(last) = segment.last().filter(|last| last.is::<CertificateForgotten>()) {
+                forget(tx, last).await?;
             }
         }
-        write_people(tx, &changes, |change| change.early).await?;
-        write_details(tx, &changes).await?;
-        write_people(tx, &changes, |change| change.person).await?;
-        write_restrictions(tx, &changes).await?;
-        write_priors(tx, &priors).await?;
         Ok(())
     }
+}
+
+/// A certificate is nobody's, and nothing of a person stands in its row.
+async fn forget(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    let forgotten: CertificateForgotten = event.decode()?;
+    sqlx::query(
+        "UPDATE register SET person = NULL, holder = '', sealed = '', generation = $2 WHERE certificate_id = $1",
+    )
+    .bind(event.stream)
+    .bind(forgotten.key_generation + 1)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn say(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+    let mut changes: BTreeMap<Uuid, Change<'_>> = BTreeMap::new();
+    let mut priors: BTreeMap<(Uuid, i32), (i32, Date)> = BTreeMap::new();
+    for event in events.iter().filter(|event| is_about_a_certificate(event)) {
+        let read = store::read(&event.kind, &event.payload, &event.inner).ok_or_else(|| {
+            ViewError::Contradiction(format!("{} at position {} cannot be read", event.kind, event.position))
+        })?;
+        let change = changes.entry(event.stream).or_default();
+        match read {
+            Certificate::Synced { details, source } | Certificate::Changed { details, source } => {
+                change.say(details, store::events::source(source).into(), event);
+            }
+            Certificate::AddedByHand { details, .. } => {
+                change.say(details, proto::certificates::v1::Source::ByHand.into(), event);
+            }
+            Certificate::Matched { person, .. } => change.person = Some(person),
+            Certificate::PriorRegistrationImported(PriorRegistration { ordinal, conclusion, concluded }) => {
+                let wire = store::events::prior_registration(&PriorRegistration { ordinal, conclusion, concluded });
+                priors.insert((event.stream, wire.ordinal), (wire.conclusion, concluded));
+            }
+            Certificate::Restricted { kind, .. } => {
+                change.restriction = Restricted::Holds(store::events::restriction(kind).into());
+            }
+            Certificate::RestrictionLifted { .. } => change.restriction = Restricted::Lifted,
+            // Ends the segment, behind everything else that it says.
+            Certificate::Forgotten { .. } => {}
+        }
+    }
+    write_people(tx, &changes, |change| change.early).await?;
+    write_details(tx, &changes).await?;
+    write_people(tx, &changes, |change| change.person).await?;
+    write_restrictions(tx, &changes).await?;
+    write_priors(tx, &priors).await?;
+    Ok(())
 }
 
 impl<'e> Change<'e> {

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS register (
     sealed_event   uuid NOT NULL,
     sealed_version bigint NOT NULL
 );
+-- How often it was forgotten: names the key of the sealed part.
+ALTER TABLE register ADD COLUMN IF NOT EXISTS generation integer NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS register_person ON register (person) WHERE person IS NOT NULL;
 CREATE INDEX IF NOT EXISTS register_holder ON register (holder);
 CREATE TABLE IF NOT EXISTS prior_registration (

@@ -21,6 +21,11 @@ pub struct Somebody {
 pub struct People(Arc<Mutex<Vec<Somebody>>>);
 
 impl People {
+    /// Ends an account.
+    pub fn remove(&self, id: Uuid) {
+        self.0.lock().unwrap().retain(|somebody| somebody.id != id);
+    }
+
     /// Opens an account.
     pub fn add(&self, somebody: &Somebody) {
         self.0.lock().unwrap().push(somebody.clone());

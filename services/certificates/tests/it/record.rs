@@ -112,4 +112,11 @@ fn what_happened_to_a_certificate_decodes_in_its_first_version() {
         0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311206323032362d32",
         "",
     );
+    golden(
+        &Event::Forgotten { generation: 1 },
+        "CertificateForgotten",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311001",
+        "",
+    );
 }

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use vault::mask;
 
+use super::access_log::looking;
 use super::convert;
 use crate::domain::profile::Form;
 use crate::error::Error;
@@ -75,6 +76,7 @@ impl profiles_server::Profiles for Profiles {
         &self,
         request: Request<FindPersonByNumberRequest>,
     ) -> Result<Response<FindPersonByNumberResponse>, Status> {
+        let looking = looking(&Caller::of(&request));
         let lookups = request.into_inner().lookups;
         let mut violations = Violations::new();
         violations.check("lookups", lookups.len() <= MAX_LOOKUPS, "TOO_MANY", "一次最多查询500个证件号码。");
@@ -82,6 +84,9 @@ impl profiles_server::Profiles for Profiles {
         let lookups: Vec<Lookup> =
             lookups.into_iter().map(|lookup| Lookup { number: lookup.number, name: lookup.name }).collect();
         let matches = self.handle.find_by_number(&lookups).await?;
+        for found in matches.iter().flatten() {
+            self.handle.match_seen(looking.clone(), found.person);
+        }
         let matches = matches.into_iter().map(|found| {
             found.map_or_else(PersonMatch::default, |found| PersonMatch {
                 person_id: found.person.to_string(),
@@ -106,6 +111,7 @@ impl profiles_server::Profiles for Profiles {
         if for_person && !details.complete {
             return Err(Error::ProfileIncomplete.into());
         }
+        self.handle.details_seen(looking(&caller), person, &request.get_ref().purpose);
         let known = details.personal;
         Ok(Response::new(GetPersonDetailsResponse {
             person_id: person.to_string(),
@@ -123,6 +129,7 @@ impl profiles_server::Profiles for Profiles {
     async fn get_contact(&self, request: Request<GetContactRequest>) -> Result<Response<GetContactResponse>, Status> {
         let person = parse_question(&request.get_ref().person_id, &request.get_ref().purpose)?;
         let known = self.handle.details(person).await?.personal;
+        self.handle.contact_seen(looking(&Caller::of(&request)), person, &request.get_ref().purpose);
         Ok(Response::new(GetContactResponse { name: known.name, phone: known.phone, email: known.email }))
     }
 }

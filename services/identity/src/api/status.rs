@@ -99,6 +99,10 @@ impl From<Error> for Status {
             }
             Error::ViewBehind => Refusal::new(Code::Unavailable, "VIEW_BEHIND", "最近的更改还在处理中，请稍后再查询。")
                 .retry_after(Duration::from_secs(1)),
+            Error::StandingUnknown => {
+                Refusal::new(Code::Unavailable, "REFERENCE_NOT_READY", "系统暂时无法核实您的申请情况，请稍后再试。")
+                    .retry_after(Duration::from_secs(5))
+            }
             Error::Conflict => Refusal::conflict(),
             Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
             Error::Unavailable => Refusal::unavailable("database"),
@@ -154,6 +158,17 @@ pub(super) fn rejected(rejection: Rejection) -> Refusal {
         Rejection::OwnAccount => Refusal::forbidden("OWN_ACCOUNT", "不能处理本人账号的申请，请由其他服务台人员办理。"),
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
+        }
+        Rejection::ApplicationOpen => Refusal::rejected(
+            "APPLICATION_OPEN",
+            "您有尚未办结的定期注册申请，暂不能注销账号；请先撤回申请，或待注册结论作出后再申请注销。",
+        ),
+        Rejection::RolesHeld => {
+            Refusal::rejected("ROLES_HELD", "您的账号仍有工作角色，请先请安全管理员收回全部角色，再申请注销。")
+        }
+        Rejection::NotRestricted => Refusal::rejected("NOT_RESTRICTED", "该账号没有待处理的注销申请，无需撤回。"),
+        Rejection::Restricted => {
+            Refusal::rejected("ACCOUNT_RESTRICTED", "该人员已申请注销账号，不能授予角色；请其先撤回注销申请。")
         }
     }
 }

@@ -7,6 +7,7 @@ use decider::Decider;
 pub use rejection::Rejection;
 
 use super::document::DocumentType;
+use super::erasure::{self, Standing};
 use super::role::{Division, Grant, Role, Scope};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ pub enum Account {
     Imported(Imported),
     /// Somebody.
     Registered(Registered),
+    /// Nobody any more: forgotten by this erasure.
+    Erased(Uuid),
 }
 
 /// An account of the old system.
@@ -56,6 +59,8 @@ pub struct Registered {
     pub phone_fix: Option<PhoneFix>,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
+    /// Whether an erasure waits for the end of an archive duty.
+    pub restricted: bool,
 }
 
 /// A request for another phone that waits for the helpdesk.
@@ -167,6 +172,15 @@ pub enum Command {
         /// Who ends it.
         by: Authority,
     },
+    /// To be forgotten.
+    Erase {
+        /// Names the erasure and its receipt.
+        erasure_id: Uuid,
+        /// What there is to be kept.
+        standing: Standing,
+    },
+    /// The request to be forgotten is taken back.
+    Reinstate,
 }
 
 /// Who gives and takes roles.
@@ -240,13 +254,22 @@ pub enum Event {
     TotpEnrolled,
     /// There is none any more.
     TotpReset,
+    /// The person asked to be forgotten, and something has to be kept for now.
+    Restricted,
+    /// The person wants the account back.
+    Reinstated,
+    /// The person is forgotten.
+    Erased {
+        /// Which erasure.
+        erasure_id: Uuid,
+    },
 }
 
 impl Account {
     /// The account, where there is one.
     pub fn registered(&self) -> Option<&Registered> {
         match self {
-            Self::Empty | Self::Imported(_) => None,
+            Self::Empty | Self::Imported(_) | Self::Erased(_) => None,
             Self::Registered(account) => Some(account),
         }
     }
@@ -297,9 +320,10 @@ impl Decider for Account {
             }
             // The number has its account: the second one to bring it changes nothing.
             (Self::Registered(_), Command::Register { .. })
-            | (Self::Imported(_) | Self::Registered(_), Command::Import(_)) => Ok(Vec::new()),
+            | (Self::Imported(_) | Self::Registered(_), Command::Import(_))
+            | (Self::Erased(_), Command::Erase { .. }) => Ok(Vec::new()),
             (
-                Self::Empty | Self::Imported(_),
+                Self::Empty | Self::Imported(_) | Self::Erased(_),
                 Command::CompleteProfile
                 | Command::GrantRole { .. }
                 | Command::EnrolTotp
@@ -308,14 +332,19 @@ impl Decider for Account {
                 | Command::ChangePhone
                 | Command::VerifyEmail
                 | Command::RecordNameCheck { .. }
-                | Command::RequestPhoneFix(_),
-            ) => Err(Rejection::UnknownPerson),
+                | Command::RequestPhoneFix(_)
+                | Command::Reinstate,
+            )
+            | (Self::Empty | Self::Imported(_), Command::Erase { .. })
+            | (Self::Erased(_), Command::Register { .. } | Command::Import(_)) => Err(Rejection::UnknownPerson),
             (Self::Registered(_), Command::ChangePassword { password_hash }) => {
                 Ok(vec![Event::PasswordChanged { password_hash }])
             }
             (Self::Registered(_), Command::ChangePhone) => Ok(vec![Event::PhoneChanged]),
             (Self::Registered(_), Command::VerifyEmail) => Ok(vec![Event::EmailVerified]),
-            (Self::Empty | Self::Imported(_), Command::SettlePhoneFix { .. }) => Err(Rejection::UnknownFix),
+            (Self::Empty | Self::Imported(_) | Self::Erased(_), Command::SettlePhoneFix { .. }) => {
+                Err(Rejection::UnknownFix)
+            }
             // One is open at a time: a stranger who knows the name cannot fill the stream.
             (Self::Registered(account), Command::RequestPhoneFix(fix)) => {
                 Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
@@ -332,7 +361,19 @@ impl Decider for Account {
             }
             (Self::Registered(account), Command::EnrolTotp) => enrol_totp(account),
             (Self::Registered(account), Command::ResetTotp { by }) => reset_totp(account, &by),
-            (Self::Empty | Self::Imported(_), Command::RevokeRole { .. }) => Err(Rejection::UnknownGrant),
+            (Self::Empty | Self::Imported(_) | Self::Erased(_), Command::RevokeRole { .. }) => {
+                Err(Rejection::UnknownGrant)
+            }
+            (Self::Registered(account), Command::Erase { erasure_id, standing }) => {
+                erasure::erase(account, erasure_id, &standing)
+            }
+            (Self::Registered(account), Command::Reinstate) => {
+                if account.restricted {
+                    Ok(vec![Event::Reinstated])
+                } else {
+                    Err(Rejection::NotRestricted)
+                }
+            }
             (Self::Registered(account), Command::CompleteProfile) => {
                 if account.complete {
                     Err(Rejection::ProfileAlreadyComplete)
@@ -360,6 +401,7 @@ impl Decider for Account {
                 name_verified: false,
                 phone_fix: None,
                 grants: Vec::new(),
+                restricted: false,
             }),
             (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
             (Self::Registered(account), Event::ProfileCompleted) => {
@@ -394,9 +436,17 @@ impl Decider for Account {
             }
             (Self::Registered(account), Event::TotpEnrolled) => Self::Registered(Registered { totp: true, ..account }),
             (Self::Registered(account), Event::TotpReset) => Self::Registered(Registered { totp: false, ..account }),
+            (Self::Registered(account), Event::Restricted) => {
+                Self::Registered(Registered { restricted: true, ..account })
+            }
+            (Self::Registered(account), Event::Reinstated) => {
+                Self::Registered(Registered { restricted: false, ..account })
+            }
+            (Self::Registered(_), Event::Erased { erasure_id }) => Self::Erased(*erasure_id),
+            // History is not judged again: what came before an account or after its end changes nothing.
             (state, Event::Imported(_))
             | (
-                state @ (Self::Empty | Self::Imported(_)),
+                state @ (Self::Empty | Self::Imported(_) | Self::Erased(_)),
                 Event::ProfileCompleted
                 | Event::RoleGranted(_)
                 | Event::RoleRevoked { .. }
@@ -409,7 +459,10 @@ impl Decider for Account {
                 | Event::NameVerified { .. }
                 | Event::NameRefused { .. }
                 | Event::PhoneFixRequested(_)
-                | Event::PhoneFixSettled { .. },
+                | Event::PhoneFixSettled { .. }
+                | Event::Restricted
+                | Event::Reinstated
+                | Event::Erased { .. },
             ) => state,
         }
     }
@@ -437,6 +490,9 @@ fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<
     }
     if !by.covers(grant.scope) {
         return Err(Rejection::OutsideScope);
+    }
+    if account.restricted {
+        return Err(Rejection::Restricted);
     }
     if account.holds(grant.role, grant.scope) {
         return Err(Rejection::AlreadyGranted);

@@ -26,6 +26,6 @@ impl Handle {
 
     /// Ends all sessions of a person but one; says how many.
     pub async fn end_other_sessions(&self, person: Uuid, current: Uuid) -> Result<u64, Error> {
-        Ok(self.sessions.end_others(person, current, clock::now()).await?)
+        Ok(self.sessions.end_all(person, Some(current), clock::now()).await?)
     }
 }

@@ -175,7 +175,7 @@ impl Handle {
         refresh: RefreshToken,
         now: OffsetDateTime,
     ) -> Result<TokenPair, Error> {
-        let access = self.tokens.issue(kept, account.complete, now)?;
+        let access = self.tokens.issue(kept, (account.complete, account.restricted), now)?;
         let refresh_expires_at = kept.session.ends_at(Limits::of(account.is_staff()));
         Ok(TokenPair { access, refresh, refresh_expires_at })
     }

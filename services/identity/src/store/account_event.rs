@@ -4,10 +4,11 @@ use access::root::RootKey;
 use eventlog::{Division, NewEvent, Recorded};
 use prost::{Message, Name};
 use proto::identity::v1::{
-    AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
-    EmailVerified, NameChanged, NameCheckMethod, NameRefused, NameVerified, PasswordChanged, PasswordChangedInner,
-    PhoneChanged, PhoneFixRequested, PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope,
-    SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset,
+    AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, AccountReinstated,
+    AccountRestricted, DocumentType as ProtoType, EmailVerified, NameChanged, NameCheckMethod, NameRefused,
+    NameVerified, PasswordChanged, PasswordChangedInner, PersonErased, PhoneChanged, PhoneFixRequested,
+    PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson, StaffRoleGranted,
+    StaffRoleRevoked, TotpEnrolled, TotpReset,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -42,7 +43,7 @@ pub struct Sealing<'a> {
     pub personal: &'a Personal,
 }
 
-/// An event, ready to be recorded; roles are signed by the root key.
+/// An event, ready to be recorded; roles and erasures are signed by the root key.
 pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &RootKey) -> NewEvent {
     let person_id = place.person.to_string();
     let mut encoded = match event {
@@ -109,6 +110,14 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
         }
         Event::TotpEnrolled => public(place, &TotpEnrolled { person_id }),
         Event::TotpReset => public(place, &TotpReset { person_id }),
+        Event::Restricted => public(place, &AccountRestricted { person_id }),
+        Event::Reinstated => public(place, &AccountReinstated { person_id }),
+        Event::Erased { erasure_id } => {
+            let erasure_id = erasure_id.to_string();
+            let mut erased = PersonErased { erasure_id, person_id, root_signature: prost::bytes::Bytes::new() };
+            erased.root_signature = root.sign_erasure(&erased).into();
+            public(place, &erased)
+        }
     };
     if let Some(Sealing { key, personal }) = sealing {
         let binding = vault::binding(place.event_id, place.person, place.version);
@@ -185,6 +194,14 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         Ok(Event::TotpEnrolled)
     } else if kind == TotpReset::full_name() {
         Ok(Event::TotpReset)
+    } else if kind == AccountRestricted::full_name() {
+        Ok(Event::Restricted)
+    } else if kind == AccountReinstated::full_name() {
+        Ok(Event::Reinstated)
+    } else if kind == PersonErased::full_name() {
+        let erased: PersonErased = message(recorded, &recorded.payload)?;
+        let erasure_id = Uuid::parse_str(&erased.erasure_id);
+        Ok(Event::Erased { erasure_id: erasure_id.map_err(|_| corrupt(recorded, "unreadable erasure id"))? })
     } else {
         Err(corrupt(recorded, "no event of an account"))
     }

@@ -115,9 +115,16 @@ impl Sessions {
 
     /// The sessions of a person that were not ended, the one that was used last first; some may be too old by now.
     pub async fn list(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
+        let mut sessions = self.of_person(person).await?;
+        sessions.retain(|session| !session.ended);
+        Ok(sessions)
+    }
+
+    /// The sessions of a person that are still kept, ended or not, the one that was used last first.
+    pub async fn of_person(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, false, false FROM session
-             WHERE person = $1 AND ended_at IS NULL ORDER BY used_at DESC, id",
+            "SELECT id, person, entry, started_at, used_at, by_code, passed_at IS NOT NULL, ended_at IS NOT NULL, false
+             FROM session WHERE person = $1 ORDER BY used_at DESC, id",
         )
         .bind(person)
         .fetch_all(&self.pool)
@@ -148,10 +155,10 @@ impl Sessions {
         Ok(ended.rows_affected() == 1)
     }
 
-    /// Ends all sessions of a person but one; says how many.
-    pub async fn end_others(&self, person: Uuid, current: Uuid, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+    /// Ends all sessions of a person but this one; says how many.
+    pub async fn end_all(&self, person: Uuid, but: Option<Uuid>, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let ended = end_all_in(&mut transaction, person, Some(current), now).await?;
+        let ended = end_all_in(&mut transaction, person, but, now).await?;
         transaction.commit().await?;
         Ok(ended)
     }

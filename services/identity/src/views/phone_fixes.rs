@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use eventbus::{Event, View, ViewError};
-use proto::identity::v1::{PhoneFixRequested, PhoneFixSettled};
+use proto::identity::v1::{PersonErased, PhoneFixRequested, PhoneFixSettled};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -77,15 +77,18 @@ impl View for PhoneFixes {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        event.is::<PhoneFixRequested>() || event.is::<PhoneFixSettled>()
+        event.is::<PhoneFixRequested>() || event.is::<PhoneFixSettled>() || event.is::<PersonErased>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let (mut asked, mut settled) = (HashMap::new(), Vec::new());
+        let (mut asked, mut settled, mut erased) = (HashMap::new(), Vec::new(), Vec::new());
         for event in events {
             if event.is::<PhoneFixRequested>() {
                 let fix_id = read_id(event, &event.decode::<PhoneFixRequested>()?.fix_id)?;
                 asked.insert(fix_id, event);
+            } else if event.is::<PersonErased>() {
+                asked.retain(|_, request: &mut &Event| request.stream != event.stream);
+                erased.push(event.stream);
             } else {
                 let fix_id = read_id(event, &event.decode::<PhoneFixSettled>()?.fix_id)?;
                 if asked.remove(&fix_id).is_none() {
@@ -106,8 +109,12 @@ impl View for PhoneFixes {
             .execute(&mut *tx)
             .await?;
         }
-        if !settled.is_empty() {
-            sqlx::query("DELETE FROM phone_fix WHERE fix_id = ANY($1)").bind(settled).execute(tx).await?;
+        if !settled.is_empty() || !erased.is_empty() {
+            sqlx::query("DELETE FROM phone_fix WHERE fix_id = ANY($1) OR person = ANY($2)")
+                .bind(settled)
+                .bind(erased)
+                .execute(tx)
+                .await?;
         }
         Ok(())
     }

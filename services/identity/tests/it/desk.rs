@@ -85,6 +85,7 @@ impl Desk {
             root_key_file: file("root", "01"),
             trusted_proxies: Vec::new(),
             real_name: real_name(files.path()),
+            archive_years: 6,
         };
         let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
         let authority = identity.service.ground.authority.clone();

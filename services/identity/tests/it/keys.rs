@@ -62,7 +62,7 @@ fn token(tokens: &Tokens, now: OffsetDateTime) -> Result<String, Error> {
         ended: false,
         spent: false,
     };
-    tokens.issue(&session, true, now).map(|access| access.token)
+    tokens.issue(&session, (true, false), now).map(|access| access.token)
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! The service against a real PostgreSQL: every RPC, stored forms, views, the command of its own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_log;
 mod canary;
 mod canary_recovery;
 mod credentials;
 mod desk;
 mod directory;
 mod enrolment;
+mod erasure;
 mod house;
 mod keys;
 mod legacy;

@@ -69,6 +69,7 @@ fn history() -> Vec<Event> {
             created_at: datetime!(2018-05-01 00:00:00.5 UTC),
         }),
     ]);
+    history.extend([Event::Restricted, Event::Reinstated, Event::Erased { erasure_id: Uuid::from_u128(0x77) }]);
     history
 }
 

@@ -44,7 +44,7 @@ impl Reaction for OnApplicationStep {
 
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
         let Some((enrolment_number, step)) = read(event)? else { return Ok(()) };
-        let person = self.applicant(&enrolment_number, event.position).await?;
+        let Some(person) = self.applicant(&enrolment_number, event.position).await? else { return Ok(()) };
         let told = Told {
             step,
             enrolment_number,
@@ -58,13 +58,14 @@ impl Reaction for OnApplicationStep {
 }
 
 impl OnApplicationStep {
-    /// The view runs beside this reaction and may be a little behind it.
-    async fn applicant(&self, enrolment_number: &str, position: i64) -> Result<Uuid, ReactionError> {
+    /// The view runs beside this reaction and may be a little behind it. `None` when the person is erased.
+    async fn applicant(&self, enrolment_number: &str, position: i64) -> Result<Option<Uuid>, ReactionError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let found = self.applicants.find(enrolment_number, position).await;
             match found.map_err(|error| judge(&Error::from(error)))? {
-                Applicant::Known(person) => return Ok(person),
+                Applicant::Known(person) => return Ok(Some(person)),
+                Applicant::Erased => return Ok(None),
                 Applicant::Unknown => return Err(ReactionError::Rejected("nobody filed this application".to_owned())),
                 Applicant::Behind if Instant::now() < deadline => sleep(POLL).await,
                 Applicant::Behind => {

@@ -40,7 +40,7 @@ pub struct Lease {
     /// Which try this is, from 1.
     pub attempt: u32,
     /// Of this try alone.
-    id: Uuid,
+    pub(super) id: Uuid,
 }
 
 /// What becomes of a delivery in hand.
@@ -260,7 +260,7 @@ fn number(channel: Channel) -> i16 {
     i16::try_from(i32::from(notice::number(channel))).expect("numbers of channels are small")
 }
 
-fn channel(row: &PgRow, index: usize) -> Result<Channel, sqlx::Error> {
+pub(super) fn channel(row: &PgRow, index: usize) -> Result<Channel, sqlx::Error> {
     notice::channel(row.try_get::<i16, _>(index)?.into()).ok_or_else(|| unknown("channel"))
 }
 

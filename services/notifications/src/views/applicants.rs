@@ -2,6 +2,7 @@
 
 use eventbus::{Event, View, ViewError};
 use proto::applications::v1::ApplicationSubmitted;
+use proto::types::v1::PersonalDataErased;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ pub enum Applicant {
     Behind,
     /// Nobody filed it before that event.
     Unknown,
+    /// Whoever filed it is erased: nobody is told.
+    Erased,
 }
 
 impl Applicants {
@@ -32,9 +35,9 @@ impl Applicants {
 
     /// Who filed the application that the event of applications at `position` is about.
     pub async fn find(&self, enrolment_number: &str, position: i64) -> Result<Applicant, sqlx::Error> {
-        let (applied, person): (i64, Option<Uuid>) = sqlx::query_as(
-            "SELECT position, (SELECT person_id FROM views.applicant WHERE enrolment_number = $2) \
-             FROM public.feed_checkpoint WHERE name = $1",
+        let (applied, found, person): (i64, bool, Option<Uuid>) = sqlx::query_as(
+            "SELECT position, applicant.enrolment_number IS NOT NULL, applicant.person_id \
+             FROM public.feed_checkpoint LEFT JOIN views.applicant ON applicant.enrolment_number = $2 WHERE name = $1",
         )
         .bind(NAME)
         .bind(enrolment_number)
@@ -42,6 +45,7 @@ impl Applicants {
         .await?;
         Ok(match person {
             Some(person) => Applicant::Known(person),
+            None if found => Applicant::Erased,
             None if applied < position => Applicant::Behind,
             None => Applicant::Unknown,
         })
@@ -55,7 +59,10 @@ impl View for Applicants {
     }
 
     fn schema(&self) -> &'static str {
-        "CREATE TABLE IF NOT EXISTS applicant (enrolment_number text PRIMARY KEY, person_id uuid NOT NULL)"
+        // Without a person once that one is erased.
+        "CREATE TABLE IF NOT EXISTS applicant (enrolment_number text PRIMARY KEY, person_id uuid NOT NULL);
+         ALTER TABLE applicant ALTER COLUMN person_id DROP NOT NULL;
+         CREATE INDEX IF NOT EXISTS applicant_person ON applicant (person_id)"
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -63,22 +70,42 @@ impl View for Applicants {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let (mut numbers, mut persons) = (Vec::new(), Vec::new());
-        for event in events.iter().filter(|event| event.is::<ApplicationSubmitted>()) {
-            let submitted: ApplicationSubmitted = event.decode()?;
-            let person = Uuid::parse_str(&submitted.person_id);
-            persons.push(person.map_err(|_| {
-                ViewError::Contradiction(format!("the submission at position {} names no person", event.position))
-            })?);
-            numbers.push(submitted.enrolment_number);
-        }
-        if !numbers.is_empty() {
-            sqlx::query("INSERT INTO applicant SELECT * FROM unnest($1::text[], $2::uuid[])")
-                .bind(numbers)
-                .bind(persons)
-                .execute(tx)
-                .await?;
+        // The service applications says when it has forgotten somebody: then this view does, too.
+        for segment in events.chunk_by(|event, _| !event.is::<PersonalDataErased>()) {
+            add(tx, segment).await?;
+            if let Some(last) = segment.last().filter(|last| last.is::<PersonalDataErased>()) {
+                forget(tx, last).await?;
+            }
         }
         Ok(())
     }
+}
+
+async fn forget(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    let erased: PersonalDataErased = event.decode()?;
+    let person = Uuid::parse_str(&erased.person_id).map_err(|_| {
+        ViewError::Contradiction(format!("the confirmation at position {} names nobody", event.position))
+    })?;
+    sqlx::query("UPDATE applicant SET person_id = NULL WHERE person_id = $1").bind(person).execute(tx).await?;
+    Ok(())
+}
+
+async fn add(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+    let (mut numbers, mut persons) = (Vec::new(), Vec::new());
+    for event in events.iter().filter(|event| event.is::<ApplicationSubmitted>()) {
+        let submitted: ApplicationSubmitted = event.decode()?;
+        let person = Uuid::parse_str(&submitted.person_id);
+        persons.push(person.map_err(|_| {
+            ViewError::Contradiction(format!("the submission at position {} names no person", event.position))
+        })?);
+        numbers.push(submitted.enrolment_number);
+    }
+    if !numbers.is_empty() {
+        sqlx::query("INSERT INTO applicant SELECT * FROM unnest($1::text[], $2::uuid[])")
+            .bind(numbers)
+            .bind(persons)
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
 }

@@ -2,12 +2,16 @@
 
 use eventbus::{Event, View, ViewError};
 use proto::notifications::v1::{Channel, NoticeQueued, NoticeQueuedInner};
+use proto::types::v1::PersonalDataErased;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::template::Values;
+
+/// Name of the feed.
+pub const NAME: &str = "inbox";
 
 /// The view, and its queries. Whether a notice was read is a record of its own, beside the view.
 #[derive(Debug, Clone)]
@@ -76,6 +80,12 @@ impl Inbox {
         .await
     }
 
+    /// All notices of a person.
+    pub async fn notices_of(&self, person: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+        let sql = "SELECT notice_id FROM views.inbox WHERE person_id = $1 ORDER BY position";
+        sqlx::query_scalar(sql).bind(person).fetch_all(&self.pool).await
+    }
+
     /// Whether a notice is one of a person's.
     pub async fn holds(&self, person: Uuid, notice: Uuid) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM views.inbox WHERE notice_id = $1 AND person_id = $2)")
@@ -104,7 +114,7 @@ fn entry(row: &PgRow) -> Result<Entry, sqlx::Error> {
 #[eventbus::async_trait]
 impl View for Inbox {
     fn name(&self) -> &'static str {
-        "inbox"
+        NAME
     }
 
     fn schema(&self) -> &'static str {
@@ -119,30 +129,50 @@ impl View for Inbox {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let mut rows = Rows::default();
-        for event in events.iter().filter(|event| event.is::<NoticeQueued>()) {
-            let queued: NoticeQueued = event.decode()?;
-            if queued.channels.contains(&Channel::Inbox.into()) {
-                rows.push(event, queued)?;
+        // Whoever is forgotten is forgotten with all that they were told before.
+        for segment in events.chunk_by(|event, _| !event.is::<PersonalDataErased>()) {
+            tell(tx, segment).await?;
+            if let Some(last) = segment.last().filter(|last| last.is::<PersonalDataErased>()) {
+                forget(tx, last).await?;
             }
-        }
-        if !rows.notices.is_empty() {
-            sqlx::query(
-                "INSERT INTO inbox SELECT * FROM unnest( \
-                 $1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::int4[], $6::bytea[], $7::timestamptz[])",
-            )
-            .bind(rows.notices)
-            .bind(rows.persons)
-            .bind(rows.positions)
-            .bind(rows.templates)
-            .bind(rows.versions)
-            .bind(rows.details)
-            .bind(rows.times)
-            .execute(tx)
-            .await?;
         }
         Ok(())
     }
+}
+
+async fn forget(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    let erased: PersonalDataErased = event.decode()?;
+    let person = Uuid::parse_str(&erased.person_id).map_err(|_| {
+        ViewError::Contradiction(format!("the confirmation at position {} names nobody", event.position))
+    })?;
+    sqlx::query("DELETE FROM inbox WHERE person_id = $1").bind(person).execute(tx).await?;
+    Ok(())
+}
+
+async fn tell(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+    let mut rows = Rows::default();
+    for event in events.iter().filter(|event| event.is::<NoticeQueued>()) {
+        let queued: NoticeQueued = event.decode()?;
+        if queued.channels.contains(&Channel::Inbox.into()) {
+            rows.push(event, queued)?;
+        }
+    }
+    if !rows.notices.is_empty() {
+        sqlx::query(
+            "INSERT INTO inbox SELECT * FROM unnest( \
+                 $1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::int4[], $6::bytea[], $7::timestamptz[])",
+        )
+        .bind(rows.notices)
+        .bind(rows.persons)
+        .bind(rows.positions)
+        .bind(rows.templates)
+        .bind(rows.versions)
+        .bind(rows.details)
+        .bind(rows.times)
+        .execute(tx)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Columns of the rows of one page of events.

@@ -3,6 +3,7 @@
 
 mod crash;
 mod deliveries;
+mod erasure;
 mod mail_server;
 mod notices;
 mod schema;

@@ -1,6 +1,6 @@
 //! What a service knows of keys and grants right now, and the judgement of a token by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const CURRENT_FOR: Duration = Duration::from_secs(10);
 /// Verified tokens that are remembered at most.
 const REMEMBERED: u64 = 200_000;
 
+/// An erased person is remembered for longer than any token of theirs can live.
+const ERASED_REMEMBERED: time::Duration = time::Duration::hours(1);
+
 /// Keys and grants as of now.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -30,6 +33,8 @@ pub struct Known {
     pub keys: HashMap<String, SigningKeyEntry>,
     /// Live grants by person.
     pub grants: HashMap<Uuid, Arc<[Grant]>>,
+    /// People who were erased within the last hour: older tokens have ended by themselves.
+    pub erased: HashSet<Uuid>,
 }
 
 /// A key whose tokens count.
@@ -55,8 +60,12 @@ impl Known {
         )
         .fetch_all(&pool)
         .await?;
+        let erased: Vec<Uuid> = sqlx::query_scalar("SELECT person FROM authority_erased WHERE erased_at > $1")
+            .bind(lifecycle::clock::now() - ERASED_REMEMBERED)
+            .fetch_all(&pool)
+            .await?;
 
-        let mut known = Self::default();
+        let mut known = Self { erased: erased.into_iter().collect(), ..Self::default() };
         for (key_id, public_key, not_before, not_after) in keys {
             let public_key = public_key.as_slice().try_into()?;
             known.keys.insert(key_id, SigningKeyEntry { public_key, not_before, not_after });
@@ -152,11 +161,12 @@ impl Authority {
         if now.unix_timestamp() >= *exp {
             return Err(Refusal::unauthenticated("TOKEN_EXPIRED", "登录已超时，请重新登录。"));
         }
-        // A key that was withdrawn takes its tokens along, remembered or not.
-        if let Verified::Person { key_id, .. } = &verified
-            && !self.known()?.keys.contains_key(&**key_id)
-        {
-            return Err(invalid());
+        // A key that was withdrawn takes its tokens along, and so does a person who was erased, remembered or not.
+        if let Verified::Person { key_id, person, .. } = &verified {
+            let known = self.known()?;
+            if !known.keys.contains_key(&**key_id) || known.erased.contains(&person.id) {
+                return Err(invalid());
+            }
         }
         Ok(verified)
     }
@@ -184,6 +194,7 @@ impl Authority {
             entry,
             complete: claims.cpl,
             second_factor: claims.two,
+            restricted: claims.rst,
             token: token.into(),
         };
         Ok(Verified::Person { person, key_id: key_id.into(), exp: claims.exp })

@@ -34,6 +34,8 @@ pub struct Person {
     pub complete: bool,
     /// Whether the session has passed the second factor; without it no role counts.
     pub second_factor: bool,
+    /// Whether the account is restricted: only what is open to everybody who is signed in is open to it.
+    pub restricted: bool,
     /// The access token, to be passed along to another service.
     pub token: Arc<str>,
 }

@@ -60,6 +60,10 @@ impl AccessLayer {
                 "TOTP_REQUIRED",
                 "办理此项业务须先通过动态口令验证；尚未绑定动态口令的，请先绑定。",
             )),
+            Err(Denied::Restricted) => Err(Refusal::forbidden(
+                "ACCOUNT_RESTRICTED",
+                "您已申请注销账号，存档期满前该账号只能查看和导出本人信息；如需继续办理业务，请先撤回注销申请并重新登录。",
+            )),
             Err(Denied::RoleRequired) => {
                 Err(Refusal::forbidden("ROLE_REQUIRED", "您的账号没有办理此项业务的权限，如有疑问请联系管理员。"))
             }

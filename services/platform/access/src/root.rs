@@ -1,9 +1,9 @@
-//! What the root key signs: signing keys and roles, so that nobody can smuggle them in through the bus.
+//! What the root key signs: signing keys, roles and erasures, so that nobody can smuggle them in through the bus.
 
 use std::path::Path;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use proto::identity::v1::{SigningKey as PublishedKey, StaffRoleGranted, StaffRoleRevoked};
+use proto::identity::v1::{PersonErased, SigningKey as PublishedKey, StaffRoleGranted, StaffRoleRevoked};
 
 /// Signs; only identity has it.
 #[derive(Clone, Debug)]
@@ -77,6 +77,11 @@ impl RootKey {
         self.sign(&revocation_message(revocation))
     }
 
+    /// Signs the erasure of a person.
+    pub fn sign_erasure(&self, erasure: &PersonErased) -> Vec<u8> {
+        self.sign(&erasure_message(erasure))
+    }
+
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).to_bytes().to_vec()
     }
@@ -102,6 +107,11 @@ impl RootPublicKey {
     /// Whether the root key signed this revocation.
     pub fn signed_revocation(&self, revocation: &StaffRoleRevoked) -> bool {
         self.signed(&revocation_message(revocation), &revocation.root_signature)
+    }
+
+    /// Whether the root key signed this erasure.
+    pub fn signed_erasure(&self, erasure: &PersonErased) -> bool {
+        self.signed(&erasure_message(erasure), &erasure.root_signature)
     }
 
     fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -138,6 +148,10 @@ fn grant_message(grant: &StaffRoleGranted) -> Vec<u8> {
 
 fn revocation_message(revocation: &StaffRoleRevoked) -> Vec<u8> {
     message("dingzhu.revocation.v1", &[revocation.grant_id.as_bytes(), revocation.person_id.as_bytes()])
+}
+
+fn erasure_message(erasure: &PersonErased) -> Vec<u8> {
+    message("dingzhu.erasure.v1", &[erasure.erasure_id.as_bytes(), erasure.person_id.as_bytes()])
 }
 
 fn message(purpose: &str, fields: &[&[u8]]) -> Vec<u8> {
@@ -194,5 +208,25 @@ mod tests {
         assert!(!root.public().signed_revocation(&revoked));
         revoked.root_signature = root.sign_revocation(&revoked).into();
         assert!(root.public().signed_revocation(&revoked));
+    }
+
+    #[test]
+    fn an_erasure_counts_for_one_person_and_with_the_root_keys_signature_only() {
+        let root = RootKey::from_seed([7; 32]);
+        let mut erased =
+            PersonErased { erasure_id: "e".to_owned(), person_id: "p".to_owned(), root_signature: bytes::Bytes::new() };
+        assert!(!root.public().signed_erasure(&erased));
+        erased.root_signature = root.sign_erasure(&erased).into();
+        assert!(root.public().signed_erasure(&erased));
+        assert!(!RootKey::from_seed([8; 32]).public().signed_erasure(&erased));
+        let other = PersonErased { person_id: "q".to_owned(), ..erased.clone() };
+        assert!(!root.public().signed_erasure(&other));
+        let revoked = StaffRoleRevoked {
+            grant_id: erased.erasure_id.clone(),
+            person_id: erased.person_id.clone(),
+            root_signature: bytes::Bytes::new(),
+        };
+        erased.root_signature = root.sign_revocation(&revoked).into();
+        assert!(!root.public().signed_erasure(&erased));
     }
 }

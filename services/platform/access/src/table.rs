@@ -34,6 +34,7 @@ pub enum Rule {
 pub(crate) enum Denied {
     SignInRequired,
     ProfileIncomplete,
+    Restricted,
     RoleRequired,
     /// The role is there, but the session has not passed the second factor.
     SecondFactorRequired,
@@ -42,6 +43,10 @@ pub(crate) enum Denied {
 impl Rule {
     /// Judges a caller.
     pub(crate) fn admits(self, caller: &Caller) -> Result<(), Denied> {
+        let restricted = caller.person.as_ref().is_some_and(|person| person.restricted);
+        if restricted && caller.service.is_none() && !matches!(self, Self::Anyone | Self::SignedIn) {
+            return Err(Denied::Restricted);
+        }
         let among = |grants: &[Grant], roles: &[Role]| grants.iter().any(|grant| roles.contains(&grant.role));
         let role = |roles: &[Role]| among(&caller.grants, roles);
         let service = |names: &[&str]| caller.service.as_deref().is_some_and(|name| names.contains(&name));
@@ -180,6 +185,7 @@ mod tests {
             entry: Entry::Registration,
             complete,
             second_factor,
+            restricted: false,
             token: "".into(),
         };
         let (grants, withheld) = if second_factor { (grants, Arc::default()) } else { (Arc::default(), grants) };
@@ -208,12 +214,46 @@ mod tests {
         assert_eq!(uncovered(rows, "dingzhu.operations.v1"), Vec::<String>::new());
     }
 
+    fn somebody(restricted: bool) -> Caller {
+        let person = crate::Person {
+            id: uuid::Uuid::from_u128(1),
+            session: uuid::Uuid::from_u128(2),
+            entry: proto::identity::v1::Entry::Registration,
+            complete: true,
+            second_factor: true,
+            restricted,
+            token: "".into(),
+        };
+        let scope = crate::Scope { division: eventlog::Division::NONE, unit: None };
+        let grant = crate::Grant { id: uuid::Uuid::from_u128(3), role: Role::Clerk, scope };
+        Caller { person: Some(person), service: None, grants: vec![grant].into(), ..Caller::default() }
+    }
+
+    #[test]
+    fn a_restricted_account_opens_what_is_open_to_everybody_who_is_signed_in_and_nothing_else() {
+        for rule in [Rule::Anyone, Rule::SignedIn] {
+            assert_eq!(rule.admits(&somebody(true)), Ok(()));
+        }
+        let clerk = &[Role::Clerk];
+        for rule in [Rule::Person, Rule::Staff(clerk), Rule::PersonOrStaff(clerk), Rule::ServiceOrStaff(&[], clerk)] {
+            assert_eq!(rule.admits(&somebody(true)), Err(Denied::Restricted), "{rule:?}");
+            assert_eq!(rule.admits(&somebody(false)), Ok(()), "{rule:?}");
+        }
+    }
+
     #[test]
     fn an_incomplete_profile_admits_to_nothing_but_itself_unless_its_holder_is_staff() {
         let somebody = |complete, grants: Vec<Grant>| {
             let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person =
-                Person { id, session, entry: Entry::Registration, complete, second_factor: true, token: "".into() };
+            let person = Person {
+                id,
+                session,
+                entry: Entry::Registration,
+                complete,
+                second_factor: true,
+                restricted: false,
+                token: "".into(),
+            };
             Caller { person: Some(person), service: None, grants: grants.into(), withheld: Vec::new().into() }
         };
         let scope = Scope { division: Division::parse("32").unwrap(), unit: None };
@@ -256,6 +296,7 @@ mod tests {
             entry: proto::identity::v1::Entry::Registration,
             complete,
             second_factor: true,
+            restricted: false,
             token: "token".into(),
         };
         let caller = |complete| Caller { person: Some(person(complete)), ..Caller::default() };
@@ -278,8 +319,15 @@ mod tests {
     fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
         let person = |complete| {
             let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person =
-                Person { id, session, entry: Entry::Registration, complete, second_factor: true, token: "".into() };
+            let person = Person {
+                id,
+                session,
+                entry: Entry::Registration,
+                complete,
+                second_factor: true,
+                restricted: false,
+                token: "".into(),
+            };
             Caller { person: Some(person), service: None, grants: Vec::new().into(), withheld: Vec::new().into() }
         };
         let service = Caller { service: Some("identity".to_owned()), ..Caller::default() };

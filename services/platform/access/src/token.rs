@@ -30,6 +30,9 @@ pub struct Claims {
     /// Whether the session has passed the second factor; tokens from before there was one have not.
     #[serde(default)]
     pub two: bool,
+    /// Whether the account is restricted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rst: bool,
     /// Unix seconds.
     pub iat: i64,
     /// Unix seconds.
@@ -42,13 +45,19 @@ impl Claims {
         let iat = now.unix_timestamp();
         let exp = iat + LIFETIME.as_secs().cast_signed();
         let iss = ISSUER.to_owned();
-        Self { iss, sub: person, sid: session, ent: entry.into(), cpl: complete, two: false, iat, exp }
+        Self { iss, sub: person, sid: session, ent: entry.into(), cpl: complete, two: false, rst: false, iat, exp }
     }
 
     /// The same of a session that has passed the second factor, or not.
     #[must_use]
     pub fn with_second_factor(self, passed: bool) -> Self {
         Self { two: passed, ..self }
+    }
+
+    /// The same of an account that is restricted, or not.
+    #[must_use]
+    pub fn restricted(self, restricted: bool) -> Self {
+        Self { rst: restricted, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
-//! The view of identity's events that decisions about access rest on: published keys and staff grants.
+//! The view of identity's events that decisions about access rest on: published keys, staff grants, erased people.
 
 use eventbus::{Event, View, ViewError};
-use proto::identity::v1::{SigningKeyPublished, StaffRoleGranted, StaffRoleRevoked};
+use proto::identity::v1::{PersonErased, SigningKeyPublished, StaffRoleGranted, StaffRoleRevoked};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::root::RootPublicKey;
 /// Name of the feed behind [`AuthorityView`].
 pub const AUTHORITY: &str = "authority";
 
-/// Keys and grants, each accepted only with the root key's signature.
+/// Keys, grants and erasures, each accepted only with the root key's signature.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorityView {
     root: RootPublicKey,
@@ -35,12 +35,15 @@ impl View for AuthorityView {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["authority_key", "authority_grant"]
+        &["authority_key", "authority_grant", "authority_erased"]
     }
 
-    /// Accounts come and go by the million; keys and roles are few.
+    /// Accounts come and go by the million; keys, roles and erasures are few.
     fn concerns(&self, event: &Event) -> bool {
-        event.is::<SigningKeyPublished>() || event.is::<StaffRoleGranted>() || event.is::<StaffRoleRevoked>()
+        event.is::<SigningKeyPublished>()
+            || event.is::<StaffRoleGranted>()
+            || event.is::<StaffRoleRevoked>()
+            || event.is::<PersonErased>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
@@ -49,8 +52,10 @@ impl View for AuthorityView {
                 self.publish_key(tx, event).await?;
             } else if event.is::<StaffRoleGranted>() {
                 self.grant(tx, event).await?;
-            } else {
+            } else if event.is::<StaffRoleRevoked>() {
                 self.revoke(tx, event).await?;
+            } else {
+                self.erase(tx, event).await?;
             }
         }
         Ok(())
@@ -102,6 +107,19 @@ impl AuthorityView {
         }
         sqlx::query("DELETE FROM authority_grant WHERE grant_id = $1")
             .bind(Uuid::parse_str(&revoked.grant_id).map_err(|_| contradiction(event))?)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn erase(&self, tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+        let erased = event.decode::<PersonErased>()?;
+        if !self.root.signed_erasure(&erased) {
+            return Err(contradiction(event));
+        }
+        sqlx::query("INSERT INTO authority_erased (person, erased_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(Uuid::parse_str(&erased.person_id).map_err(|_| contradiction(event))?)
+            .bind(event.recorded_at)
             .execute(tx)
             .await?;
         Ok(())

@@ -96,6 +96,11 @@ impl Bus {
         self
     }
 
+    /// Whether a feed of this name is part of it.
+    pub fn reads(&self, feed: &str) -> bool {
+        self.core.feeds.iter().any(|known| known.name == feed)
+    }
+
     /// A small view in the memory of this replica, see [`BusHandle::reference`]; for what is wired before the start, such
     /// as reactions. It is loaded once the bus has started.
     pub fn reference<T, L, F, E>(&self, feed: &str, loader: L) -> Reference<T>

@@ -1,5 +1,6 @@
 //! What a service stands on once it has started: database, log, keys, neighbours.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use access::root::{KeyFileError, RootPublicKey};
@@ -27,6 +28,8 @@ pub struct Ground {
     pub authority: Authority,
     /// What the root key signed is trusted.
     pub root: RootPublicKey,
+    /// Names the newest erasure that is applied here, outside of both databases.
+    pub erasure_mark_file: Option<PathBuf>,
     /// Tasks and stop.
     pub lifecycle: Lifecycle,
 }
@@ -67,6 +70,7 @@ impl Ground {
         let identity = ServiceIdentity::read(S::NAME, &settings.service_key_file)?;
         let services = ServiceKeys::read(&settings.service_public_keys_file)?;
         let vault = Vault::open(&settings.vault)?;
+        vault.load().await?;
         let peers = Peers::new(&identity, settings)?;
         let pool = eventlog::pool(&settings.database_url, S::NAME, settings.database_connections)?;
         refuse_pending(&pool, &S::migrations()).await?;
@@ -74,7 +78,8 @@ impl Ground {
         let closing = pool.clone();
         lifecycle.at(Stage::Store, "database pool", async move { closing.close().await });
         let authority = Authority::new(S::NAME, services);
-        Ok(Self { pool, log, vault, peers, authority, root, lifecycle: lifecycle.clone() })
+        let erasure_mark_file = settings.erasure_mark_file.clone();
+        Ok(Self { pool, log, vault, peers, authority, root, erasure_mark_file, lifecycle: lifecycle.clone() })
     }
 }
 

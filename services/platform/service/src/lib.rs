@@ -3,9 +3,11 @@
 //! A service implements [`Service`]; [`main`] gives it the commands
 //! `serve | migrate | rebuild <view> | verify-log` and those of its own.
 
+pub mod erasure;
 mod ground;
 mod peers;
 mod program;
+mod restored;
 mod serve;
 mod settings;
 #[cfg(feature = "testing")]

@@ -37,6 +37,8 @@ enum Command<C: clap::Subcommand> {
     },
     /// Recomputes the hash chain of the log.
     VerifyLog,
+    /// Wraps every key anew that another master key than the current one wrapped; the service may be running meanwhile.
+    RotateMasterKey,
     #[command(flatten)]
     Own(C),
 }
@@ -125,6 +127,17 @@ async fn command<S: Service>(program: Program<S>, lifecycle: &Lifecycle) -> Resu
             tracing::info!(?verdict, "verified");
             if matches!(verdict, eventlog::Verdict::Broken { .. }) {
                 return Err("the log does not verify".into());
+            }
+        }
+        Command::RotateMasterKey => {
+            let told = |rotation| tracing::info!(?rotation, "rewrapping");
+            let rotation = vault::Vault::open(&settings.vault)?.rotate_master_key(told).await?;
+            tracing::info!(?rotation, "the keys are rewrapped");
+            if rotation.left > 0 {
+                return Err(
+                    "a replica that does not know the new master key makes keys: restart it, then run this again"
+                        .into(),
+                );
             }
         }
         Command::Own(command) => {

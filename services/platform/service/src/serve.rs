@@ -8,7 +8,8 @@ use eventbus::{Bus, BusHandle};
 use lifecycle::{Lifecycle, OnDeath, Stage};
 use rpc::{Health, Server};
 
-use crate::{Failure, Ground, Service, Settings};
+use crate::erasure::ON_PERSON_ERASED;
+use crate::{Failure, Ground, Service, Settings, restored};
 
 /// Component of the health without which the service does not serve.
 const DATABASE: &str = "database";
@@ -32,8 +33,21 @@ pub async fn serve<S: Service>(
     lifecycle: &Lifecycle,
 ) -> Result<Running, Failure> {
     let ground = Ground::open::<S>(settings, lifecycle).await?;
+    // Before anything of this start is recorded.
+    let missed = restored::detect(&ground).await?;
     let (service, bus) = wire::<S>(&ground, settings, own).await?;
+    let reads_erasures = bus.reads(ON_PERSON_ERASED);
+    let missed = missed.filter(|_| reads_erasures);
+    if missed.is_some() {
+        restored::rewind(&ground).await?;
+    }
     let bus = bus.start(lifecycle).await?;
+    if let Some(what) = missed {
+        restored::settle(&ground, &bus, what).await?;
+    }
+    if reads_erasures {
+        restored::note_start(&ground).await?;
+    }
     ground.authority.follow(&bus);
 
     let health = Health::new(&[DATABASE]);

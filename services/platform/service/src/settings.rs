@@ -24,6 +24,10 @@ pub struct Settings {
     /// JSON file with the public keys of all services.
     #[arg(long, env = "DINGZHU_SERVICE_PUBLIC_KEYS_FILE")]
     pub service_public_keys_file: PathBuf,
+    /// File outside of the databases and of their backups that names the newest erasure which is applied here. Without it a
+    /// restore of both databases from the same moment is not noticed.
+    #[arg(long, env = "DINGZHU_ERASURE_MARK_FILE")]
+    pub erasure_mark_file: Option<PathBuf>,
     /// Seconds that a stop may take before it turns hard.
     #[arg(long, env = "DINGZHU_GRACE_SECONDS", default_value_t = 25)]
     pub grace_seconds: u64,

@@ -17,13 +17,14 @@ use eventlog::{Append, Appended, Division, EventLog, NewEvent};
 use lifecycle::Lifecycle;
 use prost::{Message, Name};
 use proto::identity::v1 as identity;
+use proto::types::v1::PersonalDataErased;
 use rpc::{Health, Server, Surface};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use crate::{Service, Settings, serve};
+use crate::{Failure, Service, Settings, serve};
 
 const SERVICES: [&str; 5] = ["identity", "certificates", "scheduling", "applications", "notifications"];
 const ROOT_SEED: [u8; 32] = [1; 32];
@@ -108,10 +109,24 @@ pub struct Running<S> {
     pub neighbours: Vec<Neighbour>,
     /// Its database, for a superuser.
     pub database: TestDatabase,
+    /// As it was started; another start on the same databases takes these, changed or not.
+    pub settings: Settings,
     channel: tonic::transport::Channel,
     lifecycle: Lifecycle,
     _files: tempfile::TempDir,
     _service: PhantomData<S>,
+}
+
+/// A service that was started once more.
+#[derive(Debug)]
+pub struct Again {
+    lifecycle: Lifecycle,
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        self.lifecycle.stop();
+    }
 }
 
 /// A channel that shows one token.
@@ -132,6 +147,7 @@ pub async fn start<S: Service>(own: S::Settings, mut neighbours: Vec<Neighbour>)
     let running = Running {
         channel: endpoint.connect_lazy(),
         service,
+        settings,
         neighbours,
         database,
         lifecycle,
@@ -216,6 +232,60 @@ impl<S> Running<S> {
         self.person(person)
     }
 
+    /// Stops the service; its databases and neighbours stay.
+    pub async fn stop(&self) {
+        self.lifecycle.stop();
+        self.lifecycle.clone().until_stopped().await;
+    }
+
+    /// Starts the service once more on the same databases, beside the neighbours that are there; it stops with the handle.
+    pub async fn start_again(&self, settings: &Settings, own: S::Settings) -> Result<Again, Failure>
+    where
+        S: Service,
+    {
+        let lifecycle = Lifecycle::new(Duration::from_secs(5));
+        let again = Again { lifecycle: lifecycle.clone() };
+        serve::<S>(settings, own, &lifecycle).await?;
+        Ok(again)
+    }
+
+    /// Identity says, signed, that a person is erased; gives the service's confirmation as soon as it stands in its log.
+    pub async fn erase(&self, person: Uuid) -> PersonalDataErased {
+        let erasure = lifecycle::ids::random();
+        let mut erased = identity::PersonErased {
+            erasure_id: erasure.to_string(),
+            person_id: person.to_string(),
+            root_signature: bytes::Bytes::new(),
+        };
+        erased.root_signature = root_key().sign_erasure(&erased).into();
+        self.neighbour("identity").publish(person, "00", &erased).await;
+        let log = &self.service.ground.log;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(confirmed) = log.load(erasure).await.unwrap().first() {
+                return PersonalDataErased::decode(confirmed.payload.as_slice()).unwrap();
+            }
+            assert!(tokio::time::Instant::now() < deadline, "waited in vain for the erasure to be confirmed");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// How many sealed parts of these streams open with any key that the key database holds.
+    pub async fn opens_with_any_key(&self, streams: &[Uuid]) -> usize {
+        let ground = &self.service.ground;
+        let people: Vec<Uuid> =
+            sqlx::query_scalar("SELECT person FROM person_key").fetch_all(&ground.pool).await.unwrap();
+        let keys = ground.vault.find_all(&people).await.unwrap();
+        let mut opened = 0;
+        for stream in streams {
+            for event in ground.log.load(*stream).await.unwrap() {
+                let place = vault::binding(event.event_id, event.stream, event.version);
+                opened += usize::from(keys.values().any(|key| key.open(&event.sealed, &place).is_some()));
+            }
+        }
+        opened
+    }
+
     async fn publish_token_key(&self) {
         let public_key = access::token::public_key(&TOKEN_SEED);
         let timestamp = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
@@ -298,6 +368,7 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
         service_key_file: file("service", digits(service_seed(service))),
         service_public_keys_file: file("services", format!("{{{}}}", keys.join(","))),
         grace_seconds: 5,
+        erasure_mark_file: Some(files.join("erasure")),
         identity_url: url("identity"),
         certificates_url: url("certificates"),
         scheduling_url: url("scheduling"),
@@ -306,7 +377,11 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
         server: rpc::Settings::at("127.0.0.1:0".parse().unwrap()),
         client_tls: rpc::ClientTls::default(),
         nats: no_nats(),
-        vault: vault::Settings { keys_database_url: database.url(), master_key_file: file("master", "0f".repeat(32)) },
+        vault: vault::Settings {
+            keys_database_url: database.url(),
+            master_key_file: Some(file("master", "0f".repeat(32))),
+            master_keys: None,
+        },
         telemetry: telemetry::Settings::default(),
     }
 }

@@ -3,9 +3,7 @@
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::key::MasterKey;
-
-/// Finds records by a number that is stored only sealed (HMAC-SHA-256 under a key derived from the master key).
+/// Finds records by a number that is stored only sealed (HMAC-SHA-256 under a key derived from the vault's index root).
 #[derive(Clone)]
 pub struct Index {
     mac: Hmac<Sha256>,
@@ -13,8 +11,8 @@ pub struct Index {
 
 impl Index {
     /// One index for each purpose: hashes of one say nothing in another.
-    pub(crate) fn new(master: &MasterKey, purpose: &str) -> Self {
-        let mut derive = Self::keyed(master.secret());
+    pub(crate) fn new(root: &[u8; 32], purpose: &str) -> Self {
+        let mut derive = Self::keyed(root);
         derive.update(b"dingzhu.index.v1");
         derive.update(purpose.as_bytes());
         Self { mac: Self::keyed(&derive.finalize().into_bytes()) }
@@ -44,10 +42,11 @@ mod tests {
 
     #[test]
     fn equal_numbers_meet_and_purposes_do_not() {
-        let master = MasterKey::parse(&"0f".repeat(32)).unwrap();
-        let numbers = Index::new(&master, "number");
-        assert_eq!(numbers.hash("320399"), Index::new(&master, "number").hash("320399"));
+        let root = [15; 32];
+        let numbers = Index::new(&root, "number");
+        assert_eq!(numbers.hash("320399"), Index::new(&root, "number").hash("320399"));
         assert_ne!(numbers.hash("320399"), numbers.hash("320398"));
-        assert_ne!(numbers.hash("320399"), Index::new(&master, "certificate").hash("320399"));
+        assert_ne!(numbers.hash("320399"), Index::new(&root, "certificate").hash("320399"));
+        assert_ne!(numbers.hash("320399"), Index::new(&[14; 32], "number").hash("320399"));
     }
 }

@@ -6,6 +6,7 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -48,11 +49,12 @@ impl fmt::Debug for PersonKey {
     }
 }
 
-/// The key of a service that wraps its person keys.
+/// A master key held by this process; [`crate::KeyRing`] has one or several.
 #[derive(Clone)]
 pub struct MasterKey {
     cipher: XChaCha20Poly1305,
     secret: Zeroizing<[u8; 32]>,
+    id: String,
 }
 
 impl MasterKey {
@@ -60,20 +62,26 @@ impl MasterKey {
     pub fn parse(hex_digits: &str) -> Option<Self> {
         let mut secret = Zeroizing::new([0; 32]);
         hex::decode_to_slice(hex_digits.trim(), secret.as_mut_slice()).ok()?;
-        Some(Self { cipher: XChaCha20Poly1305::new(Key::from_slice(secret.as_slice())), secret })
+        // Names the key and tells nothing of it.
+        let digest = Sha256::new().chain_update(b"dingzhu.master-key-id.v1").chain_update(secret.as_slice()).finalize();
+        let cipher = XChaCha20Poly1305::new(Key::from_slice(secret.as_slice()));
+        Some(Self { cipher, secret, id: hex::encode(&digest[..8]) })
     }
 
-    /// A new person key and its wrapped form.
-    pub(crate) fn make(&self, person: Uuid) -> ([u8; 32], Vec<u8>) {
-        let mut key = [0; 32];
-        OsRng.try_fill_bytes(&mut key).expect("the system's source of randomness works");
-        let wrapped = seal(&self.cipher, &key, person.as_bytes());
-        (key, wrapped)
+    /// The key's name beside what it wrapped.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    pub(crate) fn unwrap(&self, person: Uuid, wrapped: &[u8]) -> Option<PersonKey> {
-        let key = open(&self.cipher, wrapped, person.as_bytes())?;
-        Some(PersonKey::new(key.as_slice().try_into().ok()?))
+    /// Wraps a key for the person, or the other owner, that it belongs to.
+    pub(crate) fn wrap(&self, owner: Uuid, key: &[u8; 32]) -> Vec<u8> {
+        seal(&self.cipher, key, owner.as_bytes())
+    }
+
+    /// The other way; `None` when master key, bytes or owner are not the ones it was wrapped with.
+    pub(crate) fn unwrap(&self, owner: Uuid, wrapped: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let key = open(&self.cipher, wrapped, owner.as_bytes())?;
+        Some(Zeroizing::new(key.as_slice().try_into().ok()?))
     }
 
     pub(crate) fn secret(&self) -> &[u8; 32] {
@@ -83,8 +91,15 @@ impl MasterKey {
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MasterKey(…)")
+        write!(f, "MasterKey({}, …)", self.id)
     }
+}
+
+/// A new key that nobody has.
+pub(crate) fn random() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    OsRng.try_fill_bytes(key.as_mut_slice()).expect("the system's source of randomness works");
+    key
 }
 
 fn seal(cipher: &XChaCha20Poly1305, plain: &[u8], bound_to: &[u8]) -> Vec<u8> {
@@ -111,9 +126,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_only_in_its_place() {
-        let person = Uuid::from_u128(7);
-        let (_, wrapped) = master().make(person);
-        let key = master().unwrap(person, &wrapped).unwrap();
+        let key = PersonKey::new(&random());
         let here = binding(Uuid::from_u128(1), Uuid::from_u128(2), 3);
         let sealed = key.seal("徐州市".as_bytes(), &here);
         assert_eq!(key.open(&sealed, &here).unwrap().as_slice(), "徐州市".as_bytes());
@@ -124,9 +137,11 @@ mod tests {
 
     #[test]
     fn a_wrapped_key_belongs_to_one_person_and_one_master() {
-        let (_, wrapped) = master().make(Uuid::from_u128(7));
+        let (person, key) = (Uuid::from_u128(7), random());
+        let wrapped = master().wrap(person, &key);
+        assert_eq!(master().unwrap(person, &wrapped).unwrap(), key);
         assert!(master().unwrap(Uuid::from_u128(8), &wrapped).is_none());
-        assert!(MasterKey::parse(&"0e".repeat(32)).unwrap().unwrap(Uuid::from_u128(7), &wrapped).is_none());
+        assert!(MasterKey::parse(&"0e".repeat(32)).unwrap().unwrap(person, &wrapped).is_none());
     }
 
     #[test]
@@ -138,6 +153,8 @@ mod tests {
     #[test]
     fn a_master_key_is_64_hex_digits_and_does_not_show_itself() {
         assert!(MasterKey::parse("abc").is_none());
-        assert_eq!(format!("{:?}", master()), "MasterKey(…)");
+        let (shown, other) = (format!("{:?}", master()), MasterKey::parse(&"0e".repeat(32)).unwrap());
+        assert!(!shown.contains("0f0f") && shown.contains(master().id()), "{shown}");
+        assert_ne!(master().id(), other.id());
     }
 }

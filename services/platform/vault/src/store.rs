@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::sync::Cache;
 use sqlx::PgPool;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::index::Index;
-use crate::key::{MasterKey, PersonKey};
+use crate::key::{MasterKey, PersonKey, random};
+use crate::masters::{KeyRing, MasterKeys, Settings};
 
 /// Tables of a key database; run by `migrate`, repeatable.
 pub const SCHEMA: &str = include_str!("schema.sql");
@@ -20,23 +23,11 @@ const REMEMBER_FOR: Duration = Duration::from_secs(60);
 /// Keys kept in memory at most.
 const REMEMBER_AT_MOST: u64 = 100_000;
 
-/// Where keys are.
-#[derive(Clone, Debug, clap::Args)]
-#[group(skip)] // every part of the flags is called Settings
-pub struct Settings {
-    /// PostgreSQL URL of the service's key database.
-    #[arg(long, env = "DINGZHU_KEYS_DATABASE_URL", hide_env_values = true)]
-    pub keys_database_url: String,
-    /// File with the master key, 64 hex digits.
-    #[arg(long, env = "DINGZHU_MASTER_KEY_FILE")]
-    pub master_key_file: PathBuf,
-}
-
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The master key's file cannot be read.
-    #[error("cannot read the master key from {}", path.display())]
+    #[error("cannot read the master keys from {}", path.display())]
     MasterKeyFile {
         /// The file.
         path: PathBuf,
@@ -44,7 +35,7 @@ pub enum VaultError {
         source: std::io::Error,
     },
     /// The master key's file holds something else.
-    #[error("{} does not hold 64 hex digits", path.display())]
+    #[error("{} does not hold keys of 64 hex digits", path.display())]
     MasterKeyFormat {
         /// The file.
         path: PathBuf,
@@ -52,51 +43,85 @@ pub enum VaultError {
     /// The key database does not answer.
     #[error("cannot reach the key database")]
     Database(#[from] sqlx::Error),
-    /// The stored key was wrapped by another master key, or changed.
-    #[error("the key of a person does not unwrap")]
+    /// The stored key was wrapped by a master key that is not known here, or changed.
+    #[error("a key does not unwrap: its master key is not among the known ones")]
     Unwrap,
+    /// `migrate` has never been run here.
+    #[error("the key database has no index root: run the command migrate first")]
+    NoIndexRoot,
+    /// A KMS does not answer, or refuses.
+    #[error("the master key cannot be used: {0}")]
+    Master(String),
     /// The person was erased: nothing can be sealed for them any more.
     #[error("the person's key was destroyed")]
     Destroyed,
 }
 
 /// The keys of one service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Vault {
-    pool: PgPool,
-    master: MasterKey,
+    pub(crate) pool: PgPool,
+    pub(crate) masters: Arc<dyn MasterKeys>,
+    index_root: Arc<OnceLock<Zeroizing<[u8; 32]>>>,
     cache: Cache<Uuid, PersonKey>,
 }
 
 impl Vault {
-    /// Reads the master key and prepares the pool; connects when the first key is asked for.
+    /// Reads the master keys and prepares the pool; connects when it is loaded or migrated, or a key is asked for.
     pub fn open(settings: &Settings) -> Result<Self, VaultError> {
-        let path = settings.master_key_file.clone();
-        let digits = std::fs::read_to_string(&path)
-            .map_err(|source| VaultError::MasterKeyFile { path: path.clone(), source })?;
-        let master = MasterKey::parse(&digits).ok_or(VaultError::MasterKeyFormat { path })?;
+        let ring = settings.ring()?;
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(2))
             .connect_lazy(&settings.keys_database_url)?;
-        Ok(Self::new(pool, master))
+        Ok(Self::with(pool, Arc::new(ring)))
     }
 
-    /// A vault on a pool that is there already.
+    /// A vault with one master key on a pool that is there already.
     pub fn new(pool: PgPool, master: MasterKey) -> Self {
-        let cache = Cache::builder().max_capacity(REMEMBER_AT_MOST).time_to_live(REMEMBER_FOR).build();
-        Self { pool, master, cache }
+        Self::with(pool, Arc::new(KeyRing::from(master)))
     }
 
-    /// Creates the tables.
+    /// A vault on a pool that is there already, with whatever wraps its keys.
+    pub fn with(pool: PgPool, masters: Arc<dyn MasterKeys>) -> Self {
+        let cache = Cache::builder().max_capacity(REMEMBER_AT_MOST).time_to_live(REMEMBER_FOR).build();
+        Self { pool, masters, index_root: Arc::default(), cache }
+    }
+
+    /// Creates the tables, and the secret behind keyed hashes: a new one where there is no key yet, else the one that all
+    /// hashes rest on already.
     pub async fn migrate(&self) -> Result<(), VaultError> {
         sqlx::raw_sql(SCHEMA).execute(&self.pool).await?;
+        if self.stored_index_root().await?.is_none() {
+            let is_used = "SELECT EXISTS (SELECT FROM person_key)";
+            let is_used: bool = sqlx::query_scalar(is_used).fetch_one(&self.pool).await?;
+            let root = if is_used { self.masters.first_index_root() } else { None }.unwrap_or_else(random);
+            sqlx::query("INSERT INTO index_root (wrapped, master) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(self.masters.wrap(Uuid::nil(), &root).await?)
+                .bind(self.masters.current())
+                .execute(&self.pool)
+                .await?;
+        }
+        self.load().await
+    }
+
+    /// Makes sure that the master key is the right one, and reads what [`Vault::index`] needs.
+    pub async fn load(&self) -> Result<(), VaultError> {
+        let (wrapped, master) = self.stored_index_root().await?.ok_or(VaultError::NoIndexRoot)?;
+        let root = self.masters.unwrap(Some(&master), Uuid::nil(), &wrapped).await?;
+        // Loaded before: it is the same.
+        let _ = self.index_root.set(root);
         Ok(())
     }
 
-    /// A keyed index for one purpose.
+    /// A keyed index for one purpose; of a vault that was loaded.
     pub fn index(&self, purpose: &str) -> Index {
-        Index::new(&self.master, purpose)
+        Index::new(self.index_root.get().expect("a vault is loaded before it is used"), purpose)
+    }
+
+    /// The wrapped index root and the name of its master key.
+    pub(crate) async fn stored_index_root(&self) -> Result<Option<(Vec<u8>, String)>, VaultError> {
+        Ok(sqlx::query_as("SELECT wrapped, master FROM index_root").fetch_optional(&self.pool).await?)
     }
 
     /// The key of a person; `None` where there never was one, or it was destroyed.
@@ -117,13 +142,15 @@ impl Vault {
             }
         }
         if !unknown.is_empty() {
-            let rows: Vec<(Uuid, Vec<u8>)> =
-                sqlx::query_as("SELECT person, wrapped FROM person_key WHERE person = ANY($1) AND wrapped IS NOT NULL")
-                    .bind(&unknown)
-                    .fetch_all(&self.pool)
-                    .await?;
-            for (person, wrapped) in rows {
-                let key = self.master.unwrap(person, &wrapped).ok_or(VaultError::Unwrap)?;
+            let rows: Vec<(Uuid, Vec<u8>, Option<String>)> = sqlx::query_as(
+                "SELECT person, wrapped, master FROM person_key WHERE person = ANY($1) AND wrapped IS NOT NULL",
+            )
+            .bind(&unknown)
+            .fetch_all(&self.pool)
+            .await?;
+            for (person, wrapped, master) in rows {
+                let key = self.masters.unwrap(master.as_deref(), person, &wrapped).await?;
+                let key = PersonKey::new(&key);
                 self.cache.insert(person, key.clone());
                 keys.insert(person, key);
             }
@@ -144,17 +171,27 @@ impl Vault {
         if missing.is_empty() {
             return Ok(keys);
         }
-        let wrapped: Vec<Vec<u8>> = missing.iter().map(|person| self.master.make(*person).1).collect();
+        let mut wrapped = Vec::with_capacity(missing.len());
+        for person in &missing {
+            wrapped.push(self.masters.wrap(*person, &random()).await?);
+        }
         // Two replicas may try at once: the first one's key stands, and both read it back.
         sqlx::query(
-            "INSERT INTO person_key (person, wrapped) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+            "INSERT INTO person_key (person, wrapped, master) SELECT *, $3 FROM unnest($1::uuid[], $2::bytea[])
              ON CONFLICT (person) DO NOTHING",
         )
         .bind(&missing)
         .bind(&wrapped)
+        .bind(self.masters.current())
         .execute(&self.pool)
         .await?;
         self.find_all(people).await
+    }
+
+    /// Whether a person's key was destroyed. Asks the key database, whatever is remembered here.
+    pub async fn is_destroyed(&self, person: Uuid) -> Result<bool, VaultError> {
+        let sql = "SELECT EXISTS (SELECT FROM person_key WHERE person = $1 AND destroyed_at IS NOT NULL)";
+        Ok(sqlx::query_scalar(sql).bind(person).fetch_one(&self.pool).await?)
     }
 
     /// Destroys a person's key for ever. Doing it twice changes nothing.
@@ -169,5 +206,11 @@ impl Vault {
         .await?;
         self.cache.invalidate(&person);
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vault({:?})", self.masters)
     }
 }

@@ -138,6 +138,45 @@ fn a_restriction_holds_until_it_is_lifted() {
     given::<Decisions>([]).when(lift()).then_refused(&Rejection::UnknownCertificate);
 }
 
+#[test]
+fn a_certificate_is_forgotten_with_its_person_and_with_nobody_else() {
+    let forgotten = Event::Forgotten { generation: 0 };
+    given::<Decisions>([synced(), matched(TEACHER)])
+        .when(Command::Forget { person: TEACHER })
+        .then([forgotten.clone()]);
+    given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Forget { person: STRANGER }).then_nothing();
+    given::<Decisions>([synced(), matched(TEACHER), forgotten.clone()])
+        .when(Command::Forget { person: TEACHER })
+        .then_nothing();
+    given::<Decisions>([]).when(Command::Forget { person: TEACHER }).then_nothing();
+    let state = given::<Decisions>([synced(), restricted(), matched(TEACHER), forgotten]).state();
+    let record = state.record().unwrap();
+    assert_eq!((record.person, record.generation, record.restriction), (None, 1, Some(Restriction::Forfeited)));
+}
+
+#[test]
+fn what_a_register_says_of_a_forgotten_certificate_is_news() {
+    let forgotten = [synced(), matched(TEACHER), Event::Forgotten { generation: 0 }];
+    let changed = Event::Changed { details: details(), source: Source::Register };
+    given::<Decisions>(forgotten.clone()).when(sync(details(), None)).then([changed.clone()]);
+    let again = [forgotten.to_vec(), vec![changed, matched(STRANGER)]].concat();
+    given::<Decisions>(again.clone()).when(sync(details(), None)).then_nothing();
+    given::<Decisions>(again).when(Command::Forget { person: STRANGER }).then([Event::Forgotten { generation: 1 }]);
+}
+
+#[test]
+fn a_forgotten_certificate_is_entered_again_unless_it_was_registered() {
+    let enter = Command::AddByHand { details: details(), person: STRANGER };
+    given::<Decisions>([entered(), matched(TEACHER), Event::Forgotten { generation: 0 }]).when(enter.clone()).then([
+        Event::AddedByHand { details: details(), person: STRANGER },
+        Event::Matched { person: STRANGER, evidence: Evidence::AddedByHand },
+    ]);
+    let imported = Event::PriorRegistrationImported(prior());
+    given::<Decisions>([synced(), imported, matched(TEACHER), Event::Forgotten { generation: 0 }])
+        .when(enter)
+        .then_refused(&Rejection::CertificateOfAnother);
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     let details = (0_u8..3, 0_u8..3).prop_map(|(holder, digest)| Details {
         holder: [holder; 32],
@@ -148,7 +187,8 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         (details.clone(), proptest::option::of(Just(prior()))).prop_map(|(details, prior)| sync(details, prior)),
         (details, person.clone()).prop_map(|(details, person)| Command::AddByHand { details, person }),
-        person.prop_map(|person| Command::Match { person }),
+        person.clone().prop_map(|person| Command::Match { person }),
+        person.prop_map(|person| Command::Forget { person }),
         Just(restrict()),
         Just(Command::Lift { file_reference: String::new() }),
     ]

@@ -50,4 +50,16 @@ pub enum Rejection {
     /// Nobody resets their own second factor.
     #[error("nobody resets their own second factor")]
     OwnTotp,
+    /// An application of the person is open: nobody is forgotten in the middle of it.
+    #[error("an application is open")]
+    ApplicationOpen,
+    /// The person holds roles: they are given back first.
+    #[error("the person holds roles")]
+    RolesHeld,
+    /// The account is as free as any other.
+    #[error("the account is not restricted")]
+    NotRestricted,
+    /// The account is restricted: no new role.
+    #[error("the account is restricted")]
+    Restricted,
 }

@@ -1,6 +1,9 @@
 //! The platform as a whole, on a service that offers nothing of its own: start, access, feeds without NATS, operations.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod erasure;
+mod restored;
+
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::{Entry, Role};
 use proto::operations::v1::GetStatusRequest;

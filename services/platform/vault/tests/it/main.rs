@@ -1,6 +1,8 @@
 //! The key store on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod rotation;
+
 use cluster::database::TestDatabase;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -62,6 +64,8 @@ async fn many_keys_come_in_two_queries_without_the_erased() {
 async fn another_master_key_opens_nothing() {
     let database = TestDatabase::create().await.unwrap();
     vault(&database, "a").await.obtain(Uuid::from_u128(1)).await.unwrap();
-    let stranger = vault(&database, "b").await;
+    let pool = PgPool::connect(&database.url()).await.unwrap();
+    let stranger = Vault::new(pool, MasterKey::parse(&"b".repeat(64)).unwrap());
+    assert!(matches!(stranger.load().await, Err(VaultError::Unwrap)), "it is found out before anything is served");
     assert!(matches!(stranger.find(Uuid::from_u128(1)).await, Err(VaultError::Unwrap)));
 }

@@ -1,0 +1,68 @@
+//! A person is erased: their drafts are gone, what they wrote cannot be read, what was decided stands.
+
+use eventlog::Verdict;
+use proto::applications::v1::applications_client::ApplicationsClient;
+use proto::applications::v1::export_client::ExportClient;
+use proto::applications::v1::{self as wire};
+
+use crate::neighbours::NUMBER;
+use crate::stage::{COUNTY, POINT, Stage, eventually, reason};
+
+#[tokio::test]
+async fn an_applicant_is_forgotten_and_the_record_of_the_certificate_stays() {
+    let stage = Stage::start().await;
+    let (teacher, other) = (stage.teacher().await, stage.teacher().await);
+    let key = stage.confirmed(&teacher).await;
+    let others = stage.filed(&other).await;
+    stage.ready_draft(&stage.certified(teacher.person).await).await;
+    let mut export = ExportClient::new(stage.running.person(teacher.person));
+    let exported = export.export_my_data(wire::ExportMyDataRequest {}).await.unwrap().into_inner().json;
+    let exported: serde_json::Value = serde_json::from_str(&exported).unwrap();
+    let (applications, drafts) = (exported["applications"].as_array().unwrap(), exported["drafts"].as_array().unwrap());
+    assert_eq!((applications.len(), drafts.len()), (1, 1), "one's own only");
+    assert_eq!(applications[0]["personal"]["number"], NUMBER);
+    assert_eq!(applications[0]["personal"]["filled_in"]["address"], "徐州市云龙区示范路1号");
+    assert_eq!(applications[0]["history"].as_array().unwrap().len(), 3);
+    assert_eq!(drafts[0]["form"]["subject"], "物理");
+    let (running, log) = (&stage.running, &stage.running.service.ground.log);
+    assert_eq!(running.opens_with_any_key(&[teacher.certificate]).await, 2, "the form and the note of the facts");
+
+    let confirmed = running.erase(teacher.person).await;
+    let counts: Vec<_> = confirmed.erased.iter().map(|erased| (erased.kind.as_str(), erased.count)).collect();
+    assert_eq!(counts, [("application", 1), ("sealed_event", 2), ("draft", 1)]);
+    assert_eq!(running.opens_with_any_key(&[teacher.certificate]).await, 0, "no key of the key database opens it");
+    assert_eq!(running.opens_with_any_key(&[other.certificate]).await, 1, "nobody else is forgotten");
+    let verdict = log.verify(1, |_, _| {}).await.unwrap();
+    assert!(!matches!(verdict, Verdict::Broken { .. }), "{verdict:?}");
+    let drafts = "SELECT count(*) FROM public.draft WHERE person_id = $1";
+    let drafts: i64 =
+        sqlx::query_scalar(drafts).bind(teacher.person).fetch_one(&running.service.ground.pool).await.unwrap();
+    assert_eq!(drafts, 0);
+
+    let reveal_purpose = "核对申请表".to_owned();
+    let get = wire::GetApplicationRequest { key: Some(key.clone()), reveal_purpose, ..Default::default() };
+    let mut clerk = ApplicationsClient::new(stage.clerk(POINT).await);
+    let seen = clerk.get_application(get).await.unwrap().into_inner().application.unwrap();
+    assert_eq!(seen.status(), wire::Status::Confirmed);
+    assert_eq!(seen.applicant.unwrap_or_default().name, "");
+    assert_eq!(seen.form.unwrap().personal.unwrap_or_default().address, "");
+    let get = wire::GetApplicationRequest { key: Some(others), ..Default::default() };
+    let seen = stage.applications(&other).get_application(get).await.unwrap().into_inner().application.unwrap();
+    assert_eq!(seen.applicant.unwrap().name, "测试教师");
+
+    for view in ["applications", "certificates", "authority"] {
+        let rebuilt = running.service.bus.rebuild(view, |_| {}).await.unwrap();
+        assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest, "{view}");
+    }
+    eventually("the person's token to count no more", async || {
+        let listed = stage.applications(&teacher).list_applications(wire::ListApplicationsRequest::default()).await;
+        listed.is_err().then(|| assert_eq!(reason(listed), "TOKEN_INVALID"))
+    })
+    .await;
+    let sent_back =
+        wire::SendBackRequest {
+            request_id: crate::stage::request_id(), key: Some(key), reason: "材料有误".to_owned()
+        };
+    stage.review(COUNTY).await.send_back(sent_back).await.unwrap();
+    assert_eq!(running.opens_with_any_key(&[teacher.certificate]).await, 0, "words about nobody are not kept");
+}

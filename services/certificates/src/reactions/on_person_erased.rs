@@ -1,0 +1,38 @@
+//! A person was erased: their certificates belong to nobody, and what was said of them cannot be read any more.
+
+use eventbus::{ReactionError, ReactionIds};
+use service::erasure::{Erased, Forget, caught_up};
+use uuid::Uuid;
+
+use super::judge;
+use crate::error::Error;
+use crate::handle::{Asked, Handle, key_id};
+use crate::store::lookup;
+use crate::views::register;
+
+/// Forgets the certificates of a person.
+#[derive(Clone, Debug)]
+pub struct ForgetCertificates {
+    /// Knows and changes the records.
+    pub handle: Handle,
+}
+
+#[eventbus::async_trait]
+impl Forget for ForgetCertificates {
+    async fn make_unreadable(&self, person: Uuid, ids: &ReactionIds) -> Result<Vec<Erased>, ReactionError> {
+        let pool = self.handle.log().pool();
+        let stored = |error| judge(&Error::from(error));
+        // A certificate that was matched a moment ago must be seen here.
+        caught_up(self.handle.log(), register::REGISTER).await?;
+        let asked = Asked { actor: "service:certificates".to_owned(), request: None, cause: Some(ids.cause()) };
+        for row in register::of_person(pool, person).await.map_err(stored)? {
+            self.handle.forget(&asked, row.certificate_id, person).await.map_err(|error| judge(&error))?;
+        }
+        let forgotten = lookup::forgotten_with(pool, person).await.map_err(stored)?;
+        let keys: Vec<Uuid> = forgotten.iter().map(|it| key_id(it.certificate, it.generation)).collect();
+        self.handle.destroy_keys(&keys).await.map_err(|error| judge(&error))?;
+        let certificates = i64::try_from(forgotten.len()).unwrap_or(i64::MAX);
+        let sealed_events = forgotten.iter().map(|it| it.sealed_events).sum();
+        Ok(vec![("certificate", certificates), ("sealed_event", sealed_events)])
+    }
+}

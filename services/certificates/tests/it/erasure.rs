@@ -1,0 +1,96 @@
+//! A person is erased: their certificates are nobody's, nothing that was said of them opens, and the register may speak again.
+
+use certificates::Certificates;
+use eventlog::Verdict;
+use proto::certificates::v1::ExportMyDataRequest;
+use proto::certificates::v1::export_client::ExportClient;
+use proto::identity::v1::AccountRegistered;
+use proto::types::v1::PersonalDataErased;
+use service::NoSettings;
+use service::testing::start;
+use uuid::Uuid;
+
+use crate::identity::{self, People, Somebody};
+use crate::sync::{TEACHER, import, listed, row};
+
+const NUMBER: &str = "20103203221000001";
+const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
+
+fn counts(confirmed: &PersonalDataErased) -> Vec<(&str, i64)> {
+    confirmed.erased.iter().map(|erased| (erased.kind.as_str(), erased.count)).collect()
+}
+
+#[tokio::test]
+async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_register() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let other = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
+    people.add(&other);
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let file = format!("{HEADER}{}{}", row(&TEACHER, NUMBER, "语文"), row(&other, "20103203221000003", "数学"));
+    import(&running, &file, false).await;
+    let certificate: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
+    let others: Uuid = listed(&running, other.id, 1).await[0].certificate_id.parse().unwrap();
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 1);
+    let mut export = ExportClient::new(running.person(TEACHER.id));
+    let exported = export.export_my_data(ExportMyDataRequest {}).await.unwrap().into_inner().json;
+    let exported: serde_json::Value = serde_json::from_str(&exported).unwrap();
+    assert_eq!(exported["certificates"].as_array().unwrap().len(), 1, "one's own only");
+    assert_eq!(exported["certificates"][0]["number"], NUMBER);
+
+    people.remove(TEACHER.id);
+    let confirmed = running.erase(TEACHER.id).await;
+    assert_eq!(counts(&confirmed), [("certificate", 1), ("sealed_event", 1)]);
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 0, "no key of the key database opens it");
+    assert_eq!(running.opens_with_any_key(&[others]).await, 1, "nobody else is forgotten");
+    let ground = &running.service.ground;
+    let verdict = ground.log.verify(1, |_, _| {}).await.unwrap();
+    assert!(!matches!(verdict, Verdict::Broken { .. }), "{verdict:?}");
+
+    let head = *ground.log.head().borrow();
+    service::erasure::caught_up(&ground.log, "register").await.unwrap();
+    let (person, holder, sealed): (Option<Uuid>, Vec<u8>, Vec<u8>) =
+        sqlx::query_as("SELECT person, holder, sealed FROM views.register WHERE certificate_id = $1")
+            .bind(certificate)
+            .fetch_one(&ground.pool)
+            .await
+            .unwrap();
+    assert_eq!((person, holder.len(), sealed.len()), (None, 0, 0));
+    let rebuilt = running.service.bus.rebuild("register", |_| {}).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+    assert!(rebuilt.position >= head);
+
+    // The same teacher comes back as somebody new, and the national register tells of the certificate once more.
+    let again = Somebody { id: Uuid::from_u128(0x7008), ..TEACHER };
+    people.add(&again);
+    let registered = AccountRegistered { person_id: again.id.to_string(), document_type: 1 };
+    running.neighbour("identity").publish(again.id, "00", &registered).await;
+    let reports = import(&running, &file, false).await;
+    assert_eq!(reports.last().map(|report| (report.changed, report.unchanged)), Some((1, 1)));
+    assert_eq!(listed(&running, again.id, 1).await[0].certificate_id, certificate.to_string());
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 1, "only what was said since can be read");
+    let rebuilt = running.service.bus.rebuild("register", |_| {}).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+
+    people.remove(again.id);
+    assert_eq!(counts(&running.erase(again.id).await), [("certificate", 1), ("sealed_event", 2)]);
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_erased_gets_no_certificate_any_more() {
+    let people = People::default();
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    assert_eq!(counts(&running.erase(TEACHER.id).await), [("certificate", 0), ("sealed_event", 0)]);
+    // Identity's answer from before the erasure arrives late.
+    people.add(&TEACHER);
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
+    let own = Somebody { id: Uuid::from_u128(0x7010), number: "320399199001010042", name: "示例四" };
+    people.add(&own);
+    import(&running, &format!("{HEADER}{}", row(&own, "20103203221000004", "语文")), false).await;
+    listed(&running, own.id, 1).await;
+    let matched = "SELECT count(*) FROM views.register WHERE person = $1";
+    let pool = &running.service.ground.pool;
+    let count: i64 = sqlx::query_scalar(matched).bind(TEACHER.id).fetch_one(pool).await.unwrap();
+    assert_eq!(count, 0);
+}

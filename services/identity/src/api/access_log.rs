@@ -1,0 +1,119 @@
+//! `AccessLog`: one's own records, a reveal, and reveals that another service is about to make.
+
+use access::Caller;
+use proto::identity::v1::access_log_server;
+use proto::identity::v1::{
+    Access as ApiAccess, ListMyAccessRequest, ListMyAccessResponse, PersonField, RecordRevealRequest,
+    RecordRevealResponse, RevealRequest, RevealResponse, Role as ApiRole,
+};
+use rpc::Violations;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::convert;
+use crate::domain::access::{Access, Field};
+use crate::domain::role::Division;
+use crate::handle::{Handle, Looking};
+use crate::store::access_records::{field, field_code};
+use crate::store::account_event;
+
+/// The RPC service.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// The use cases.
+    pub handle: Handle,
+}
+
+#[tonic::async_trait]
+impl access_log_server::AccessLog for AccessLog {
+    async fn list_my_access(
+        &self,
+        request: Request<ListMyAccessRequest>,
+    ) -> Result<Response<ListMyAccessResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let size = rpc::page_size("page_size", request.page_size, &mut violations);
+        let place = rpc::parse_page_token("page_token", &request.page_token, &mut violations);
+        let before = place.as_ref().and_then(|place| Some(i64::from_be_bytes(place.as_slice().try_into().ok()?)));
+        let is_token = place.is_none() || before.is_some();
+        violations.check("page_token", is_token, "NOT_A_PAGE_TOKEN", "翻页标记无效，请从第一页重新查询。");
+        violations.into_result()?;
+        let mut accesses = self.handle.accesses(person, before, size + 1).await?;
+        let more = accesses.len() > size;
+        accesses.truncate(size);
+        let next = accesses.last().filter(|_| more).map(|(place, _)| rpc::page_token(&place.to_be_bytes()));
+        Ok(Response::new(ListMyAccessResponse {
+            accesses: accesses.into_iter().map(|(_, access)| render(access)).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn reveal(&self, request: Request<RevealRequest>) -> Result<Response<RevealResponse>, Status> {
+        let caller = Caller::of(&request);
+        let viewer = caller.signed_in()?.id;
+        let request = request.into_inner();
+        let (person, fields) = parse(&request.person_id, &request.fields, &request.purpose, false)?;
+        let provinces: Vec<Division> =
+            caller.holds(ApiRole::Helpdesk).filter_map(|scope| Division::parse(scope.division.as_str())).collect();
+        let handle = self.handle.clone();
+        let revealing = async move { handle.reveal(viewer, &provinces, person, &fields, &request.purpose).await };
+        let known = rpc::run(&self.handle.lifecycle, revealing).await?;
+        Ok(Response::new(RevealResponse {
+            number: known.number,
+            name: known.name,
+            phone: known.phone,
+            email: known.email,
+            sex: known.sex,
+            birth_date: known.birth_date,
+            ethnicity: known.ethnicity,
+        }))
+    }
+
+    async fn record_reveal(
+        &self,
+        request: Request<RecordRevealRequest>,
+    ) -> Result<Response<RecordRevealResponse>, Status> {
+        let looking = looking(&Caller::of(&request));
+        let request = request.into_inner();
+        let (person, fields) = parse(&request.person_id, &request.fields, &request.purpose, true)?;
+        let handle = self.handle.clone();
+        let recording = async move { handle.record_reveal(looking, person, fields, &request.purpose).await };
+        rpc::run(&self.handle.lifecycle, recording).await?;
+        Ok(Response::new(RecordRevealResponse {}))
+    }
+}
+
+/// Who stands behind a call of another service.
+pub(super) fn looking(caller: &Caller) -> Looking {
+    Looking {
+        service: caller.service.clone().unwrap_or_else(|| "identity".to_owned()),
+        viewer: caller.person.as_ref().map(|person| person.id),
+        role: None,
+    }
+}
+
+fn parse(person_id: &str, fields: &[i32], purpose: &str, form: bool) -> Result<(Uuid, Vec<Field>), Violations> {
+    let mut violations = Violations::new();
+    let person = rpc::parse_uuid("person_id", person_id, &mut violations);
+    let known: Vec<Field> = fields.iter().filter_map(|number| field(PersonField::try_from(*number).ok()?)).collect();
+    let allowed = known.len() == fields.len() && (form || !known.contains(&Field::Form));
+    violations.check("fields", !fields.is_empty(), "REQUIRED", "请至少选择一项要查看的信息。");
+    violations.check("fields", allowed, "UNKNOWN_VALUE", "所选信息项无法识别。");
+    convert::purpose(purpose, &mut violations);
+    person.filter(|_| violations.is_empty()).map(|person| (person, known)).ok_or(violations)
+}
+
+fn render(access: Access) -> ApiAccess {
+    let (role, division) =
+        access.role.map(|(role, division)| (account_event::role_code(role), division.as_str().to_owned())).unzip();
+    ApiAccess {
+        time: Some(rpc::timestamp(access.at)),
+        service: access.service,
+        role: role.unwrap_or_default().into(),
+        division: division.unwrap_or_default(),
+        purpose: access.purpose,
+        fields: access.fields.into_iter().map(|field| field_code(field).into()).collect(),
+        for_myself: access.viewer == Some(access.person),
+    }
+}

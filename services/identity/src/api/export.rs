@@ -1,0 +1,89 @@
+//! `Export`: what identity holds of its caller, as JSON.
+
+use access::Caller;
+use proto::identity::v1::export_server;
+use proto::identity::v1::{ExportMyDataRequest, ExportMyDataResponse};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tonic::{Request, Response, Status};
+
+use crate::domain::access::Access;
+use crate::domain::session::Entry;
+use crate::handle::{Details, Handle};
+use crate::store::access_records::field_code;
+use crate::store::account_event;
+use crate::store::sessions::Kept;
+
+/// Records of access in an export at most.
+const MOST: usize = 1_000;
+
+/// The RPC service.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The use cases.
+    pub handle: Handle,
+}
+
+#[tonic::async_trait]
+impl export_server::Export for Export {
+    async fn export_my_data(
+        &self,
+        request: Request<ExportMyDataRequest>,
+    ) -> Result<Response<ExportMyDataResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let details = self.handle.details(person).await?;
+        let sessions: Vec<Value> = self.handle.sessions_of(person).await?.iter().map(session).collect();
+        let accesses: Vec<Value> =
+            self.handle.accesses(person, None, MOST).await?.iter().map(|(_, seen)| access(seen)).collect();
+        let all = json!({ "profile": profile(&details), "sessions": sessions, "access_log": accesses });
+        Ok(Response::new(ExportMyDataResponse { json: all.to_string() }))
+    }
+}
+
+fn profile(details: &Details) -> Value {
+    let known = &details.personal;
+    json!({
+        "person_id": details.person.to_string(),
+        "document_type": account_event::document_type(details.document_type).as_str_name(),
+        "number": known.number,
+        "name": known.name,
+        "phone": known.phone,
+        "email": known.email,
+        "sex": known.sex,
+        "birth_date": known.birth_date,
+        "ethnicity": known.ethnicity,
+        "local_id_number": known.local_id_number,
+        "permit_number": known.permit_number,
+        "complete": details.complete,
+    })
+}
+
+fn session(kept: &Kept) -> Value {
+    json!({
+        "session_id": kept.id.to_string(),
+        "entry": match kept.entry {
+            Entry::Registration => "定期注册",
+            Entry::Recognition => "认定",
+        },
+        "started": time(kept.session.started_at),
+        "last_used": time(kept.session.used_at),
+        "ended": kept.ended,
+    })
+}
+
+fn access(seen: &Access) -> Value {
+    json!({
+        "time": time(seen.at),
+        "service": seen.service,
+        "role": seen.role.map(|(role, _)| account_event::role_code(role).as_str_name()),
+        "division": seen.role.map(|(_, division)| division.as_str().to_owned()),
+        "purpose": seen.purpose,
+        "fields": seen.fields.iter().map(|field| field_code(*field).as_str_name()).collect::<Vec<_>>(),
+        "for_myself": seen.viewer == Some(seen.person),
+    })
+}
+
+/// RFC 3339, UTC.
+fn time(at: OffsetDateTime) -> String {
+    rpc::timestamp(at).to_string()
+}

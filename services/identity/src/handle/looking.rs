@@ -1,0 +1,105 @@
+//! Who looked at whose data: recorded, listed for the person, and the one way in which staff look on purpose.
+
+use lifecycle::clock;
+use uuid::Uuid;
+
+use super::Handle;
+use crate::domain::access::{self, Access, Field};
+use crate::domain::personal::Personal;
+use crate::domain::role::{Division, Role};
+use crate::error::Error;
+use crate::store::sessions::Kept;
+
+/// What other services see of a person whom they ask about.
+const DETAILS: [Field; 5] = [Field::Number, Field::Name, Field::Phone, Field::Email, Field::Particulars];
+const CONTACT: [Field; 3] = [Field::Name, Field::Phone, Field::Email];
+/// Whether a name is the account's: nothing is shown, and still somebody looked.
+const MATCHED: [Field; 2] = [Field::Number, Field::Name];
+/// Roles that read applications.
+const READERS: [Role; 3] = [Role::Liaison, Role::Clerk, Role::Reviewer];
+const MATCHING: &str = "按证件号码核对账号";
+
+/// Who looks, through which service.
+#[derive(Clone, Debug)]
+pub struct Looking {
+    /// Name of the service; this one's own where staff call it.
+    pub service: String,
+    /// The person behind the call.
+    pub viewer: Option<Uuid>,
+    /// Their role, where they look as staff.
+    pub role: Option<(Role, Division)>,
+}
+
+impl Handle {
+    /// A service got all that is known of a person.
+    pub fn details_seen(&self, looking: Looking, person: Uuid, purpose: &str) {
+        self.access_log.record(looking.at(person, DETAILS.to_vec(), purpose));
+    }
+
+    /// A service got a person's addresses.
+    pub fn contact_seen(&self, looking: Looking, person: Uuid, purpose: &str) {
+        self.access_log.record(looking.at(person, CONTACT.to_vec(), purpose));
+    }
+
+    /// A service asked whose account has a number.
+    pub fn match_seen(&self, looking: Looking, person: Uuid) {
+        self.access_log.record(looking.at(person, MATCHED.to_vec(), MATCHING));
+    }
+
+    /// A service is about to show a person's data to a member of staff; the role is looked up in their account.
+    pub async fn record_reveal(
+        &self,
+        looking: Looking,
+        person: Uuid,
+        fields: Vec<Field>,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        let role = match looking.viewer.filter(|viewer| looking.role.is_none() && *viewer != person) {
+            Some(viewer) => {
+                let loaded = self.accounts.load(viewer).await?;
+                let grants = loaded.account.registered().map(|account| account.grants.clone()).unwrap_or_default();
+                grants.into_iter().find(|grant| READERS.contains(&grant.role))
+            }
+            None => None,
+        };
+        let looking =
+            Looking { role: role.map(|grant| (grant.role, grant.scope.division)).or(looking.role), ..looking };
+        self.access_log.record_first(looking.at(person, fields, purpose)).await
+    }
+
+    /// Fields of a person in clear, for whoever helps people where this one belongs; the record stands before the answer.
+    pub async fn reveal(
+        &self,
+        viewer: Uuid,
+        provinces: &[Division],
+        person: Uuid,
+        fields: &[Field],
+        purpose: &str,
+    ) -> Result<Personal, Error> {
+        let known = self.details(person).await?.personal;
+        let belongs = access::divisions(&self.filed.divisions(person).await?, &known.number);
+        let covering = provinces.iter().find(|own| belongs.iter().any(|division| own.covers(*division)));
+        let province = *covering.ok_or(Error::NotFound)?;
+        let looking =
+            Looking { service: "identity".to_owned(), viewer: Some(viewer), role: Some((Role::Helpdesk, province)) };
+        self.record_reveal(looking, person, fields.to_vec(), purpose).await?;
+        Ok(access::reveal(known, fields))
+    }
+
+    /// The sessions of a person that are still kept, newest first.
+    pub async fn sessions_of(&self, person: Uuid) -> Result<Vec<Kept>, Error> {
+        Ok(self.sessions.of_person(person).await?)
+    }
+
+    /// Who looked at a person's data, newest first.
+    pub async fn accesses(&self, person: Uuid, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Access)>, Error> {
+        self.access_records.list(person, before, limit).await
+    }
+}
+
+impl Looking {
+    fn at(self, person: Uuid, fields: Vec<Field>, purpose: &str) -> Access {
+        let Self { service, viewer, role } = self;
+        Access { person, at: clock::now(), service, viewer, role, fields, purpose: purpose.trim().to_owned() }
+    }
+}

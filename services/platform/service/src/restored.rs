@@ -1,0 +1,113 @@
+//! A service whose databases come from a backup: it serves only when it has applied the erasures since then once more.
+//!
+//! Three witnesses know of the newest erasure: the event database (the confirmation and its claim), the key database (a mark) and
+//! a file outside of both. An ordinary restart finds them agreed and asks nobody, so that a service starts with NATS and identity
+//! away. Where one of them lacks what another knows, a database was restored: the reaction begins at identity's first event again,
+//! and nothing is served until it has seen the last.
+
+use std::path::Path;
+use std::time::Duration;
+
+use eventbus::{BusHandle, LoadError};
+use uuid::Uuid;
+
+use crate::erasure::{ERASED, ON_PERSON_ERASED};
+use crate::{Failure, Ground};
+
+/// What stands in the file before the first erasure.
+const NONE: &str = "none";
+/// How often it is said that the service waits.
+const REMIND: Duration = Duration::from_secs(10);
+
+/// What was restored, as far as the witnesses tell; `None` where they agree.
+pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Failure> {
+    let newest = "SELECT key FROM public.claim WHERE kind = $1 ORDER BY position DESC LIMIT 1";
+    let confirmed: Option<Uuid> = sqlx::query_scalar::<_, Vec<u8>>(newest)
+        .bind(ERASED)
+        .fetch_optional(&ground.pool)
+        .await?
+        .map(|key| Uuid::from_slice(&key))
+        .transpose()?;
+    if let Some(confirmed) = confirmed
+        && !ground.vault.is_erasure_marked(confirmed).await?
+    {
+        return Ok(Some("the key database"));
+    }
+    if let Some(marked) = ground.vault.newest_erasure_mark().await?
+        && !is_confirmed(ground, marked).await?
+    {
+        return Ok(Some("the event database"));
+    }
+    let Some(path) = &ground.erasure_mark_file else { return Ok(None) };
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim() == NONE => Ok(None),
+        Ok(text) => {
+            let noted = Uuid::parse_str(text.trim())?;
+            Ok((!is_confirmed(ground, noted).await?).then_some("both databases"))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let is_new = "SELECT NOT EXISTS (SELECT FROM public.event_log)";
+            let is_new: bool = sqlx::query_scalar(is_new).fetch_one(&ground.pool).await?;
+            Ok((!is_new).then_some("perhaps everything: the file that names the newest erasure is not there"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lets the reaction begin again at the first event; before the bus is started.
+pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE public.feed_checkpoint SET epoch = 0, position = 0, hash = $2, source_head = 0, at_head_at = NULL \
+         WHERE name = $1",
+    )
+    .bind(ON_PERSON_ERASED)
+    .bind([0_u8; 32].as_slice())
+    .execute(&ground.pool)
+    .await
+    .map(drop)
+}
+
+/// Waits until the reaction has seen every event of identity; for ever, since nothing may be served before.
+pub(crate) async fn settle(ground: &Ground, bus: &BusHandle, what: &'static str) -> Result<(), Failure> {
+    let reference = bus.reference(ON_PERSON_ERASED, |_| async { Ok::<_, LoadError>(()) });
+    let stopping = ground.lifecycle.soft();
+    let mut said: Option<tokio::time::Instant> = None;
+    while !reference.ready() {
+        if said.is_none_or(|at| at.elapsed() > REMIND) {
+            tracing::warn!(
+                restored = what,
+                "restored from a backup: nothing is served before all erasures are applied"
+            );
+            said = Some(tokio::time::Instant::now());
+        }
+        if stopping.run_until_cancelled(tokio::time::sleep(Duration::from_millis(50))).await.is_none() {
+            return Err("stopped before the erasures since the backup were applied".into());
+        }
+    }
+    tracing::info!(restored = what, "the erasures since the backup are applied");
+    Ok(())
+}
+
+/// Makes sure that there is a file, once the witnesses agree.
+pub(crate) async fn note_start(ground: &Ground) -> Result<(), Failure> {
+    let Some(path) = &ground.erasure_mark_file else { return Ok(()) };
+    let newest = ground.vault.newest_erasure_mark().await?;
+    write(path, &newest.map_or_else(|| NONE.to_owned(), |erasure| erasure.to_string()))?;
+    Ok(())
+}
+
+/// Names the newest erasure in the file: whole, or not at all.
+pub(crate) fn note(path: &Path, erasure: Uuid) -> std::io::Result<()> {
+    write(path, &erasure.to_string())
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text)?;
+    std::fs::rename(new, path)
+}
+
+async fn is_confirmed(ground: &Ground, erasure: Uuid) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT EXISTS (SELECT FROM public.claim WHERE kind = $1 AND key = $2)";
+    sqlx::query_scalar(sql).bind(ERASED).bind(erasure.as_bytes().as_slice()).fetch_one(&ground.pool).await
+}
