@@ -62,6 +62,8 @@ impl Replica {
 pub struct Cluster {
     layout: Layout,
     binaries: PathBuf,
+    /// Variables of every service beside those of the table.
+    settings: Vec<(String, String)>,
     // Dropped in this order: services first, then what they stand on.
     replicas: BTreeMap<Service, Vec<Replica>>,
     nats: nats::Server,
@@ -98,12 +100,17 @@ impl Cluster {
         let nats = nats::Server::start_in(&layout.nats_folder(), layout.nats_port, &users).await?;
         layout.save()?;
         let replicas = BTreeMap::new();
-        Ok(Self { layout, binaries, replicas, nats, postgres, temporary: None })
+        Ok(Self { layout, binaries, settings: Vec::new(), replicas, nats, postgres, temporary: None })
     }
 
     /// Where everything is.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Sets a variable of every service that is started from now on, instead of what the table says.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     /// The PostgreSQL server.
@@ -260,6 +267,7 @@ impl Cluster {
     fn command(&self, service: Service, port: u16) -> Result<Command> {
         let mut command = Command::new(self.binaries.join(service.name()));
         command.envs(environment::of_service(&self.layout, service, port)?);
+        command.envs(self.settings.iter().cloned());
         Ok(command)
     }
 }

@@ -35,6 +35,7 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
     let pledge =
         json!({"accepted": true, "textVersion": draft.pledge.text_version, "textDigest": draft.pledge.text_digest});
     match (service, method) {
+        ("Export", _) => json!({}),
         ("Drafts", "ListTexts") | ("Rules", "GetRuleSet") => json!({"province": JIANGSU}),
         ("Drafts", "StartDraft") => asked(json!({"certificateId": draft.certificate_id})),
         ("Drafts", "AcceptAgreement") => {

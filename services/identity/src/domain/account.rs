@@ -1,13 +1,17 @@
 //! 账号: one person's account and roles, decided from one stream. Personal data travels beside the events, never in them.
 
+mod command;
+mod event;
 mod rejection;
 
 use decider::Decider;
 
+pub use command::{Authority, Command};
+pub use event::Event;
 pub use rejection::Rejection;
 
 use super::document::DocumentType;
-use super::erasure::{self, Standing};
+use super::erasure;
 use super::role::{Division, Grant, Role, Scope};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -104,167 +108,6 @@ impl FixOutcome {
     }
 }
 
-/// What somebody wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// An account for a number that has none; that it has none is claimed in the log.
-    Register {
-        /// Type of the document.
-        document_type: DocumentType,
-        /// Keyed hash of type and number.
-        number_hash: [u8; 32],
-        /// PHC string of argon2id.
-        password_hash: String,
-        /// Whether the mail address that travels beside was verified.
-        email_verified: bool,
-    },
-    /// An account of the old system; number and name travel beside.
-    Import(Imported),
-    /// Another password.
-    ChangePassword {
-        /// PHC string of argon2id.
-        password_hash: String,
-    },
-    /// Another phone, which travels beside.
-    ChangePhone,
-    /// A mail address that the person reads; it travels beside.
-    VerifyEmail,
-    /// What a real-name check has said of a name, which travels beside.
-    RecordNameCheck {
-        /// Whether number and name belong together.
-        passed: bool,
-        /// Whether it is another name than the account's.
-        differs: bool,
-        /// Who said so.
-        provider: String,
-    },
-    /// Another phone, put in by the helpdesk; phone and evidence travel beside.
-    RequestPhoneFix(PhoneFix),
-    /// The end of such a request; an approved phone travels beside.
-    SettlePhoneFix {
-        /// Which one.
-        fix_id: Uuid,
-        /// How.
-        outcome: FixOutcome,
-        /// Who settles.
-        by: Authority,
-    },
-    /// The profile, whose fields travel beside.
-    CompleteProfile,
-    /// A role for this person.
-    GrantRole {
-        /// The role and where it shall hold.
-        grant: Grant,
-        /// Who grants.
-        by: Authority,
-    },
-    /// The end of a role.
-    RevokeRole {
-        /// Which one.
-        grant_id: Uuid,
-        /// Who revokes.
-        by: Authority,
-    },
-    /// 绑定动态口令: a second factor, whose secret travels beside.
-    EnrolTotp,
-    /// The end of a second factor that is lost.
-    ResetTotp {
-        /// Who ends it.
-        by: Authority,
-    },
-    /// To be forgotten.
-    Erase {
-        /// Names the erasure and its receipt.
-        erasure_id: Uuid,
-        /// What there is to be kept.
-        standing: Standing,
-    },
-    /// The request to be forgotten is taken back.
-    Reinstate,
-}
-
-/// Who gives and takes roles.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Authority {
-    /// The one-time command that enrols the first staff, before there is anybody who could.
-    Bootstrap,
-    /// A security administrator; for requests for another phone the helpdesk.
-    Administrator {
-        /// Whether the person concerned is the administrator.
-        is_self: bool,
-        /// Where the administrator's role holds.
-        divisions: Vec<Division>,
-    },
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The account was made.
-    Registered {
-        /// Type of the document.
-        document_type: DocumentType,
-        /// Keyed hash of type and number.
-        number_hash: [u8; 32],
-        /// PHC string of argon2id.
-        password_hash: String,
-    },
-    /// The account came from the old system.
-    Imported(Imported),
-    /// The profile is complete.
-    ProfileCompleted,
-    /// The password is another one.
-    PasswordChanged {
-        /// PHC string of argon2id.
-        password_hash: String,
-    },
-    /// The phone is another one.
-    PhoneChanged,
-    /// The mail address is verified.
-    EmailVerified,
-    /// The name is another one.
-    NameChanged,
-    /// The name passed a real-name check.
-    NameVerified {
-        /// Who said so.
-        provider: String,
-    },
-    /// A name did not pass; the account keeps its own.
-    NameRefused {
-        /// Who said so.
-        provider: String,
-    },
-    /// Somebody asks for another phone.
-    PhoneFixRequested(PhoneFix),
-    /// The request ended.
-    PhoneFixSettled {
-        /// Which one.
-        fix_id: Uuid,
-        /// How.
-        outcome: FixOutcome,
-    },
-    /// A role was given.
-    RoleGranted(Grant),
-    /// A role was taken back.
-    RoleRevoked {
-        /// Which one.
-        grant_id: Uuid,
-    },
-    /// There is a second factor.
-    TotpEnrolled,
-    /// There is none any more.
-    TotpReset,
-    /// The person asked to be forgotten, and something has to be kept for now.
-    Restricted,
-    /// The person wants the account back.
-    Reinstated,
-    /// The person is forgotten.
-    Erased {
-        /// Which erasure.
-        erasure_id: Uuid,
-    },
-}
-
 impl Account {
     /// The account, where there is one.
     pub fn registered(&self) -> Option<&Registered> {
@@ -284,20 +127,6 @@ impl Registered {
     /// Whether the person holds this role there.
     pub fn holds(&self, role: Role, scope: Scope) -> bool {
         self.grants.iter().any(|grant| grant.role == role && grant.scope == scope)
-    }
-}
-
-impl Authority {
-    /// Whether a scope lies within what this one may give and take.
-    pub fn covers(&self, scope: Scope) -> bool {
-        match self {
-            Self::Bootstrap => true,
-            Self::Administrator { divisions, .. } => divisions.iter().any(|own| own.covers(scope.division)),
-        }
-    }
-
-    fn is_self(&self) -> bool {
-        matches!(self, Self::Administrator { is_self: true, .. })
     }
 }
 

@@ -245,6 +245,8 @@ impl<S> Running<S> {
     {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let again = Again { lifecycle: lifecycle.clone() };
+        // A stop goes through its stages, and leaves the leases to whoever starts next.
+        tokio::spawn(lifecycle.clone().until_stopped());
         serve::<S>(settings, own, &lifecycle).await?;
         Ok(again)
     }

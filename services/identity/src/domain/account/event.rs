@@ -1,0 +1,75 @@
+//! What has happened to an account.
+
+use uuid::Uuid;
+
+use super::{FixOutcome, Imported, PhoneFix};
+use crate::domain::document::DocumentType;
+use crate::domain::role::Grant;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The account was made.
+    Registered {
+        /// Type of the document.
+        document_type: DocumentType,
+        /// Keyed hash of type and number.
+        number_hash: [u8; 32],
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The account came from the old system.
+    Imported(Imported),
+    /// The profile is complete.
+    ProfileCompleted,
+    /// The password is another one.
+    PasswordChanged {
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// The phone is another one.
+    PhoneChanged,
+    /// The mail address is verified.
+    EmailVerified,
+    /// The name is another one.
+    NameChanged,
+    /// The name passed a real-name check.
+    NameVerified {
+        /// Who said so.
+        provider: String,
+    },
+    /// A name did not pass; the account keeps its own.
+    NameRefused {
+        /// Who said so.
+        provider: String,
+    },
+    /// Somebody asks for another phone.
+    PhoneFixRequested(PhoneFix),
+    /// The request ended.
+    PhoneFixSettled {
+        /// Which one.
+        fix_id: Uuid,
+        /// How.
+        outcome: FixOutcome,
+    },
+    /// A role was given.
+    RoleGranted(Grant),
+    /// A role was taken back.
+    RoleRevoked {
+        /// Which one.
+        grant_id: Uuid,
+    },
+    /// There is a second factor.
+    TotpEnrolled,
+    /// There is none any more.
+    TotpReset,
+    /// The person asked to be forgotten, and something has to be kept for now.
+    Restricted,
+    /// The person wants the account back.
+    Reinstated,
+    /// The person is forgotten.
+    Erased {
+        /// Which erasure.
+        erasure_id: Uuid,
+    },
+}

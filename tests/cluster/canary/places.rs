@@ -1,0 +1,184 @@
+//! Where personal data could lie: tables, sealed parts, streams, files; and the search there, in every form that bytes take.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use cluster::layout::Layout;
+use cluster::{Cluster, Service};
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use uuid::Uuid;
+use vault::Vault;
+
+/// All that the services log themselves, and what libraries say to operators.
+pub const EVERYTHING: &str = "debug,h2=info,hyper=info,identity=trace,certificates=trace,scheduling=trace,applications=trace,\
+                              notifications=trace,access=trace,service=trace,rpc=trace,eventlog=trace,eventbus=trace,\
+                              vault=trace,telemetry=trace,lifecycle=trace,call=trace";
+
+/// Something of the canary, and where it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub place: String,
+    pub secret: String,
+}
+
+/// The forms in which a text can hide: as it is, in hexadecimal, in base 64 at each of the three places of a group.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![secret.as_bytes().to_vec(), hex::encode(secret).into_bytes()];
+    for before in 0..3 {
+        let shifted = [&[0; 2][..before.min(2)], secret.as_bytes()].concat();
+        let encoded = STANDARD_NO_PAD.encode(shifted).into_bytes();
+        // The first and the last group depend on what stands beside the text.
+        let inner = encoded[4 * before.div_ceil(2)..].to_vec();
+        forms.push(inner[..inner.len() / 4 * 4].to_vec());
+    }
+    forms
+}
+
+pub fn search(place: &str, text: &str, secrets: &[String]) -> Vec<Hit> {
+    search_bytes(place, text.as_bytes(), secrets)
+}
+
+pub fn search_bytes(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<Hit> {
+    let all: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+    let each = all.len() / secrets.len();
+    let patterns = AhoCorasick::new(&all).unwrap();
+    let found: BTreeSet<usize> =
+        patterns.find_overlapping_iter(bytes).map(|found| found.pattern().as_usize() / each).collect();
+    found.into_iter().map(|which| Hit { place: place.to_owned(), secret: secrets[which].clone() }).collect()
+}
+
+async fn pool(cluster: &Cluster, database: &str) -> PgPool {
+    PgPool::connect(&cluster.layout().superuser_url(database).unwrap()).await.unwrap()
+}
+
+async fn tables(pool: &PgPool, schemas: &str) -> Vec<String> {
+    let sql = format!("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE {schemas}");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap()
+}
+
+/// Every row as text, in which bytes are hexadecimal.
+async fn rows(pool: &PgPool, table: &str) -> String {
+    let sql = AssertSqlSafe(format!("SELECT t::text FROM {table} t"));
+    sqlx::query_scalar::<_, String>(sql).fetch_all(pool).await.unwrap().join("\n")
+}
+
+/// Every table of a service's database and of its key database.
+pub async fn in_databases(cluster: &Cluster, service: Service, secrets: &[String]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let database = cluster.layout().database(service);
+    for database in [database.clone(), format!("{database}_keys")] {
+        let pool = pool(cluster, &database).await;
+        let tables = tables(&pool, "schemaname NOT IN ('pg_catalog', 'information_schema')").await;
+        assert!(!tables.is_empty(), "{database} is empty");
+        for table in tables {
+            hits.extend(search(&format!("{database} {table}"), &rows(&pool, &table).await, secrets));
+        }
+    }
+    hits
+}
+
+/// The views that name a person, but for the one that remembers who was erased so that their tokens end.
+pub async fn in_views(cluster: &Cluster, service: Service, person: &str) -> Vec<String> {
+    let pool = pool(cluster, &cluster.layout().database(service)).await;
+    let mut naming = Vec::new();
+    for table in tables(&pool, "schemaname = 'views' AND tablename <> 'authority_erased'").await {
+        let rows = rows(&pool, &table).await;
+        naming.extend(rows.lines().filter(|row| row.contains(person)).map(|row| format!("{table}: {row}")));
+    }
+    naming
+}
+
+/// The events whose sealed part can be opened by a key that is there, and says something of the canary.
+pub async fn unsealed(cluster: &Cluster, secrets: &[String]) -> Vec<String> {
+    let layout = cluster.layout();
+    let mut telling = Vec::new();
+    for service in Service::ALL {
+        let database = layout.database(service);
+        let keys = format!("{database}_keys");
+        let settings = vault::Settings {
+            keys_database_url: layout.superuser_url(&keys).unwrap(),
+            master_key_file: Some(layout.secret(service, "master-key")),
+            master_keys: None,
+        };
+        let vault = Vault::open(&settings).unwrap();
+        let people: Vec<Uuid> =
+            sqlx::query_scalar("SELECT person FROM person_key").fetch_all(&pool(cluster, &keys).await).await.unwrap();
+        let keys = vault.find_all(&people).await.unwrap();
+        let sql = "SELECT event_id, stream, version, type, sealed FROM event_log WHERE sealed <> ''";
+        for event in sqlx::query(sql).fetch_all(&pool(cluster, &database).await).await.unwrap() {
+            let place = vault::binding(event.get("event_id"), event.get("stream"), event.get("version"));
+            let sealed: Vec<u8> = event.get("sealed");
+            let opened = keys.values().find_map(|key| key.open(&sealed, &place));
+            if opened.is_some_and(|opened| !search_bytes("", &opened, secrets).is_empty()) {
+                telling.push(event.get("type"));
+            }
+        }
+    }
+    telling
+}
+
+/// Every message of a service's stream, headers and payload.
+pub async fn in_stream(cluster: &Cluster, service: Service, secrets: &[String]) -> Vec<Hit> {
+    let layout = cluster.layout();
+    let password = std::fs::read_to_string(layout.secret(service, "nats")).unwrap();
+    let options =
+        async_nats::ConnectOptions::with_user_and_password(service.name().to_owned(), password.trim().to_owned())
+            .custom_inbox_prefix(format!("_INBOX_{service}"));
+    let client = options.connect(layout.nats_url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream(service.stream()).await.unwrap();
+    let last = stream.cached_info().state.last_sequence;
+    let mut bytes = Vec::new();
+    for sequence in 1..=last {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        bytes.extend(format!("{} {:?}\n", message.subject, message.headers).into_bytes());
+        bytes.extend_from_slice(&message.payload);
+    }
+    search_bytes(&format!("stream {}", service.stream()), &bytes, secrets)
+}
+
+/// Every file of a cluster that is stopped: logs, NATS, PostgreSQL with its journal, secrets, messages.
+pub fn in_files(layout: &Layout, secrets: &[String]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let mut logs = 0;
+    for root in [&layout.folder, &layout.postgres_folder] {
+        for path in files(root) {
+            let place = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            logs += usize::from(place.ends_with(".log"));
+            hits.extend(search_bytes(&place, &std::fs::read(&path).unwrap(), secrets));
+        }
+        if layout.postgres_folder.starts_with(&layout.folder) {
+            break;
+        }
+    }
+    assert!(logs >= Service::ALL.len(), "the logs of all services are among the files");
+    hits
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            files.extend(self::files(&entry.path()));
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files
+}
+
+#[test]
+fn a_text_is_found_in_every_form_and_place() {
+    use base64::engine::general_purpose::STANDARD;
+    let secret = ["金丝雀 100123".to_owned()];
+    for before in ["", "a", "ab", "abc", "abcd"] {
+        let text = format!("{before}{}suffix", secret[0]);
+        for form in [text.clone(), hex::encode(&text), STANDARD.encode(&text)] {
+            assert_eq!(search("here", &form, &secret).len(), 1, "{form}");
+        }
+    }
+    assert_eq!(search("here", "金丝雁 100123", &secret), []);
+}
