@@ -80,11 +80,12 @@ pub async fn in_databases(cluster: &Cluster, service: Service, secrets: &[String
     hits
 }
 
-/// The views that name a person, but for the one that remembers who was erased so that their tokens end.
+/// The rows of views that name a person, but for those that say who was erased: so that tokens end, and for the receipt.
 pub async fn in_views(cluster: &Cluster, service: Service, person: &str) -> Vec<String> {
     let pool = pool(cluster, &cluster.layout().database(service)).await;
     let mut naming = Vec::new();
-    for table in tables(&pool, "schemaname = 'views' AND tablename <> 'authority_erased'").await {
+    for table in tables(&pool, "schemaname = 'views' AND tablename NOT IN ('authority_erased', 'erased_person')").await
+    {
         let rows = rows(&pool, &table).await;
         naming.extend(rows.lines().filter(|row| row.contains(person)).map(|row| format!("{table}: {row}")));
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use eventbus::{Event as Published, View, ViewError};
+use proto::types::v1::PersonalDataErased;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row as _};
 use time::OffsetDateTime;
@@ -163,16 +164,32 @@ impl View for Applications {
                 (row.version, row.updated_at) = (published.version, published.recorded_at);
             }
         }
-        save(tx, rows.into_values().collect()).await
+        save(tx, rows.into_values().collect()).await?;
+        forget(tx, events).await
     }
+}
+
+/// What was decided stays, and is nobody's any more.
+async fn forget(tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
+    for published in events.iter().filter(|published| published.is::<PersonalDataErased>()) {
+        let erased: PersonalDataErased = published.decode()?;
+        let unreadable = |_| ViewError::Contradiction(format!("nobody is erased at position {}", published.position));
+        sqlx::query("UPDATE application SET person_id = $2 WHERE person_id = $1 AND position < $3")
+            .bind(Uuid::parse_str(&erased.person_id).map_err(unreadable)?)
+            .bind(Uuid::nil())
+            .bind(published.position)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The events of applications among all others, decoded.
 fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, ViewError> {
     let mut understood = Vec::with_capacity(events.len());
     for published in events {
-        let of_no_certificate = published.is::<proto::applications::v1::RuleSetPublished>()
-            || published.is::<proto::types::v1::PersonalDataErased>();
+        let of_no_certificate =
+            published.is::<proto::applications::v1::RuleSetPublished>() || published.is::<PersonalDataErased>();
         if of_no_certificate || published.stream.is_nil() {
             continue;
         }

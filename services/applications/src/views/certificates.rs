@@ -34,6 +34,8 @@ pub struct Certificate {
 struct Change {
     kind: Option<i32>,
     holder: Option<Uuid>,
+    /// Whoever held it before is forgotten.
+    forgotten: bool,
     restriction: Restricted,
     priors: Vec<String>,
 }
@@ -101,6 +103,14 @@ impl View for Certificates {
         .bind(priors)
         .execute(&mut *tx)
         .await?;
+        let forgotten = changes.iter().filter(|(_, change)| change.forgotten && change.holder.is_none());
+        let forgotten: Vec<Uuid> = forgotten.map(|(certificate, _)| *certificate).collect();
+        if !forgotten.is_empty() {
+            sqlx::query("UPDATE certificate SET person_id = NULL WHERE certificate_id = ANY($1)")
+                .bind(forgotten)
+                .execute(&mut *tx)
+                .await?;
+        }
         // Restrictions are few; on the rows that were there before they are set on their own.
         for (certificate, change) in &changes {
             if !matches!(change.restriction, Restricted::AsBefore) {
@@ -136,6 +146,10 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
     } else if event.is::<register::CertificateMatched>() {
         let matched: register::CertificateMatched = event.decode()?;
         of(changes, event, &matched.certificate_id)?.holder = Some(id(event, &matched.person_id)?);
+    } else if event.is::<register::CertificateForgotten>() {
+        let forgotten: register::CertificateForgotten = event.decode()?;
+        let change = of(changes, event, &forgotten.certificate_id)?;
+        (change.holder, change.forgotten) = (None, true);
     } else if event.is::<register::PriorRegistrationImported>() {
         let imported: register::PriorRegistrationImported = event.decode()?;
         let prior = imported.registration.ok_or_else(|| incomplete(event))?;

@@ -8,6 +8,7 @@ use prost::Name as _;
 use proto::applications::v1::{
     ApplicationConcluded, ApplicationSubmitted, ApplicationWithdrawn, ConclusionReversed, RegistrationRevoked,
 };
+use proto::types::v1::PersonalDataErased;
 use sqlx::{PgConnection, PgPool};
 use time::Date;
 use time::macros::format_description;
@@ -101,6 +102,13 @@ impl View for Filed {
 }
 
 async fn apply(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    if event.is::<PersonalDataErased>() {
+        // Applications has forgotten them, and so does whoever listens to it.
+        let erased: PersonalDataErased = event.decode()?;
+        let person = Uuid::parse_str(&erased.person_id).map_err(|_| incomplete(event))?;
+        sqlx::query("DELETE FROM filed_application WHERE person = $1").bind(person).execute(tx).await?;
+        return Ok(());
+    }
     match event.kind.strip_prefix("dingzhu.applications.v1.").unwrap_or_default() {
         ApplicationSubmitted::NAME => {
             let submitted: ApplicationSubmitted = event.decode()?;
