@@ -1,9 +1,9 @@
 //! Where personal data could lie: tables, sealed parts, streams, files; and the search there, in every form that bytes take.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Span};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cluster::layout::Layout;
@@ -17,11 +17,16 @@ pub const EVERYTHING: &str = "debug,h2=info,hyper=info,identity=trace,certificat
                               notifications=trace,access=trace,service=trace,rpc=trace,eventlog=trace,eventbus=trace,\
                               vault=trace,telemetry=trace,lifecycle=trace,call=trace";
 
+/// How many bytes are shown on either side of what is found.
+const BESIDE: usize = 60;
+
 /// Something of the canary, and where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub place: String,
     pub secret: String,
+    /// What stands beside it, in the first of these places.
+    pub beside: String,
 }
 
 /// The forms in which a text can hide: as it is, in hexadecimal, in base 64 at each of the three places of a group.
@@ -44,10 +49,17 @@ pub fn search(place: &str, text: &str, secrets: &[String]) -> Vec<Hit> {
 pub fn search_bytes(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<Hit> {
     let all: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
     let each = all.len() / secrets.len();
-    let patterns = AhoCorasick::new(&all).unwrap();
-    let found: BTreeSet<usize> =
-        patterns.find_overlapping_iter(bytes).map(|found| found.pattern().as_usize() / each).collect();
-    found.into_iter().map(|which| Hit { place: place.to_owned(), secret: secrets[which].clone() }).collect()
+    let patterns = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&all).unwrap();
+    let mut found = BTreeMap::new();
+    for hit in patterns.find_overlapping_iter(bytes) {
+        found.entry(hit.pattern().as_usize() / each).or_insert(hit.span());
+    }
+    let hit = |(which, span): (usize, Span)| {
+        let beside = &bytes[span.start.saturating_sub(BESIDE)..(span.end + BESIDE).min(bytes.len())];
+        let beside = String::from_utf8_lossy(beside).into_owned();
+        Hit { place: place.to_owned(), secret: secrets[which].clone(), beside }
+    };
+    found.into_iter().map(hit).collect()
 }
 
 async fn pool(cluster: &Cluster, database: &str) -> PgPool {
