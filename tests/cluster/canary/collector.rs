@@ -1,7 +1,9 @@
 //! A collector of traces and metrics that keeps every byte it is sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use lifecycle::{Lifecycle, OnDeath};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
@@ -62,6 +64,6 @@ pub async fn start() -> Collected {
         .add_service(TraceServiceServer::new(kept.clone()).max_decoding_message_size(LARGEST))
         .add_service(MetricsServiceServer::new(kept.clone()).max_decoding_message_size(LARGEST))
         .serve_with_incoming(TcpIncoming::from(listener));
-    tokio::spawn(server);
+    Lifecycle::new(Duration::ZERO).spawn("collector", OnDeath::StopsTheService, server);
     Collected { endpoint, kept }
 }

@@ -51,7 +51,7 @@ impl Canary {
         for request in
             [registration(format!("{}7", teacher.number()), "123456"), registration(teacher.number(), "000000")]
         {
-            refused.extend(ask(&addresses, None, "Accounts/RegisterAccount", request).await.err().map(shown));
+            refused.extend(ask(&addresses, None, "Accounts/RegisterAccount", request).await.err().as_ref().map(shown));
         }
         let applicant = Applicant::arrive(&addresses, &phones, teacher, PASSWORD).await.unwrap();
         let person_id = callers::person_id(&applicant.actor).await;
@@ -122,7 +122,7 @@ impl Canary {
 
     async fn must_be_refused(&mut self, rpc: &str, request: Value) {
         let refused = self.call(rpc, request).await.expect_err(rpc);
-        self.refused.push(shown(refused));
+        self.refused.push(shown(&refused));
     }
 
     async fn sign_in_wrongly(&mut self) {
@@ -160,7 +160,7 @@ impl Canary {
     }
 
     async fn sign_in_again(&mut self) {
-        self.applicant.credentials.password = self.password.to_owned();
+        self.password.clone_into(&mut self.applicant.credentials.password);
         let credentials = &self.applicant.credentials;
         self.applicant.actor = Actor::sign_in(&self.addresses, &self.phones, credentials).await.unwrap();
     }
@@ -172,7 +172,7 @@ impl Canary {
         let change = json!({"requestId": request_id(), "password": self.password, "phone": NEXT_PHONE,
             "challengeId": sent["challengeId"], "code": code});
         self.call("Credentials/ChangePhone", change).await.unwrap();
-        self.applicant.credentials.phone = NEXT_PHONE.to_owned();
+        NEXT_PHONE.clone_into(&mut self.applicant.credentials.phone);
         self.call("Credentials/SendEmailCode", json!({"email": NEXT_MAIL})).await.unwrap();
         let wrong = json!({"requestId": request_id(), "password": self.password, "email": NEXT_MAIL,
             "challengeId": request_id(), "code": "000000"});
@@ -197,7 +197,7 @@ impl Canary {
         let settle =
             json!({"requestId": request_id(), "personId": fix["personId"], "fixId": fix["fixId"], "outcome": 1});
         ask(&self.addresses, Some(helpdesk), "PhoneFixes/SettlePhoneFix", settle).await.unwrap();
-        self.applicant.credentials.phone = LAST_PHONE.to_owned();
+        LAST_PHONE.clone_into(&mut self.applicant.credentials.phone);
         self.sign_in_again().await;
     }
 
@@ -258,7 +258,7 @@ async fn helpdesk(cluster: &Cluster) -> Actor {
     callers::with_second_factor(&somebody).await
 }
 
-fn shown(status: Status) -> String {
+fn shown(status: &Status) -> String {
     format!("{status:?} {}", hex::encode(status.details()))
 }
 

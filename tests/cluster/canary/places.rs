@@ -159,7 +159,7 @@ pub fn in_files(layout: &Layout, secrets: &[String]) -> Vec<Hit> {
     for root in [&layout.folder, &layout.postgres_folder] {
         for path in files(root) {
             let place = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            logs += usize::from(place.ends_with(".log"));
+            logs += usize::from(path.extension().is_some_and(|end| end == "log"));
             hits.extend(search_bytes(&place, &std::fs::read(&path).unwrap(), secrets));
         }
         if layout.postgres_folder.starts_with(&layout.folder) {

@@ -87,7 +87,7 @@ impl Desk {
             real_name: real_name(files.path()),
             archive_years: 6,
         };
-        let identity = service::testing::start::<Identity>(settings.clone(), neighbours).await;
+        let identity = Box::pin(service::testing::start::<Identity>(settings.clone(), neighbours)).await;
         let authority = identity.service.ground.authority.clone();
         until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;
         Self { identity, outbox, settings, _files: files }

@@ -246,6 +246,7 @@ impl<S> Running<S> {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let again = Again { lifecycle: lifecycle.clone() };
         // A stop goes through its stages, and leaves the leases to whoever starts next.
+        #[expect(clippy::disallowed_methods, reason = "a lifecycle cannot watch over its own end")]
         tokio::spawn(lifecycle.clone().until_stopped());
         serve::<S>(settings, own, &lifecycle).await?;
         Ok(again)

@@ -162,9 +162,5 @@ async fn hashes_of_a_key_database_that_is_in_use_already_stay_what_they_were() {
     assert!(matches!(vault.load().await, Err(VaultError::NoIndexRoot)));
     vault.migrate().await.unwrap();
     let of_master = "9eb7173b";
-    assert_eq!(&hex(&vault.index("number").hash("320399"))[..8], of_master);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    assert_eq!(&hex::encode(vault.index("number").hash("320399"))[..8], of_master);
 }
