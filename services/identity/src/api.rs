@@ -3,6 +3,7 @@
 mod accounts;
 mod convert;
 mod credentials;
+mod document_types;
 mod keys;
 mod my_sessions;
 mod origin;
@@ -19,6 +20,7 @@ mod status;
 
 pub use accounts::Accounts;
 pub use credentials::Credentials;
+pub use document_types::DocumentTypes;
 pub use keys::Keys;
 pub use my_sessions::MySessions;
 pub use phone_fixes::PhoneFixes;

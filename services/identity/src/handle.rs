@@ -42,6 +42,7 @@ pub use staff_lists::{Ended, Listed, Run, Taken};
 
 use crate::courier::Courier;
 use crate::domain::account::{Account, Command, Event};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Hasher;
@@ -72,6 +73,8 @@ pub struct Handle {
     pub(crate) log: EventLog,
     pub(crate) vault: Vault,
     pub(crate) root: RootKey,
+    /// What the document types ask for.
+    pub document_types: DocumentTypes,
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) failures: Failures,

@@ -6,6 +6,7 @@
 //!            ├──> hashing: argon2id behind a bounded queue
 //!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
 //!            ├──> picture: slider puzzles
+//!            ├──> shipped: document types, as versioned files
 //!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod hashing;
 pub mod import_legacy;
 pub mod picture;
 pub mod real_name;
+pub mod shipped;
 pub mod staff_list;
 pub mod store;
 pub mod tokens;
@@ -37,6 +39,7 @@ use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
+use proto::identity::v1::document_types_server::DocumentTypesServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::phone_fixes_server::PhoneFixesServer;
@@ -111,6 +114,7 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
         ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.DocumentTypes/ListDocumentTypes", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/SendPhoneFixCode", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/ListPhoneFixes", Rule::Staff(&[Role::Helpdesk])),
@@ -169,6 +173,7 @@ impl Service for Identity {
         handle.sweep();
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
+            .offer(rpc::sized!(DocumentTypesServer::new(api::DocumentTypes { handle: handle.clone() })))
             .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
             .offer(rpc::sized!(RealNameServer::new(api::RealName { handle: handle.clone() })))
             .offer(rpc::sized!(RecoveryServer::new(api::Recovery { handle: handle.clone() })))
@@ -217,6 +222,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
     let cores = available_parallelism().map_or(1, usize::from);
     let (pool, log, vault) = (ground.pool.clone(), ground.log.clone(), ground.vault.clone());
     Ok(Handle {
+        document_types: shipped::document_types()?,
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),

@@ -110,6 +110,8 @@ pub enum Command {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Version of the table by which the number was judged.
+        document_table: u32,
         /// Whether the mail address that travels beside was verified.
         email_verified: bool,
     },
@@ -194,6 +196,8 @@ pub enum Event {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Version of the table by which the number was judged; 0 from before there was one.
+        document_table: u32,
     },
     /// The account came from the old system.
     Imported(Imported),
@@ -290,9 +294,9 @@ impl Decider for Account {
             // Whoever had an account in the old system registers again: the stream goes on as an account of its own.
             (
                 Self::Empty | Self::Imported(_),
-                Command::Register { document_type, number_hash, password_hash, email_verified },
+                Command::Register { document_type, number_hash, password_hash, document_table, email_verified },
             ) => {
-                let registered = Event::Registered { document_type, number_hash, password_hash };
+                let registered = Event::Registered { document_type, number_hash, password_hash, document_table };
                 Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
             }
             // The number has its account: the second one to bring it changes nothing.
@@ -350,7 +354,7 @@ impl Decider for Account {
 
     fn evolve(state: Self, event: &Event) -> Self {
         match (state, event) {
-            (_, Event::Registered { document_type, number_hash, password_hash }) => Self::Registered(Registered {
+            (_, Event::Registered { document_type, number_hash, password_hash, .. }) => Self::Registered(Registered {
                 document_type: *document_type,
                 number_hash: *number_hash,
                 password_hash: password_hash.clone(),

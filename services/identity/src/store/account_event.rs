@@ -46,12 +46,13 @@ pub struct Sealing<'a> {
 pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &RootKey) -> NewEvent {
     let person_id = place.person.to_string();
     let mut encoded = match event {
-        Event::Registered { document_type, number_hash, password_hash } => {
+        Event::Registered { document_type, number_hash, password_hash, document_table } => {
             let inner = AccountRegisteredInner {
                 number_hash: number_hash.to_vec().into(),
                 password_hash: password_hash.clone(),
             };
-            let payload = AccountRegistered { person_id, document_type: document_type.code() };
+            let document_table = document_table.cast_signed();
+            let payload = AccountRegistered { person_id, document_type: document_type.code(), document_table };
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
         Event::Imported(imported) => {
@@ -128,6 +129,7 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
                 .ok_or_else(|| corrupt(recorded, "unknown document type"))?,
             number_hash: inner.number_hash[..].try_into().map_err(|_| corrupt(recorded, "no number hash"))?,
             password_hash: inner.password_hash,
+            document_table: payload.document_table.cast_unsigned(),
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)

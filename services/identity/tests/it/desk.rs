@@ -293,10 +293,9 @@ impl Teacher {
     }
 
     pub fn member(&self, role: Role, division: &str, unit: Option<Uuid>) -> Member {
-        use identity::domain::document::Document;
         use identity::hashing::Password;
         Member {
-            document: Document::recognise(&self.number).unwrap(),
+            document: identity::shipped::document_types().unwrap().recognise(&self.number).unwrap(),
             name: self.name.clone(),
             phone: self.phone.clone(),
             password: Password::new(self.password.clone()),

@@ -6,6 +6,7 @@ mod canary_recovery;
 mod credentials;
 mod desk;
 mod directory;
+mod document_types;
 mod enrolment;
 mod house;
 mod keys;

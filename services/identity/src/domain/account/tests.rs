@@ -17,6 +17,7 @@ fn registered() -> Event {
         document_type: DocumentType::ResidentId,
         number_hash: [7; 32],
         password_hash: "$argon2id$x".to_owned(),
+        document_table: 1,
     }
 }
 
@@ -25,6 +26,7 @@ fn register() -> Command {
         document_type: DocumentType::ResidentId,
         number_hash: [7; 32],
         password_hash: "$argon2id$x".to_owned(),
+        document_table: 1,
         email_verified: false,
     }
 }
