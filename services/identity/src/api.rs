@@ -17,6 +17,7 @@ mod sessions;
 mod staff;
 mod staff_lists;
 mod status;
+mod wechat;
 
 pub use accounts::Accounts;
 pub use credentials::Credentials;
@@ -32,3 +33,4 @@ pub use second_factor::SecondFactor;
 pub use sessions::Sessions;
 pub use staff::Staff;
 pub use staff_lists::StaffLists;
+pub use wechat::WechatBindings;

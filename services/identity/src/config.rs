@@ -18,4 +18,7 @@ pub struct Settings {
     /// Who checks real names.
     #[command(flatten)]
     pub real_name: crate::real_name::Settings,
+    /// Which gateway to WeChat.
+    #[command(flatten)]
+    pub wechat: crate::wechat::Settings,
 }

@@ -1,4 +1,4 @@
-//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys.
+//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys, WeChat.
 
 pub mod account;
 pub mod citizen_number;
@@ -21,3 +21,4 @@ pub mod session;
 pub mod signing_key;
 pub mod totp;
 pub mod unit;
+pub mod wechat;

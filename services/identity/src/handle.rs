@@ -15,6 +15,7 @@ mod second_factor;
 mod sign_in;
 mod staff;
 mod staff_lists;
+mod wechat;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use registration::Registration;
 pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 pub use staff_lists::{Ended, Listed, Run, Taken};
+pub use wechat::WechatTicket;
 
 use crate::courier::Courier;
 use crate::domain::account::{Account, Command, Event};
@@ -57,10 +59,12 @@ use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
+use crate::store::wechat::WechatTickets;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
 use crate::views::units::Units;
+use crate::wechat::Wechat;
 
 /// How often a command is decided again when others are faster.
 const TRIES: usize = 5;
@@ -94,6 +98,8 @@ pub struct Handle {
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
     pub(crate) real_name: Provider,
+    pub(crate) wechat: Wechat,
+    pub(crate) wechat_tickets: WechatTickets,
     pub(crate) tokens: Tokens,
     pub(crate) lifecycle: Lifecycle,
     /// Requests hold passwords and numbers: what is kept of them is a keyed hash.

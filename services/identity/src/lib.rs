@@ -6,6 +6,7 @@
 //!            ├──> hashing: argon2id behind a bounded queue
 //!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
 //!            ├──> picture: slider puzzles
+//!            ├──> real_name, wechat ──> gateway: providers of a deployment
 //!            ├──> shipped: document types, as versioned files
 //!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
 //! ```
@@ -19,6 +20,7 @@ pub mod courier;
 pub mod domain;
 pub mod enrol;
 pub mod error;
+pub mod gateway;
 pub mod handle;
 pub mod hashing;
 pub mod import_legacy;
@@ -30,6 +32,7 @@ pub mod store;
 pub mod tokens;
 pub mod totp;
 pub mod views;
+pub mod wechat;
 
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -51,6 +54,7 @@ use proto::identity::v1::second_factor_server::SecondFactorServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_lists_server::StaffListsServer;
 use proto::identity::v1::staff_server::StaffServer;
+use proto::identity::v1::wechat_bindings_server::WechatBindingsServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
 use rpc::Surface;
 use service::{Failure, Ground, Service};
@@ -69,10 +73,12 @@ use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
+use crate::store::wechat::WechatTickets;
 use crate::tokens::Tokens;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
 use crate::views::units::{self, Units, UnitsView};
+use crate::wechat::Wechat;
 
 /// The service.
 #[derive(Debug)]
@@ -148,6 +154,11 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Staff/ListGrants", Rule::Staff(&[Role::SecurityAdmin, Role::Auditor])),
         ("dingzhu.identity.v1.StaffLists/ImportStaff", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.StaffLists/EndRolesOfUnit", Rule::Staff(&[Role::SecurityAdmin])),
+        ("dingzhu.identity.v1.WechatBindings/BeginWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/CompleteWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/GetWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/UnbindWechat", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/SendRecoveryWechatCode", Rule::Anyone),
         ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
     ];
 
@@ -182,6 +193,7 @@ impl Service for Identity {
             .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(SecondFactorServer::new(api::SecondFactor { handle: handle.clone() })))
+            .offer(rpc::sized!(WechatBindingsServer::new(api::WechatBindings { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
             .offer(rpc::sized!(PhoneFixesServer::new(api::PhoneFixes { handle: handle.clone(), bus: bus.clone() })))
@@ -233,6 +245,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
         recoveries: Recoveries::new(pool.clone(), &vault),
+        wechat_tickets: WechatTickets::new(pool.clone(), &vault),
         made_up: vault.index("recovery"),
         grants: Grants::new(pool.clone()),
         phone_fixes: PhoneFixes::new(pool.clone()),
@@ -240,6 +253,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         real_name: Provider::open(&settings.real_name)?,
+        wechat: Wechat::open(&settings.wechat)?,
         tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,
         requests: vault.index("request"),
         lifecycle: ground.lifecycle.clone(),

@@ -1,9 +1,11 @@
 //! 账号: one person's account and roles, decided from one stream. Personal data travels beside the events, never in them.
 
+mod phone_fix;
 mod rejection;
 
 use decider::Decider;
 
+pub use phone_fix::{FixOutcome, PhoneFix};
 pub use rejection::Rejection;
 
 use super::document::DocumentType;
@@ -54,49 +56,10 @@ pub struct Registered {
     pub name_verified: bool,
     /// The open request for another phone.
     pub phone_fix: Option<PhoneFix>,
+    /// Keyed hash of the openid of the WeChat that is bound.
+    pub wechat: Option<[u8; 32]>,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
-}
-
-/// A request for another phone that waits for the helpdesk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PhoneFix {
-    /// Its id.
-    pub id: Uuid,
-    /// Whose helpdesk settles it.
-    pub province: Division,
-}
-
-/// How a request for another phone ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FixOutcome {
-    /// The phone is put in.
-    Approved,
-    /// 证明材料不足
-    EvidenceInsufficient,
-    /// 不是本人
-    NotThePerson,
-}
-
-impl FixOutcome {
-    /// Number of the outcome in the API and in the log: never changes.
-    pub const fn code(self) -> i32 {
-        match self {
-            Self::Approved => 1,
-            Self::EvidenceInsufficient => 2,
-            Self::NotThePerson => 3,
-        }
-    }
-
-    /// The outcome of this number.
-    pub const fn from_code(code: i32) -> Option<Self> {
-        match code {
-            1 => Some(Self::Approved),
-            2 => Some(Self::EvidenceInsufficient),
-            3 => Some(Self::NotThePerson),
-            _ => None,
-        }
-    }
 }
 
 /// What somebody wants.
@@ -169,6 +132,13 @@ pub enum Command {
         /// Who ends it.
         by: Authority,
     },
+    /// 绑定微信; the openid travels beside, and that nobody else has it is claimed in the log.
+    BindWechat {
+        /// Keyed hash of the openid.
+        openid_hash: [u8; 32],
+    },
+    /// 解除绑定
+    UnbindWechat,
 }
 
 /// Who gives and takes roles.
@@ -244,6 +214,13 @@ pub enum Event {
     TotpEnrolled,
     /// There is none any more.
     TotpReset,
+    /// There is a WeChat.
+    WechatBound {
+        /// Keyed hash of the openid.
+        openid_hash: [u8; 32],
+    },
+    /// There is none any more.
+    WechatUnbound,
 }
 
 impl Account {
@@ -312,7 +289,9 @@ impl Decider for Account {
                 | Command::ChangePhone
                 | Command::VerifyEmail
                 | Command::RecordNameCheck { .. }
-                | Command::RequestPhoneFix(_),
+                | Command::RequestPhoneFix(_)
+                | Command::BindWechat { .. }
+                | Command::UnbindWechat,
             ) => Err(Rejection::UnknownPerson),
             (Self::Registered(_), Command::ChangePassword { password_hash }) => {
                 Ok(vec![Event::PasswordChanged { password_hash }])
@@ -325,7 +304,7 @@ impl Decider for Account {
                 Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
             }
             (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, by }) => {
-                settle_phone_fix(account, fix_id, outcome, &by)
+                phone_fix::settle(account, fix_id, outcome, &by)
             }
             (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
                 Ok(match (passed, differs) {
@@ -333,6 +312,14 @@ impl Decider for Account {
                     (true, false) => vec![Event::NameVerified { provider }],
                     (false, _) => vec![Event::NameRefused { provider }],
                 })
+            }
+            (Self::Registered(account), Command::BindWechat { openid_hash }) => match account.wechat {
+                None => Ok(vec![Event::WechatBound { openid_hash }]),
+                Some(bound) if bound == openid_hash => Ok(Vec::new()),
+                Some(_) => Err(Rejection::WechatAlreadyBound),
+            },
+            (Self::Registered(account), Command::UnbindWechat) => {
+                account.wechat.map(|_| vec![Event::WechatUnbound]).ok_or(Rejection::WechatNotBound)
             }
             (Self::Registered(account), Command::EnrolTotp) => enrol_totp(account),
             (Self::Registered(account), Command::ResetTotp { by }) => reset_totp(account, &by),
@@ -363,6 +350,7 @@ impl Decider for Account {
                 email_verified: false,
                 name_verified: false,
                 phone_fix: None,
+                wechat: None,
                 grants: Vec::new(),
             }),
             (Self::Empty, Event::Imported(imported)) => Self::Imported(*imported),
@@ -398,6 +386,12 @@ impl Decider for Account {
             }
             (Self::Registered(account), Event::TotpEnrolled) => Self::Registered(Registered { totp: true, ..account }),
             (Self::Registered(account), Event::TotpReset) => Self::Registered(Registered { totp: false, ..account }),
+            (Self::Registered(account), Event::WechatBound { openid_hash }) => {
+                Self::Registered(Registered { wechat: Some(*openid_hash), ..account })
+            }
+            (Self::Registered(account), Event::WechatUnbound) => {
+                Self::Registered(Registered { wechat: None, ..account })
+            }
             (state, Event::Imported(_))
             | (
                 state @ (Self::Empty | Self::Imported(_)),
@@ -413,26 +407,12 @@ impl Decider for Account {
                 | Event::NameVerified { .. }
                 | Event::NameRefused { .. }
                 | Event::PhoneFixRequested(_)
-                | Event::PhoneFixSettled { .. },
+                | Event::PhoneFixSettled { .. }
+                | Event::WechatBound { .. }
+                | Event::WechatUnbound,
             ) => state,
         }
     }
-}
-
-fn settle_phone_fix(
-    account: &Registered,
-    fix_id: Uuid,
-    outcome: FixOutcome,
-    by: &Authority,
-) -> Result<Vec<Event>, Rejection> {
-    let open = account.phone_fix.filter(|fix| fix.id == fix_id);
-    let known = open.filter(|fix| by.covers(Scope { division: fix.province, unit: None }));
-    known.ok_or(Rejection::UnknownFix)?;
-    if by.is_self() {
-        return Err(Rejection::OwnAccount);
-    }
-    let settled = Event::PhoneFixSettled { fix_id, outcome };
-    Ok((outcome == FixOutcome::Approved).then_some(Event::PhoneChanged).into_iter().chain([settled]).collect())
 }
 
 fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<Event>, Rejection> {

@@ -7,7 +7,8 @@ use proto::identity::v1::{
     AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, DocumentType as ProtoType,
     EmailVerified, NameChanged, NameCheckMethod, NameRefused, NameVerified, PasswordChanged, PasswordChangedInner,
     PhoneChanged, PhoneFixRequested, PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope,
-    SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset,
+    SealedPerson, StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset, WechatBound, WechatBoundInner,
+    WechatUnbound,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -110,6 +111,11 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
         }
         Event::TotpEnrolled => public(place, &TotpEnrolled { person_id }),
         Event::TotpReset => public(place, &TotpReset { person_id }),
+        Event::WechatBound { openid_hash } => {
+            let inner = WechatBoundInner { openid_hash: openid_hash.to_vec().into() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &WechatBound { person_id }) }
+        }
+        Event::WechatUnbound => public(place, &WechatUnbound { person_id }),
     };
     if let Some(Sealing { key, personal }) = sealing {
         let binding = vault::binding(place.event_id, place.person, place.version);
@@ -187,6 +193,12 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         Ok(Event::TotpEnrolled)
     } else if kind == TotpReset::full_name() {
         Ok(Event::TotpReset)
+    } else if kind == WechatBound::full_name() {
+        let inner: WechatBoundInner = message(recorded, &recorded.inner)?;
+        let openid_hash = inner.openid_hash[..].try_into().map_err(|_| corrupt(recorded, "no hash of an openid"))?;
+        Ok(Event::WechatBound { openid_hash })
+    } else if kind == WechatUnbound::full_name() {
+        Ok(Event::WechatUnbound)
     } else {
         Err(corrupt(recorded, "no event of an account"))
     }

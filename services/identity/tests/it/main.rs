@@ -3,6 +3,7 @@
 
 mod canary;
 mod canary_recovery;
+mod canary_wechat;
 mod credentials;
 mod desk;
 mod directory;
@@ -25,3 +26,5 @@ mod sessions;
 mod sign_in;
 mod staff;
 mod staff_lists;
+mod wechat;
+mod wechat_gateway;

@@ -76,6 +76,8 @@ fn history() -> Vec<Event> {
             password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
             document_table: 1,
         },
+        Event::WechatBound { openid_hash: [8; 32] },
+        Event::WechatUnbound,
     ]);
     history
 }
@@ -115,7 +117,13 @@ fn a_payload_holds_no_hash_and_the_inner_part_only_what_decisions_need() {
         assert!(!holds(&encoded.payload, b"argon2id") && !holds(&encoded.payload, &[7; 32]));
         assert_eq!(
             encoded.inner.is_empty(),
-            !matches!(event, Event::PasswordChanged { .. } | Event::Imported(_) | Event::Registered { .. }),
+            !matches!(
+                event,
+                Event::PasswordChanged { .. }
+                    | Event::Imported(_)
+                    | Event::Registered { .. }
+                    | Event::WechatBound { .. }
+            ),
             "{}",
             encoded.kind
         );
