@@ -36,6 +36,7 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
             table.push(("DINGZHU_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
             table.push(("DINGZHU_PEPPER_FILE".to_owned(), file(&secret("pepper"))));
             table.push(("DINGZHU_REAL_NAME_FILE".to_owned(), file(&layout.real_names())));
+            table.push(("DINGZHU_WECHAT_DIR".to_owned(), file(&layout.wechat())));
         }
         Service::Notifications => {
             table.push(("DINGZHU_MAIL_DIR".to_owned(), file(&layout.mail())));

@@ -201,6 +201,11 @@ impl Layout {
         self.folder.join("real-names.csv")
     }
 
+    /// The folder that stands in for WeChat.
+    pub fn wechat(&self) -> PathBuf {
+        self.folder.join("wechat")
+    }
+
     /// Which processes `up` has started.
     pub fn processes(&self) -> PathBuf {
         self.folder.join("processes.json")

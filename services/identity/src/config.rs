@@ -21,4 +21,7 @@ pub struct Settings {
     /// Years for which the papers of a registration are kept after its conclusion: so long nobody is forgotten.
     #[arg(long, env = "DINGZHU_ARCHIVE_YEARS", default_value_t = 6)]
     pub archive_years: u16,
+    /// Which gateway to WeChat.
+    #[command(flatten)]
+    pub wechat: crate::wechat::Settings,
 }

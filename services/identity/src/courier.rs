@@ -40,6 +40,10 @@ pub enum Message {
     PhoneFixApproved,
     /// The helpdesk has refused to put this phone in.
     PhoneFixRefused,
+    /// A WeChat was bound.
+    WechatBound,
+    /// The WeChat was unbound.
+    WechatUnbound,
 }
 
 /// The way to notifications. Clones share it.
@@ -89,6 +93,8 @@ impl Message {
             Self::EmailChanged => "email_changed",
             Self::PhoneFixApproved => "phone_fix_approved",
             Self::PhoneFixRefused => "phone_fix_refused",
+            Self::WechatBound => "wechat_bound",
+            Self::WechatUnbound => "wechat_unbound",
         }
     }
 
@@ -104,7 +110,9 @@ impl Message {
             | Self::PhoneChanged
             | Self::EmailChanged
             | Self::PhoneFixApproved
-            | Self::PhoneFixRefused => Channel::Sms,
+            | Self::PhoneFixRefused
+            | Self::WechatBound
+            | Self::WechatUnbound => Channel::Sms,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys.
+//! The rules of identity, pure: documents, passwords, accounts, roles, codes, puzzles, limits, sessions, signing keys, WeChat.
 
 pub mod access;
 pub mod account;
@@ -7,11 +7,13 @@ pub mod code;
 pub mod contact;
 pub mod document;
 pub mod erasure;
+pub mod document_table;
 pub mod limit;
 pub mod local_id;
 pub mod lockout;
 pub mod origin;
 pub mod password;
+pub mod pattern;
 pub mod personal;
 pub mod profile;
 pub mod puzzle;
@@ -21,3 +23,4 @@ pub mod session;
 pub mod signing_key;
 pub mod totp;
 pub mod unit;
+pub mod wechat;

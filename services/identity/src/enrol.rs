@@ -7,7 +7,7 @@ use proto::identity::v1::Role as ProtoRole;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::domain::document::{Document, DocumentType};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::role::{Division, Role, Scope};
 use crate::domain::{contact, password};
 use crate::handle::{Enrolled, EnrolmentError, Handle, Member, SHANGHAI};
@@ -71,8 +71,10 @@ pub async fn enrol(handle: &Handle, path: &Path) -> Result<Enrolled, EnrolError>
     let entries: Vec<Entry> = serde_json::from_str(&text)
         .map_err(|problem| EnrolError::Format { path: path.to_owned(), line: problem.line() })?;
     let mut flaws = Vec::new();
-    let members: Vec<Member> =
-        (1..).zip(entries).filter_map(|(number, entry)| entry.parse(number, &mut flaws)).collect();
+    let members: Vec<Member> = (1..)
+        .zip(entries)
+        .filter_map(|(number, entry)| entry.parse(number, &handle.document_types, &mut flaws))
+        .collect();
     if !flaws.is_empty() {
         return Err(EnrolError::Fields(flaws));
     }
@@ -80,13 +82,11 @@ pub async fn enrol(handle: &Handle, path: &Path) -> Result<Enrolled, EnrolError>
 }
 
 impl Entry {
-    fn parse(self, number: usize, flaws: &mut Vec<String>) -> Option<Member> {
+    fn parse(self, number: usize, types: &DocumentTypes, flaws: &mut Vec<String>) -> Option<Member> {
         let mut keep =
             |field: &str, problem: &dyn std::fmt::Display| flaws.push(format!("entry {number}, {field}: {problem}"));
         let today = clock::now().to_offset(SHANGHAI).date();
-        // A number of no type's shape has the flaw that it has as a resident's.
-        let kind = Document::recognise(&self.number).map_or(DocumentType::ResidentId, |shaped| shaped.kind());
-        let document = Document::parse(kind, &self.number, today).map_err(|flaw| keep("number", &flaw)).ok();
+        let document = types.on(today).judge(&self.number, today).map_err(|flaw| keep("number", &flaw)).ok();
         let name = contact::name(&self.name).map_err(|flaw| keep("name", &flaw)).ok();
         let phone = contact::phone(&self.phone).map_err(|flaw| keep("phone", &flaw)).ok();
         if let Err(flaw) = password::check(&self.password) {

@@ -85,6 +85,18 @@ pub enum Error {
         /// When to try again.
         retry_after: time::Duration,
     },
+    /// Nobody says who has scanned.
+    #[error("the gateway to WeChat gave no answer")]
+    WechatUnavailable,
+    /// The ticket counts no more, or is another person's.
+    #[error("the ticket of a WeChat binding has expired")]
+    WechatTicketExpired,
+    /// Nobody has scanned yet.
+    #[error("nobody has scanned the ticket yet")]
+    WechatNotScanned,
+    /// It belongs to another account.
+    #[error("the WeChat is bound to another account")]
+    WechatTaken,
     /// The session ended, or the token is none.
     #[error("the session has ended")]
     SessionEnded,

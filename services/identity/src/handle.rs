@@ -17,6 +17,7 @@ mod second_factor;
 mod sign_in;
 mod staff;
 mod staff_lists;
+mod wechat;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -43,10 +44,12 @@ pub use registration::Registration;
 pub use second_factor::{NextStep, Proposed};
 pub use sign_in::{RefreshToken, SignedIn, Started, TokenPair};
 pub use staff_lists::{Ended, Listed, Run, Taken};
+pub use wechat::WechatTicket;
 
 use crate::access_log::AccessLog;
 use crate::courier::Courier;
 use crate::domain::account::{Account, Command, Event};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Hasher;
@@ -62,12 +65,14 @@ use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
+use crate::store::wechat::WechatTickets;
 use crate::tokens::Tokens;
 use crate::views::erasures::Erasures;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
 use crate::views::standing::Filed;
 use crate::views::units::Units;
+use crate::wechat::Wechat;
 
 /// How often a command is decided again when others are faster.
 const TRIES: usize = 5;
@@ -80,6 +85,8 @@ pub struct Handle {
     pub(crate) log: EventLog,
     pub(crate) vault: Vault,
     pub(crate) root: RootKey,
+    /// What the document types ask for.
+    pub document_types: DocumentTypes,
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
     pub(crate) failures: Failures,
@@ -99,6 +106,8 @@ pub struct Handle {
     pub(crate) hasher: Hasher,
     pub(crate) courier: Courier,
     pub(crate) real_name: Provider,
+    pub(crate) wechat: Wechat,
+    pub(crate) wechat_tickets: WechatTickets,
     pub(crate) tokens: Tokens,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) access_log: AccessLog,

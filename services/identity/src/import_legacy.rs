@@ -9,7 +9,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
 use crate::domain::contact::{self, ContactFlaw};
-use crate::domain::document::{Document, DocumentFlaw, DocumentType};
+use crate::domain::document::DocumentFlaw;
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::recovery::is_legacy;
 use crate::error::Error;
 use crate::handle::{Handle, LegacyAccount, SHANGHAI};
@@ -86,7 +87,7 @@ pub async fn import(handle: &Handle, path: &Path, report: &Path, dry_run: bool) 
         let at_end = line.is_none();
         if let Some(line) = line {
             done.rows += 1;
-            match line.map_err(|problem| vec![problem]).and_then(|line| parse(line, today)) {
+            match line.map_err(|problem| vec![problem]).and_then(|line| parse(line, &handle.document_types, today)) {
                 Ok(account) => batch.push(account),
                 Err(problems) => {
                     done.rejected += 1;
@@ -143,14 +144,12 @@ fn cells(line: &str) -> Option<Vec<String>> {
 }
 
 /// Reads a line, or says all that is wrong with it.
-fn parse(line: &str, today: Date) -> Result<LegacyAccount, Vec<Problem>> {
+fn parse(line: &str, types: &DocumentTypes, today: Date) -> Result<LegacyAccount, Vec<Problem>> {
     let Some(Ok([number, name, created_at])) = cells(line).map(<[String; 3]>::try_from) else {
         return Err(vec![Problem("", "MALFORMED")]);
     };
     let mut problems = Vec::new();
-    // A number of no type's shape has the flaw that it has as a resident's.
-    let kind = Document::recognise(&number).map_or(DocumentType::ResidentId, |shaped| shaped.kind());
-    let document = Document::parse(kind, &number, today);
+    let document = types.on(today).judge(&number, today);
     let document = document.map_err(|flaw| problems.push(Problem("number", number_flaw(flaw)))).ok();
     let name = contact::name(&name).map_err(|flaw| problems.push(Problem("name", name_flaw(flaw)))).ok();
     let created_at = match OffsetDateTime::parse(&created_at, &Rfc3339) {

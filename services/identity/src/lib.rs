@@ -6,6 +6,8 @@
 //!            ├──> hashing: argon2id behind a bounded queue
 //!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
 //!            ├──> picture: slider puzzles
+//!            ├──> real_name, wechat ──> gateway: providers of a deployment
+//!            ├──> shipped: document types, as versioned files
 //!            └──> tokens ──> domain/signing_key ──> event_log: one stream of signing keys
 //! ```
 //!
@@ -19,17 +21,20 @@ pub mod courier;
 pub mod domain;
 pub mod enrol;
 pub mod error;
+pub mod gateway;
 pub mod handle;
 pub mod hashing;
 pub mod import_legacy;
 pub mod picture;
 pub mod reactions;
 pub mod real_name;
+pub mod shipped;
 pub mod staff_list;
 pub mod store;
 pub mod tokens;
 pub mod totp;
 pub mod views;
+pub mod wechat;
 
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -42,6 +47,7 @@ use proto::identity::v1::accounts_server::AccountsServer;
 use proto::identity::v1::credentials_server::CredentialsServer;
 use proto::identity::v1::erasure_server::ErasureServer;
 use proto::identity::v1::export_server::ExportServer;
+use proto::identity::v1::document_types_server::DocumentTypesServer;
 use proto::identity::v1::keys_server::KeysServer;
 use proto::identity::v1::my_sessions_server::MySessionsServer;
 use proto::identity::v1::phone_fixes_server::PhoneFixesServer;
@@ -53,6 +59,7 @@ use proto::identity::v1::second_factor_server::SecondFactorServer;
 use proto::identity::v1::sessions_server::SessionsServer;
 use proto::identity::v1::staff_lists_server::StaffListsServer;
 use proto::identity::v1::staff_server::StaffServer;
+use proto::identity::v1::wechat_bindings_server::WechatBindingsServer;
 use proto::identity::v1::{Role, StaffRoleRevoked};
 use rpc::Surface;
 use service::erasure::OnPersonErased;
@@ -75,12 +82,14 @@ use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
 use crate::store::sessions::Sessions;
+use crate::store::wechat::WechatTickets;
 use crate::tokens::Tokens;
 use crate::views::erasures::Erasures;
 use crate::views::grants::Grants;
 use crate::views::phone_fixes::PhoneFixes;
 use crate::views::standing::{self, Filed};
 use crate::views::units::{self, Units, UnitsView};
+use crate::wechat::Wechat;
 
 /// The service.
 #[derive(Debug)]
@@ -122,6 +131,7 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Credentials/ChangePhone", Rule::SignedIn),
         ("dingzhu.identity.v1.Credentials/SendEmailCode", Rule::Anyone),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", Rule::SignedIn),
+        ("dingzhu.identity.v1.DocumentTypes/ListDocumentTypes", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/SendPhoneFixCode", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", Rule::Anyone),
         ("dingzhu.identity.v1.PhoneFixes/ListPhoneFixes", Rule::Staff(&[Role::Helpdesk])),
@@ -155,6 +165,11 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Staff/ListGrants", Rule::Staff(&[Role::SecurityAdmin, Role::Auditor])),
         ("dingzhu.identity.v1.StaffLists/ImportStaff", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.StaffLists/EndRolesOfUnit", Rule::Staff(&[Role::SecurityAdmin])),
+        ("dingzhu.identity.v1.WechatBindings/BeginWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/CompleteWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/GetWechatBinding", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/UnbindWechat", Rule::SignedIn),
+        ("dingzhu.identity.v1.WechatBindings/SendRecoveryWechatCode", Rule::Anyone),
         ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
         ("dingzhu.identity.v1.AccessLog/ListMyAccess", Rule::SignedIn),
         ("dingzhu.identity.v1.AccessLog/Reveal", Rule::Staff(&[Role::Helpdesk])),
@@ -193,6 +208,7 @@ impl Service for Identity {
         handle.sweep();
         Surface::new()
             .offer(rpc::sized!(AccountsServer::new(api::Accounts { handle: handle.clone() })))
+            .offer(rpc::sized!(DocumentTypesServer::new(api::DocumentTypes { handle: handle.clone() })))
             .offer(rpc::sized!(CredentialsServer::new(api::Credentials { handle: handle.clone() })))
             .offer(rpc::sized!(RealNameServer::new(api::RealName { handle: handle.clone() })))
             .offer(rpc::sized!(RecoveryServer::new(api::Recovery { handle: handle.clone() })))
@@ -201,6 +217,7 @@ impl Service for Identity {
             .offer(rpc::sized!(PuzzleSignInServer::new(api::PuzzleSignIn { handle: handle.clone() })))
             .offer(rpc::sized!(ProfilesServer::new(api::Profiles { handle: handle.clone() })))
             .offer(rpc::sized!(SecondFactorServer::new(api::SecondFactor { handle: handle.clone() })))
+            .offer(rpc::sized!(WechatBindingsServer::new(api::WechatBindings { handle: handle.clone() })))
             .offer(rpc::sized!(KeysServer::new(api::Keys { tokens: handle.tokens.clone() })))
             .offer(rpc::sized!(StaffListsServer::new(api::StaffLists::new(handle.clone(), bus.clone()))))
             .offer(rpc::sized!(PhoneFixesServer::new(api::PhoneFixes { handle: handle.clone(), bus: bus.clone() })))
@@ -247,6 +264,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
     Ok(Handle {
         access_log: AccessLog::start(access_records.clone(), &ground.lifecycle),
         access_records,
+        document_types: shipped::document_types()?,
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
         failures: Failures::new(pool.clone()),
@@ -257,6 +275,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
         recoveries: Recoveries::new(pool.clone(), &vault),
+        wechat_tickets: WechatTickets::new(pool.clone(), &vault),
         made_up: vault.index("recovery"),
         grants: Grants::new(pool.clone()),
         phone_fixes: PhoneFixes::new(pool.clone()),
@@ -267,6 +286,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         real_name: Provider::open(&settings.real_name)?,
+        wechat: Wechat::open(&settings.wechat)?,
         tokens: Tokens::open(log.clone(), vault.clone(), root.clone()).await?,
         requests: vault.index("request"),
         lifecycle: ground.lifecycle.clone(),

@@ -13,6 +13,7 @@ pub mod puzzles;
 pub mod recoveries;
 pub mod second_factors;
 pub mod sessions;
+pub mod wechat;
 
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
@@ -37,6 +38,7 @@ pub async fn sweep(pool: &PgPool, now: OffsetDateTime) -> Result<(), sqlx::Error
         ("DELETE FROM sign_in_failure WHERE last_at < $1", now - crate::domain::lockout::LOCKED_FOR),
         ("DELETE FROM recovery WHERE expires_at < $1", now),
         ("DELETE FROM recovery_link WHERE expires_at < $1", now),
+        ("DELETE FROM wechat_ticket WHERE expires_at < $1", now),
         ("DELETE FROM session WHERE started_at < $1", now - Duration::DAY),
         ("DELETE FROM access_record WHERE looked_at < $1", now - crate::domain::access::KEPT_FOR),
     ] {

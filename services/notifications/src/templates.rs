@@ -43,6 +43,8 @@ const FILES: &[(&str, u32, &str)] = files![
     recovery_link v 1,
     phone_fix_approved v 1,
     phone_fix_refused v 1,
+    wechat_bound v 1,
+    wechat_unbound v 1,
 ];
 
 /// Templates whose only messages are one-time secrets and warnings that the service identity hands over.
@@ -59,6 +61,8 @@ pub const SECRETS: &[&str] = &[
     "recovery_link",
     "phone_fix_approved",
     "phone_fix_refused",
+    "wechat_bound",
+    "wechat_unbound",
 ];
 /// What stands for the secret in those of them that carry one.
 pub const SECRET_PLACEHOLDER: &str = "code";

@@ -23,6 +23,7 @@ const NEXT_PASSWORD: &str = "canary#2026b";
 const NEXT_PHONE: &str = "10077700001";
 const LAST_PHONE: &str = "10077700002";
 const NEXT_MAIL: &str = "canary77@school.example";
+const OPENID: &str = "oCanaryBird_7759";
 const EVIDENCE: &str = "旧号码已停机，附身份证照片编号金丝雀一号。";
 const WHY_REVEALED: &str = "核对金丝雀二号的申请表";
 const WHY_RETURNED: &str = "金丝雀三号请补充材料。";
@@ -62,7 +63,7 @@ impl Canary {
     pub fn secrets(&self) -> Vec<String> {
         let teacher = self.applicant.teacher;
         let form = ["3219012345678", "徐州市鼓楼区示例路1号"].map(str::to_owned);
-        let said = [PASSWORD, NEXT_PASSWORD, NEXT_PHONE, LAST_PHONE, NEXT_MAIL, EVIDENCE, WHY_REVEALED, WHY_RETURNED];
+        let said = [PASSWORD, NEXT_PASSWORD, NEXT_PHONE, LAST_PHONE, NEXT_MAIL, OPENID, EVIDENCE, WHY_REVEALED, WHY_RETURNED];
         let mail = format!("{}@mail.example", teacher.phone());
         let own = [teacher.number(), teacher.name(), teacher.phone(), mail];
         own.into_iter().chain(form).chain(said.map(str::to_owned)).collect()
@@ -72,6 +73,7 @@ impl Canary {
     pub async fn go_through_everything(&mut self, cluster: &Cluster, place: &Place) -> Vec<String> {
         self.sign_in_wrongly().await;
         self.recover().await;
+        self.bind_a_wechat(cluster).await;
         self.change_contacts().await;
         let helpdesk = helpdesk(cluster).await;
         self.have_the_phone_put_right(&helpdesk).await;
@@ -157,6 +159,25 @@ impl Canary {
         late["requestId"] = request_id().into();
         self.must_be_refused("Recovery/ResetPasswordByCode", late).await;
         self.sign_in_again().await;
+    }
+
+    /// 微信绑定, and a code to it.
+    async fn bind_a_wechat(&mut self, cluster: &Cluster) {
+        let begin = json!({"password": self.password});
+        let begun = self.call("WechatBindings/BeginWechatBinding", begin).await.unwrap();
+        let ticket = begun["ticketId"].as_str().unwrap();
+        std::fs::create_dir_all(cluster.layout().wechat()).unwrap();
+        let scan = format!("{ticket},{OPENID}\n");
+        std::fs::write(cluster.layout().wechat().join("scans.csv"), scan).unwrap();
+        let complete = json!({"requestId": request_id(), "ticketId": ticket});
+        self.call("WechatBindings/CompleteWechatBinding", complete).await.unwrap();
+        let teacher = self.applicant.teacher;
+        let start = json!({"documentType": 1, "number": teacher.number(), "name": teacher.name()});
+        let started = self.call("Recovery/StartRecovery", start).await.unwrap();
+        let send = json!({"recoveryId": started["recoveryId"]});
+        self.call("WechatBindings/SendRecoveryWechatCode", send).await.unwrap();
+        let exported = self.call("Export/ExportMyData", json!({})).await.unwrap();
+        assert!(exported["json"].as_str().unwrap().contains(OPENID), "the canary is told what is kept");
     }
 
     async fn sign_in_again(&mut self) {

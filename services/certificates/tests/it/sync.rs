@@ -83,7 +83,7 @@ async fn a_certificate_finds_its_owner_whichever_comes_first() {
     import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
 
     people.add(&TEACHER);
-    let registered = AccountRegistered { person_id: TEACHER.id.to_string(), document_type: 1 };
+    let registered = AccountRegistered { person_id: TEACHER.id.to_string(), document_type: 1, document_table: 1 };
     running.neighbour("identity").publish(TEACHER.id, "00", &registered).await;
     let certificates = listed(&running, TEACHER.id, 1).await;
     assert_eq!(certificates[0].masked_number, "2010***********01");

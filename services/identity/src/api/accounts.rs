@@ -9,6 +9,7 @@ use rpc::Violations;
 use tonic::{Request, Response, Status};
 
 use super::{convert, origin};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::limit::Deed;
 use crate::handle::{Asked, Handle, Registration};
 
@@ -48,7 +49,7 @@ impl accounts_server::Accounts for Accounts {
     ) -> Result<Response<RegisterAccountResponse>, Status> {
         let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
         let fingerprint = rpc::fingerprint(request.get_ref());
-        let (id, registration) = parse(request.get_ref())?;
+        let (id, registration) = parse(request.get_ref(), &self.handle.document_types)?;
         let masked_number = vault::mask::number(registration.document.number());
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
         rpc::run(&self.handle.lifecycle, async move {
@@ -60,10 +61,10 @@ impl accounts_server::Accounts for Accounts {
     }
 }
 
-fn parse(request: &RegisterAccountRequest) -> Result<(uuid::Uuid, Registration), Violations> {
+fn parse(request: &RegisterAccountRequest, types: &DocumentTypes) -> Result<(uuid::Uuid, Registration), Violations> {
     let mut violations = Violations::new();
     let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
-    let document = convert::document(request.document_type, &request.number, &mut violations);
+    let document = convert::document(types, request.document_type, &request.number, &mut violations);
     let name = convert::name(&request.name, &mut violations);
     let phone = convert::phone(&request.phone, &mut violations);
     let challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);

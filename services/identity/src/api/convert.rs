@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::contact::{self, ContactFlaw};
 use crate::domain::document::{Document, DocumentFlaw, DocumentType};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::password::{self, PasswordFlaw};
 use crate::domain::profile::{Field, Flaw};
 use crate::domain::role::{Division, Role, Scope, ScopeFlaw};
@@ -23,25 +24,26 @@ pub(super) fn today() -> Date {
     lifecycle::clock::now().to_offset(SHANGHAI).date()
 }
 
-pub(super) fn document(kind: i32, number: &str, violations: &mut Violations) -> Option<Document> {
+pub(super) fn document(
+    types: &DocumentTypes,
+    kind: i32,
+    number: &str,
+    violations: &mut Violations,
+) -> Option<Document> {
     let Some(kind) = DocumentType::from_code(kind) else {
         violations.add("document_type", "UNKNOWN_VALUE", "请选择证件类型。");
         return None;
     };
-    Document::parse(kind, number, today()).map_err(|flaw| number_violation(kind, flaw, violations)).ok()
+    let today = today();
+    let table = types.on(today);
+    let hint = || table.rules(kind).hint.clone();
+    table.parse(kind, number, today).map_err(|flaw| number_violation(flaw, hint, violations)).ok()
 }
 
-fn number_violation(kind: DocumentType, flaw: DocumentFlaw, violations: &mut Violations) {
-    let shape = match kind {
-        DocumentType::ResidentId | DocumentType::ResidencePermit => {
-            "证件号码应为18位，由数字和末位的数字或X组成，请使用半角字符填写。"
-        }
-        DocumentType::HkMacauPermit => "通行证号码应为H或M加8位数字（旧证可另加2位换证次数），请使用半角字符填写。",
-        DocumentType::TaiwanPermit => "通行证号码应为8位数字，请使用半角字符填写。",
-    };
+fn number_violation(flaw: DocumentFlaw, hint: impl FnOnce() -> String, violations: &mut Violations) {
     let (reason, sentence) = match flaw {
         DocumentFlaw::Empty => (REQUIRED, EMPTY),
-        DocumentFlaw::Shape => ("MALFORMED", shape),
+        DocumentFlaw::Shape => return violations.add("number", "MALFORMED", hint()),
         DocumentFlaw::Province => ("UNKNOWN_PROVINCE", "证件号码前几位的地区代码不正确，请核对后重新填写。"),
         DocumentFlaw::Date => ("IMPOSSIBLE_DATE", "证件号码中的出生日期不存在，请核对后重新填写。"),
         DocumentFlaw::CheckDigit => ("WRONG_CHECK_DIGIT", "证件号码的校验码不正确，请逐位核对后重新填写。"),
@@ -201,13 +203,13 @@ fn scope_violation(flaw: ScopeFlaw, violations: &mut Violations) {
 pub(super) fn profile_violations(flaws: Vec<(Field, Flaw)>) -> Violations {
     let mut violations = Violations::new();
     for (field, flaw) in flaws {
-        let (name, malformed) = match field {
-            Field::Ethnicity => ("ethnicity", "请选择民族。"),
-            Field::Sex => ("sex", "请选择性别：1 男，2 女。"),
-            Field::BirthDate => ("birth_date", "出生日期不正确，应写作 1990-01-31 的形式。"),
-            Field::LocalIdNumber => ("local_id_number", "当地身份证件号码格式不正确，请按证件填写，使用半角字符。"),
-            Field::PermitNumber => ("permit_number", "相应通行证号码格式不正确，请按证件填写，使用半角字符。"),
-            Field::Email => ("email", MALFORMED_EMAIL),
+        let malformed = match field {
+            Field::Ethnicity => "请选择民族。",
+            Field::Sex => "请选择性别：1 男，2 女。",
+            Field::BirthDate => "出生日期不正确，应写作 1990-01-31 的形式。",
+            Field::LocalIdNumber => "当地身份证件号码格式不正确，请按证件填写，使用半角字符。",
+            Field::PermitNumber => "相应通行证号码格式不正确，请按证件填写，使用半角字符。",
+            Field::Email => MALFORMED_EMAIL,
         };
         let (reason, sentence) = match flaw {
             Flaw::Required => (REQUIRED, EMPTY),
@@ -216,9 +218,21 @@ pub(super) fn profile_violations(flaws: Vec<(Field, Flaw)>) -> Violations {
             Flaw::CheckDigit => ("WRONG_CHECK_DIGIT", "号码的校验码不正确，请逐位核对后重新填写。"),
             Flaw::Contradiction => ("DIFFERS_FROM_DOCUMENT", "与注册时的证件号码不一致，请核对后重新填写。"),
         };
-        violations.add(name, reason, sentence);
+        violations.add(profile_field(field), reason, sentence);
     }
     violations
+}
+
+/// The name of a field in the API.
+pub(super) const fn profile_field(field: Field) -> &'static str {
+    match field {
+        Field::Ethnicity => "ethnicity",
+        Field::Sex => "sex",
+        Field::BirthDate => "birth_date",
+        Field::LocalIdNumber => "local_id_number",
+        Field::PermitNumber => "permit_number",
+        Field::Email => "email",
+    }
 }
 
 pub(super) fn tokens(pair: TokenPair) -> api::Tokens {

@@ -35,7 +35,11 @@ impl export_server::Export for Export {
         let sessions: Vec<Value> = self.handle.sessions_of(person).await?.iter().map(session).collect();
         let accesses: Vec<Value> =
             self.handle.accesses(person, None, MOST).await?.iter().map(|(_, seen)| access(seen)).collect();
-        let all = json!({ "profile": profile(&details), "sessions": sessions, "access_log": accesses });
+        let wechat = self.handle.wechat_of(person).await?;
+        let wechat = wechat.map(|(openid, since)| json!({ "openid": openid.as_str(), "bound": time(since) }));
+        let all = json!({
+            "profile": profile(&details), "wechat": wechat, "sessions": sessions, "access_log": accesses,
+        });
         Ok(Response::new(ExportMyDataResponse { json: all.to_string() }))
     }
 }

@@ -15,6 +15,7 @@ use vault::mask;
 
 use super::{convert, origin};
 use crate::domain::account::{Authority, FixOutcome};
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::limit::Deed;
 use crate::domain::role::Division;
 use crate::error::Error;
@@ -64,7 +65,7 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         let origin = origin::of(&request, &self.handle);
         let actor = Caller::of(&request).actor();
         let fingerprint = rpc::fingerprint(request.get_ref());
-        let (id, fix) = parse(request.get_ref())?;
+        let (id, fix) = parse(request.get_ref(), &self.handle.document_types)?;
         let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
         let requesting = Box::pin(async move {
             handle.limit_origin(Deed::Recover, origin).await?;
@@ -131,10 +132,10 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
     }
 }
 
-fn parse(request: &RequestPhoneFixRequest) -> Result<(Uuid, PhoneFixAsked), Violations> {
+fn parse(request: &RequestPhoneFixRequest, types: &DocumentTypes) -> Result<(Uuid, PhoneFixAsked), Violations> {
     let mut violations = Violations::new();
     let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
-    let document = convert::document(request.document_type, &request.number, &mut violations);
+    let document = convert::document(types, request.document_type, &request.number, &mut violations);
     let name = convert::name(&request.name, &mut violations);
     let phone = convert::phone(&request.phone, &mut violations);
     let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);

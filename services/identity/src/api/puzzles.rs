@@ -20,7 +20,12 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
     async fn make_puzzle(&self, request: Request<MakePuzzleRequest>) -> Result<Response<MakePuzzleResponse>, Status> {
         let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
-        let document = convert::document(request.get_ref().document_type, &request.get_ref().number, &mut violations);
+        let document = convert::document(
+            &self.handle.document_types,
+            request.get_ref().document_type,
+            &request.get_ref().number,
+            &mut violations,
+        );
         let Some(document) = document else { return Err(violations.into()) };
         let handle = self.handle.clone();
         let posed =
@@ -38,7 +43,8 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
         let origin = origin::of(&request, &self.handle);
         let request = request.into_inner();
         let mut violations = Violations::new();
-        let document = convert::document(request.document_type, &request.number, &mut violations);
+        let document =
+            convert::document(&self.handle.document_types, request.document_type, &request.number, &mut violations);
         let password = convert::known_password("password", request.password, &mut violations);
         let entry = convert::entry(request.entry, &mut violations);
         let puzzle = rpc::parse_uuid("puzzle_id", &request.puzzle_id, &mut violations);

@@ -32,7 +32,8 @@ impl recovery_server::Recovery for Recovery {
         let origin = origin::of(&request, &self.handle);
         let request = request.into_inner();
         let mut violations = Violations::new();
-        let document = convert::document(request.document_type, &request.number, &mut violations);
+        let document =
+            convert::document(&self.handle.document_types, request.document_type, &request.number, &mut violations);
         let name = convert::name(&request.name, &mut violations);
         let (Some(document), Some(name)) = (document, name) else { return Err(violations.into()) };
         let handle = self.handle.clone();

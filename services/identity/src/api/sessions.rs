@@ -29,7 +29,8 @@ impl sessions_server::Sessions for Sessions {
         let origin = origin::of(&request, &self.handle);
         let request = request.into_inner();
         let mut violations = Violations::new();
-        let document = convert::document(request.document_type, &request.number, &mut violations);
+        let document =
+            convert::document(&self.handle.document_types, request.document_type, &request.number, &mut violations);
         let password = convert::known_password("password", request.password, &mut violations);
         let entry = convert::entry(request.entry, &mut violations);
         let (Some(document), Some(entry), true) = (document, entry, violations.is_empty()) else {

@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::staff::divisions;
 use super::{convert, status};
 use crate::domain::document::DocumentType;
+use crate::domain::document_table::DocumentTypes;
 use crate::domain::role::Role;
 use crate::error::Error;
 use crate::handle::{Handle, Listed, Run, Taken};
@@ -150,7 +151,7 @@ impl Import {
     async fn take_row(&mut self, row: &Row) -> Result<(), Status> {
         self.told.rows_read += 1;
         let mut violations = Violations::new();
-        let listed = parse(&row.cells, &mut violations);
+        let listed = parse(&self.handle.document_types, &row.cells, &mut violations);
         let (Some(listed), true) = (listed, violations.is_empty()) else {
             self.reject(violations.into_iter().map(|wrong| of_cell(row.line, wrong)));
             return Ok(());
@@ -201,11 +202,11 @@ async fn upload(mut parts: Streaming<ImportStaffRequest>) -> Result<Vec<u8>, Sta
 }
 
 /// A row as it is meant; every wrong cell is a violation under its column's header.
-fn parse(cells: &[String; 6], violations: &mut Violations) -> Option<Listed> {
+fn parse(types: &DocumentTypes, cells: &[String; 6], violations: &mut Violations) -> Option<Listed> {
     let [kind, number, name, role, division, unit] = cells;
     let mut found = Violations::new();
-    let kind = document_type(kind, &mut found);
-    let document = kind.and_then(|kind| convert::document(kind.code(), number, &mut found));
+    let kind = document_type(types, kind, &mut found);
+    let document = kind.and_then(|kind| convert::document(types, kind.code(), number, &mut found));
     let name = convert::name(name, &mut found);
     let scope = proto::identity::v1::Scope { division: division.clone(), unit_id: unit.clone() };
     let role = Role::ALL.into_iter().find(|known| status::title(*known) == role);
@@ -216,16 +217,8 @@ fn parse(cells: &[String; 6], violations: &mut Violations) -> Option<Listed> {
     Some(Listed { document: document?, name: name?, role, scope })
 }
 
-fn document_type(text: &str, violations: &mut Violations) -> Option<DocumentType> {
-    let kind = match text {
-        "居民身份证" => Some(DocumentType::ResidentId),
-        "港澳台居民居住证" => Some(DocumentType::ResidencePermit),
-        "港澳居民来往内地通行证" => Some(DocumentType::HkMacauPermit),
-        "五年有效期台湾居民来往大陆通行证" | "台湾居民来往大陆通行证" => {
-            Some(DocumentType::TaiwanPermit)
-        }
-        _ => None,
-    };
+fn document_type(types: &DocumentTypes, text: &str, violations: &mut Violations) -> Option<DocumentType> {
+    let kind = types.on(convert::today()).called(text);
     violations.check(
         "document_type",
         kind.is_some(),

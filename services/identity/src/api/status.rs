@@ -45,6 +45,17 @@ impl From<Error> for Status {
                 "链接无效、已使用或已超过24小时，请在登录页面点击忘记密码，重新获取链接。",
             ),
             Error::RealNameUnavailable => Refusal::unavailable("real-name"),
+            Error::WechatUnavailable => Refusal::unavailable("wechat"),
+            Error::WechatTicketExpired => Refusal::rejected(
+                "WECHAT_TICKET_EXPIRED",
+                "二维码已失效（超过5分钟或已使用），请重新获取二维码后用微信扫描。",
+            ),
+            Error::WechatNotScanned => {
+                Refusal::rejected("WECHAT_NOT_SCANNED", "尚未扫码，请用微信扫描二维码并关注服务号。")
+            }
+            Error::WechatTaken => {
+                Refusal::rejected("WECHAT_TAKEN", "该微信已绑定其他账号，请先在该账号的个人信息中心解除绑定。")
+            }
             Error::TooManyChecks { retry_after } => Refusal::new(
                 Code::ResourceExhausted,
                 "TOO_MANY_CHECKS",
@@ -152,6 +163,10 @@ pub(super) fn rejected(rejection: Rejection) -> Refusal {
         }
         Rejection::TotpNotEnrolled => Refusal::rejected("TOTP_NOT_ENROLLED", "尚未绑定动态口令，请先完成绑定。"),
         Rejection::OwnTotp => Refusal::forbidden("OWN_TOTP", "不能重置自己的动态口令，请由其他安全管理员办理。"),
+        Rejection::WechatAlreadyBound => {
+            Refusal::rejected("WECHAT_ALREADY_BOUND", "该账号已绑定微信，如需更换，请先解除绑定。")
+        }
+        Rejection::WechatNotBound => Refusal::rejected("WECHAT_NOT_BOUND", "该账号尚未绑定微信，无需解除。"),
         Rejection::UnknownFix => {
             Refusal::rejected("UNKNOWN_FIX", "没有找到这项手机号码修改申请，可能已经处理，请刷新后再试。")
         }

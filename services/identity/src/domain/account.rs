@@ -2,12 +2,14 @@
 
 mod command;
 mod event;
+mod phone_fix;
 mod rejection;
 
 use decider::Decider;
 
 pub use command::{Authority, Command};
 pub use event::Event;
+pub use phone_fix::{FixOutcome, PhoneFix};
 pub use rejection::Rejection;
 
 use super::document::DocumentType;
@@ -61,51 +63,12 @@ pub struct Registered {
     pub name_verified: bool,
     /// The open request for another phone.
     pub phone_fix: Option<PhoneFix>,
+    /// Keyed hash of the openid of the WeChat that is bound.
+    pub wechat: Option<[u8; 32]>,
     /// Live roles, in the order in which they were granted.
     pub grants: Vec<Grant>,
     /// Whether an erasure waits for the end of an archive duty.
     pub restricted: bool,
-}
-
-/// A request for another phone that waits for the helpdesk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PhoneFix {
-    /// Its id.
-    pub id: Uuid,
-    /// Whose helpdesk settles it.
-    pub province: Division,
-}
-
-/// How a request for another phone ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FixOutcome {
-    /// The phone is put in.
-    Approved,
-    /// 证明材料不足
-    EvidenceInsufficient,
-    /// 不是本人
-    NotThePerson,
-}
-
-impl FixOutcome {
-    /// Number of the outcome in the API and in the log: never changes.
-    pub const fn code(self) -> i32 {
-        match self {
-            Self::Approved => 1,
-            Self::EvidenceInsufficient => 2,
-            Self::NotThePerson => 3,
-        }
-    }
-
-    /// The outcome of this number.
-    pub const fn from_code(code: i32) -> Option<Self> {
-        match code {
-            1 => Some(Self::Approved),
-            2 => Some(Self::EvidenceInsufficient),
-            3 => Some(Self::NotThePerson),
-            _ => None,
-        }
-    }
 }
 
 impl Account {
@@ -142,9 +105,9 @@ impl Decider for Account {
             // Whoever had an account in the old system registers again: the stream goes on as an account of its own.
             (
                 Self::Empty | Self::Imported(_),
-                Command::Register { document_type, number_hash, password_hash, email_verified },
+                Command::Register { document_type, number_hash, password_hash, document_table, email_verified },
             ) => {
-                let registered = Event::Registered { document_type, number_hash, password_hash };
+                let registered = Event::Registered { document_type, number_hash, password_hash, document_table };
                 Ok([registered].into_iter().chain(email_verified.then_some(Event::EmailVerified)).collect())
             }
             // The number has its account: the second one to bring it changes nothing.
@@ -162,6 +125,8 @@ impl Decider for Account {
                 | Command::VerifyEmail
                 | Command::RecordNameCheck { .. }
                 | Command::RequestPhoneFix(_)
+                | Command::BindWechat { .. }
+                | Command::UnbindWechat
                 | Command::Reinstate,
             )
             | (Self::Empty | Self::Imported(_), Command::Erase { .. })
@@ -179,7 +144,7 @@ impl Decider for Account {
                 Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
             }
             (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, by }) => {
-                settle_phone_fix(account, fix_id, outcome, &by)
+                phone_fix::settle(account, fix_id, outcome, &by)
             }
             (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
                 Ok(match (passed, differs) {
@@ -187,6 +152,14 @@ impl Decider for Account {
                     (true, false) => vec![Event::NameVerified { provider }],
                     (false, _) => vec![Event::NameRefused { provider }],
                 })
+            }
+            (Self::Registered(account), Command::BindWechat { openid_hash }) => match account.wechat {
+                None => Ok(vec![Event::WechatBound { openid_hash }]),
+                Some(bound) if bound == openid_hash => Ok(Vec::new()),
+                Some(_) => Err(Rejection::WechatAlreadyBound),
+            },
+            (Self::Registered(account), Command::UnbindWechat) => {
+                account.wechat.map(|_| vec![Event::WechatUnbound]).ok_or(Rejection::WechatNotBound)
             }
             (Self::Registered(account), Command::EnrolTotp) => enrol_totp(account),
             (Self::Registered(account), Command::ResetTotp { by }) => reset_totp(account, &by),
@@ -220,7 +193,7 @@ impl Decider for Account {
 
     fn evolve(state: Self, event: &Event) -> Self {
         match (state, event) {
-            (_, Event::Registered { document_type, number_hash, password_hash }) => Self::Registered(Registered {
+            (_, Event::Registered { document_type, number_hash, password_hash, .. }) => Self::Registered(Registered {
                 document_type: *document_type,
                 number_hash: *number_hash,
                 password_hash: password_hash.clone(),
@@ -229,6 +202,7 @@ impl Decider for Account {
                 email_verified: false,
                 name_verified: false,
                 phone_fix: None,
+                wechat: None,
                 grants: Vec::new(),
                 restricted: false,
             }),
@@ -265,6 +239,12 @@ impl Decider for Account {
             }
             (Self::Registered(account), Event::TotpEnrolled) => Self::Registered(Registered { totp: true, ..account }),
             (Self::Registered(account), Event::TotpReset) => Self::Registered(Registered { totp: false, ..account }),
+            (Self::Registered(account), Event::WechatBound { openid_hash }) => {
+                Self::Registered(Registered { wechat: Some(*openid_hash), ..account })
+            }
+            (Self::Registered(account), Event::WechatUnbound) => {
+                Self::Registered(Registered { wechat: None, ..account })
+            }
             (Self::Registered(account), Event::Restricted) => {
                 Self::Registered(Registered { restricted: true, ..account })
             }
@@ -289,28 +269,14 @@ impl Decider for Account {
                 | Event::NameRefused { .. }
                 | Event::PhoneFixRequested(_)
                 | Event::PhoneFixSettled { .. }
+                | Event::WechatBound { .. }
+                | Event::WechatUnbound
                 | Event::Restricted
                 | Event::Reinstated
                 | Event::Erased { .. },
             ) => state,
         }
     }
-}
-
-fn settle_phone_fix(
-    account: &Registered,
-    fix_id: Uuid,
-    outcome: FixOutcome,
-    by: &Authority,
-) -> Result<Vec<Event>, Rejection> {
-    let open = account.phone_fix.filter(|fix| fix.id == fix_id);
-    let known = open.filter(|fix| by.covers(Scope { division: fix.province, unit: None }));
-    known.ok_or(Rejection::UnknownFix)?;
-    if by.is_self() {
-        return Err(Rejection::OwnAccount);
-    }
-    let settled = Event::PhoneFixSettled { fix_id, outcome };
-    Ok((outcome == FixOutcome::Approved).then_some(Event::PhoneChanged).into_iter().chain([settled]).collect())
 }
 
 fn grant_role(account: &Registered, grant: Grant, by: &Authority) -> Result<Vec<Event>, Rejection> {

@@ -2,29 +2,12 @@
 
 use time::{Date, Month};
 
-/// First two digits that a 居民身份证 may begin with (DOMAIN 3.1).
-const PROVINCES: [u8; 33] = [
-    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54, 61, 62, 63,
-    64, 65, 71, 91,
-];
-/// Whole divisions of 港澳台居民居住证: Hong Kong, Macau, Taiwan.
-const RESIDENCE: [&str; 3] = ["810000", "820000", "830000"];
-
 const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 const CHECK_DIGITS: &[u8; 11] = b"10X98765432";
 
-/// A number whose shape, division, date and check digit are right. Borrowed: the text stays with its owner.
+/// A number whose shape, date and check digit are right; which divisions it may begin with is a matter of its card. Borrowed: the text stays with its owner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CitizenNumber<'a>(&'a str);
-
-/// Which card carries the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Card {
-    /// 居民身份证
-    ResidentId,
-    /// 港澳台居民居住证
-    ResidencePermit,
-}
 
 /// 性别, codes of GB/T 2261.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +24,6 @@ pub enum CitizenNumberFlaw {
     /// Not 17 digits and a digit or X.
     #[error("not 17 digits and a check character")]
     Shape,
-    /// No such province, or not a whole division of a residence permit.
-    #[error("no such province")]
-    Province,
     /// No such day, or one that is still to come.
     #[error("no possible birth date")]
     Date,
@@ -59,9 +39,6 @@ impl<'a> CitizenNumber<'a> {
             return Err(CitizenNumberFlaw::Shape);
         }
         let number = Self(text);
-        if !number.has_division() {
-            return Err(CitizenNumberFlaw::Province);
-        }
         if number.date().is_none_or(|date| date > today) {
             return Err(CitizenNumberFlaw::Date);
         }
@@ -81,14 +58,6 @@ impl<'a> CitizenNumber<'a> {
         if self.0.as_bytes()[16] % 2 == 1 { Sex::Male } else { Sex::Female }
     }
 
-    fn has_division(self) -> bool {
-        let province: u8 = self.0[..2].parse().unwrap_or(0);
-        match card(self.0) {
-            Card::ResidentId => PROVINCES.contains(&province),
-            Card::ResidencePermit => RESIDENCE.contains(&&self.0[..6]),
-        }
-    }
-
     fn date(self) -> Option<Date> {
         let year = self.0[6..10].parse().ok()?;
         let month = Month::try_from(self.0[10..12].parse::<u8>().ok()?).ok()?;
@@ -97,13 +66,8 @@ impl<'a> CitizenNumber<'a> {
     }
 }
 
-/// Which card carries a number of this shape: 81, 82 and 83 are residence permits only, so that a number names one type.
-pub fn card(text: &str) -> Card {
-    if matches!(&text[..2], "81" | "82" | "83") { Card::ResidencePermit } else { Card::ResidentId }
-}
-
 /// 17 digits and a digit or X.
-pub fn has_shape(text: &str) -> bool {
+fn has_shape(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() == 18 && bytes[..17].iter().all(u8::is_ascii_digit) && (bytes[17].is_ascii_digit() || bytes[17] == b'X')
 }

@@ -1,10 +1,11 @@
-//! 证件: the four document types, the shape and checks of their numbers, and what a number says of its holder.
+//! 证件: the four document types, a document of one of them, and what its number says of its holder.
 
 use std::fmt;
 
 use time::Date;
 
-use super::citizen_number::{self, Card, CitizenNumber, CitizenNumberFlaw, Sex};
+use super::citizen_number::{CitizenNumber, CitizenNumberFlaw, Sex};
+use super::document_table::{Check, Origin};
 
 /// 证件类型 (DOMAIN 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,11 +31,15 @@ pub enum Region {
     Taiwan,
 }
 
-/// A document: its type and its number in the one form in which it is compared, which is the account's name.
+/// A document: its type and its number in the one form in which it is compared, which is the account's name. Made by a
+/// [`DocumentTable`](super::document_table::DocumentTable).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document {
-    kind: DocumentType,
-    number: String,
+    pub(super) kind: DocumentType,
+    pub(super) number: String,
+    pub(super) origin: Option<Origin>,
+    pub(super) check: Check,
+    pub(super) read_by: u32,
 }
 
 /// What is wrong with a document number.
@@ -64,49 +69,6 @@ pub enum DocumentFlaw {
 }
 
 impl Document {
-    /// Reads a number as it was typed: blanks around it go, small letters become capital.
-    pub fn parse(kind: DocumentType, text: &str, today: Date) -> Result<Self, DocumentFlaw> {
-        let text = normal(text);
-        if text.is_empty() {
-            return Err(DocumentFlaw::Empty);
-        }
-        if matches!(kind, DocumentType::HkMacauPermit) && is_non_chinese_permit(&text) {
-            return Err(DocumentFlaw::NonChineseResident);
-        }
-        let document = Self::of_shape(&text).ok_or(DocumentFlaw::Shape)?;
-        let citizen = |kind| matches!(kind, DocumentType::ResidentId | DocumentType::ResidencePermit);
-        if document.kind != kind {
-            let confused = citizen(document.kind) && citizen(kind);
-            return Err(if confused { DocumentFlaw::OtherType } else { DocumentFlaw::Shape });
-        }
-        if citizen(kind) {
-            CitizenNumber::parse(&document.number, today)?;
-        }
-        Ok(document)
-    }
-
-    /// The document that a number belongs to, by its shape alone: a number names one type. `None` where it can belong to none.
-    pub fn recognise(text: &str) -> Option<Self> {
-        Self::of_shape(&normal(text))
-    }
-
-    fn of_shape(text: &str) -> Option<Self> {
-        let kind = if citizen_number::has_shape(text) {
-            citizen_number::card(text).into()
-        } else if let Some(digits) = text.strip_prefix(['H', 'M']) {
-            // The old card prints two digits that count its renewals behind the number, which is for life.
-            if !matches!(digits.len(), 8 | 10) || !all_digits(digits) {
-                return None;
-            }
-            return Some(Self { kind: DocumentType::HkMacauPermit, number: text[..9].to_owned() });
-        } else if text.len() == 8 && all_digits(text) {
-            DocumentType::TaiwanPermit
-        } else {
-            return None;
-        };
-        Some(Self { kind, number: text.to_owned() })
-    }
-
     /// Its type.
     pub fn kind(&self) -> DocumentType {
         self.kind
@@ -134,22 +96,32 @@ impl Document {
 
     /// Where the holder comes from; `None` for 居民身份证.
     pub fn region(&self) -> Option<Region> {
-        match (self.kind, &self.number[..2]) {
-            (DocumentType::ResidentId, _) => None,
-            (DocumentType::TaiwanPermit, _) | (DocumentType::ResidencePermit, "83") => Some(Region::Taiwan),
-            (DocumentType::ResidencePermit, "82") => Some(Region::Macau),
-            (DocumentType::HkMacauPermit, number) if number.starts_with('M') => Some(Region::Macau),
-            (DocumentType::ResidencePermit | DocumentType::HkMacauPermit, _) => Some(Region::HongKong),
-        }
+        self.origin.map(|origin| origin.region)
+    }
+
+    /// The type of the 通行证 that goes with this document, where one does.
+    pub fn permit(&self) -> Option<DocumentType> {
+        self.origin.and_then(|origin| origin.permit)
+    }
+
+    /// Version of the table that it was read by.
+    pub fn read_by(&self) -> u32 {
+        self.read_by
     }
 
     /// The number as GB 11643 has it; read without a date of today, since it was checked when it was new.
     fn citizen(&self) -> Option<CitizenNumber<'_>> {
-        CitizenNumber::parse(&self.number, Date::MAX).ok()
+        match self.check {
+            Check::Gb11643 => CitizenNumber::parse(&self.number, Date::MAX).ok(),
+            Check::Shape => None,
+        }
     }
 }
 
 impl DocumentType {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 4] = [Self::ResidentId, Self::ResidencePermit, Self::HkMacauPermit, Self::TaiwanPermit];
+
     /// Number of the type in the API and in keyed hashes: never changes.
     pub const fn code(self) -> i32 {
         match self {
@@ -182,33 +154,8 @@ impl From<CitizenNumberFlaw> for DocumentFlaw {
     fn from(flaw: CitizenNumberFlaw) -> Self {
         match flaw {
             CitizenNumberFlaw::Shape => Self::Shape,
-            CitizenNumberFlaw::Province => Self::Province,
             CitizenNumberFlaw::Date => Self::Date,
             CitizenNumberFlaw::CheckDigit => Self::CheckDigit,
         }
     }
 }
-
-impl From<Card> for DocumentType {
-    fn from(card: Card) -> Self {
-        match card {
-            Card::ResidentId => Self::ResidentId,
-            Card::ResidencePermit => Self::ResidencePermit,
-        }
-    }
-}
-
-fn normal(text: &str) -> String {
-    text.trim().to_ascii_uppercase()
-}
-
-fn all_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_non_chinese_permit(text: &str) -> bool {
-    text.len() == 9 && (text.starts_with("HA") || text.starts_with("MA"))
-}
-
-#[cfg(test)]
-mod tests;

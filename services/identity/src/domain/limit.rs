@@ -15,6 +15,8 @@ pub enum Deed {
     SendCode,
     /// Access is asked for that was lost.
     Recover,
+    /// A binding of a WeChat is begun.
+    BindWechat,
 }
 
 /// By what it is counted.
@@ -44,9 +46,9 @@ pub const fn of(deed: Deed, by: By) -> Limit {
         (Deed::MakePuzzle, By::Account) => (20, Duration::minutes(10)),
         (Deed::MakePuzzle | Deed::SignIn, By::Address) => (600, Duration::minutes(10)),
         (Deed::SignIn, By::Account) => (30, Duration::minutes(10)),
-        (Deed::Register | Deed::Recover, By::Account) => (10, Duration::HOUR),
+        (Deed::Register | Deed::Recover | Deed::BindWechat, By::Account) => (10, Duration::HOUR),
         (Deed::SendCode, By::Account) => (30, Duration::HOUR),
-        (Deed::Register | Deed::SendCode | Deed::Recover, By::Address) => (600, Duration::HOUR),
+        (Deed::Register | Deed::SendCode | Deed::Recover | Deed::BindWechat, By::Address) => (600, Duration::HOUR),
     };
     Limit { most, within }
 }
@@ -59,6 +61,7 @@ pub const fn code(deed: Deed, by: By) -> i16 {
         Deed::Register => 3,
         Deed::SendCode => 4,
         Deed::Recover => 5,
+        Deed::BindWechat => 6,
     };
     match by {
         By::Account => deed,
@@ -70,7 +73,8 @@ pub const fn code(deed: Deed, by: By) -> i16 {
 mod tests {
     use super::*;
 
-    const DEEDS: [Deed; 5] = [Deed::MakePuzzle, Deed::SignIn, Deed::Register, Deed::SendCode, Deed::Recover];
+    const DEEDS: [Deed; 6] =
+        [Deed::MakePuzzle, Deed::SignIn, Deed::Register, Deed::SendCode, Deed::Recover, Deed::BindWechat];
 
     #[test]
     fn one_address_may_do_more_than_one_account_and_no_window_is_longer_than_the_longest() {
@@ -84,7 +88,7 @@ mod tests {
     fn no_two_counters_share_a_number() {
         let codes: std::collections::HashSet<i16> =
             DEEDS.into_iter().flat_map(|deed| [code(deed, By::Account), code(deed, By::Address)]).collect();
-        assert_eq!(codes.len(), 10);
+        assert_eq!(codes.len(), 12);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use time::macros::format_description;
 
 use super::citizen_number::Sex;
 use super::contact::{self, ContactFlaw};
-use super::document::{Document, DocumentFlaw, DocumentType, Region};
+use super::document::{Document, DocumentFlaw};
+use super::document_table::{DocumentTable, Requirement};
 use super::local_id::{self, LocalIdFlaw};
 use super::personal::{Personal, is_ethnicity, render_date};
 
@@ -59,53 +60,69 @@ pub enum Flaw {
 }
 
 /// Judges all fields at once. What is right is what the event sets.
-pub fn check(document: &Document, form: &Form, today: Date) -> Result<Personal, Vec<(Field, Flaw)>> {
+pub fn check(
+    table: &DocumentTable,
+    document: &Document,
+    form: &Form,
+    today: Date,
+) -> Result<Personal, Vec<(Field, Flaw)>> {
+    let rules = table.rules(document.kind());
+    let asked = |field, text| asked(rules.requirement(field), text);
     let mut flaws = Vec::new();
-    let mut keep = |field, checked: Result<String, Flaw>| {
-        checked.unwrap_or_else(|flaw| {
+    let mut keep = |field, text, read: &dyn Fn(&str) -> Result<String, Flaw>| match asked(field, text)
+        .and_then(|text| text.map(read).transpose())
+    {
+        Ok(known) => known.unwrap_or_default(),
+        Err(flaw) => {
             flaws.push((field, flaw));
             String::new()
-        })
+        }
     };
     let personal = Personal {
-        ethnicity: keep(Field::Ethnicity, ethnicity(&form.ethnicity)),
-        sex: keep(Field::Sex, sex(document, &form.sex)),
-        birth_date: keep(Field::BirthDate, birth_date(document, &form.birth_date, today)),
-        local_id_number: keep(Field::LocalIdNumber, local_id_number(document, &form.local_id_number)),
-        permit_number: keep(Field::PermitNumber, permit_number(document, &form.permit_number, today)),
-        email: keep(Field::Email, email(&form.email)),
+        ethnicity: keep(Field::Ethnicity, &form.ethnicity, &ethnicity),
+        sex: keep(Field::Sex, &form.sex, &|text| sex(document, text)),
+        birth_date: keep(Field::BirthDate, &form.birth_date, &|text| birth_date(document, text, today)),
+        local_id_number: keep(Field::LocalIdNumber, &form.local_id_number, &|text| local_id_number(document, text)),
+        permit_number: keep(Field::PermitNumber, &form.permit_number, &|text| {
+            permit_number(table, document, text, today)
+        }),
+        email: keep(Field::Email, &form.email, &email),
         ..Personal::default()
     };
     if flaws.is_empty() { Ok(personal) } else { Err(flaws) }
 }
 
-fn ethnicity(text: &str) -> Result<String, Flaw> {
-    let code = required(text)?;
+/// The text of a field, without blanks around it; `None` where it is empty and may be.
+fn asked(requirement: Option<Requirement>, text: &str) -> Result<Option<&str>, Flaw> {
+    let text = text.trim();
+    match (requirement, text.is_empty()) {
+        (None | Some(Requirement::Optional), true) => Ok(None),
+        (Some(Requirement::Required), true) => Err(Flaw::Required),
+        (None, false) => Err(Flaw::NotExpected),
+        (Some(Requirement::Required | Requirement::Optional), false) => Ok(Some(text)),
+    }
+}
+
+fn ethnicity(code: &str) -> Result<String, Flaw> {
     if is_ethnicity(code) { Ok(code.to_owned()) } else { Err(Flaw::Shape) }
 }
 
-fn sex(document: &Document, text: &str) -> Result<String, Flaw> {
-    if document.kind() == DocumentType::ResidentId {
-        return absent(text);
-    }
-    let sex = Sex::from_code(required(text)?).ok_or(Flaw::Shape)?;
+fn sex(document: &Document, code: &str) -> Result<String, Flaw> {
+    let sex = Sex::from_code(code).ok_or(Flaw::Shape)?;
     agrees(document.sex(), &sex)?;
     Ok(sex.code().to_owned())
 }
 
 fn birth_date(document: &Document, text: &str, today: Date) -> Result<String, Flaw> {
-    if document.kind() == DocumentType::ResidentId {
-        return absent(text);
-    }
     let format = format_description!("[year]-[month]-[day]");
-    let date = Some(required(text)?).filter(|text| text.len() == 10).and_then(|text| Date::parse(text, format).ok());
+    let date = Some(text).filter(|text| text.len() == 10).and_then(|text| Date::parse(text, format).ok());
     let date = date.filter(|date| date.year() >= 1900 && *date <= today).ok_or(Flaw::Shape)?;
     agrees(document.birth_date(), &date)?;
     Ok(render_date(date))
 }
 
 fn local_id_number(document: &Document, text: &str) -> Result<String, Flaw> {
-    let Some(region) = document.region() else { return absent(text) };
+    let region = document.region().ok_or(Flaw::NotExpected)?;
     local_id::parse(region, text).map_err(|flaw| match flaw {
         LocalIdFlaw::Empty => Flaw::Required,
         LocalIdFlaw::Shape => Flaw::Shape,
@@ -113,37 +130,21 @@ fn local_id_number(document: &Document, text: &str) -> Result<String, Flaw> {
     })
 }
 
-fn permit_number(document: &Document, text: &str, today: Date) -> Result<String, Flaw> {
-    let (DocumentType::ResidencePermit, Some(region)) = (document.kind(), document.region()) else {
-        return absent(text);
-    };
-    let kind = match region {
-        Region::HongKong | Region::Macau => DocumentType::HkMacauPermit,
-        Region::Taiwan => DocumentType::TaiwanPermit,
-    };
-    let permit = Document::parse(kind, text, today).map_err(|flaw| match flaw {
+fn permit_number(table: &DocumentTable, document: &Document, text: &str, today: Date) -> Result<String, Flaw> {
+    let kind = document.permit().ok_or(Flaw::NotExpected)?;
+    let permit = table.parse(kind, text, today).map_err(|flaw| match flaw {
         DocumentFlaw::Empty => Flaw::Required,
         _ => Flaw::Shape,
     })?;
-    agrees(permit.region(), &region)?;
+    agrees(permit.region(), &document.region().ok_or(Flaw::NotExpected)?)?;
     Ok(permit.number().to_owned())
 }
 
 fn email(text: &str) -> Result<String, Flaw> {
-    match contact::email(text) {
-        Ok(email) => Ok(email),
-        Err(ContactFlaw::Empty) => Ok(String::new()),
-        Err(ContactFlaw::Shape) => Err(Flaw::Shape),
-    }
-}
-
-fn required(text: &str) -> Result<&str, Flaw> {
-    let text = text.trim();
-    if text.is_empty() { Err(Flaw::Required) } else { Ok(text) }
-}
-
-fn absent(text: &str) -> Result<String, Flaw> {
-    if text.trim().is_empty() { Ok(String::new()) } else { Err(Flaw::NotExpected) }
+    contact::email(text).map_err(|flaw| match flaw {
+        ContactFlaw::Empty => Flaw::Required,
+        ContactFlaw::Shape => Flaw::Shape,
+    })
 }
 
 fn agrees<T: PartialEq>(said: Option<T>, given: &T) -> Result<(), Flaw> {
@@ -155,11 +156,21 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use crate::domain::document::DocumentType;
+    use crate::domain::document_table::DocumentTypes;
 
     const TODAY: Date = date!(2026 - 11 - 23);
 
+    fn types() -> DocumentTypes {
+        crate::shipped::document_types().unwrap()
+    }
+
     fn document(kind: DocumentType, number: &str) -> Document {
-        Document::parse(kind, number, TODAY).unwrap()
+        types().on(TODAY).parse(kind, number, TODAY).unwrap()
+    }
+
+    fn check(document: &Document, form: &Form, today: Date) -> Result<Personal, Vec<(Field, Flaw)>> {
+        super::check(types().on(today), document, form, today)
     }
 
     fn resident() -> Document {

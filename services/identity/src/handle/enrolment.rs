@@ -152,6 +152,7 @@ impl Handle {
             document_type: member.document.kind(),
             number_hash,
             password_hash: self.hasher.admit().await?.hash(member.password.clone()).await,
+            document_table: member.document.read_by(),
             email_verified: false,
         };
         let events = decide(&loaded, command)?;

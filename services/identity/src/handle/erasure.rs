@@ -1,5 +1,6 @@
 //! 注销: asked for with the password, refused while an application is open, put off while papers have to be kept.
 
+use eventlog::Claim;
 use lifecycle::{clock, ids};
 use time::Date;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::domain::personal::render_date;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::store::accounts::CLAIM;
+use crate::store::wechat;
 use crate::views::erasures::Receipt;
 
 /// What became of a request to be forgotten.
@@ -45,7 +47,10 @@ impl Handle {
             append.request = Some(self.request(asked, asking.kept()));
             if let (Asking::Erased(_), Some(account)) = (&asking, loaded.account.registered()) {
                 // The number is nobody's from now on: whoever has it may register as somebody new.
-                append.claims.push(eventlog::Claim::Release { kind: CLAIM, key: account.number_hash.to_vec() });
+                append.claims.push(Claim::Release { kind: CLAIM, key: account.number_hash.to_vec() });
+                // So is the WeChat.
+                let wechat = account.wechat.map(|hash| Claim::Release { kind: wechat::CLAIM, key: hash.to_vec() });
+                append.claims.extend(wechat);
             }
             match self.log.append(append).await.map_err(Error::from) {
                 Ok(_) => {

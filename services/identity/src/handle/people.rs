@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Asked, Handle, TRIES, decide};
 use crate::domain::account::{Account, Command};
 use crate::domain::contact::same_name;
-use crate::domain::document::{Document, DocumentType};
+use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::profile::{self, Form};
 use crate::error::Error;
@@ -57,9 +57,10 @@ impl Handle {
         }
         for _ in 0..TRIES {
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
-            let document = Document::recognise(&known.number).ok_or(Error::NotFound)?;
+            let document = self.document_types.recognise(&known.number).ok_or(Error::NotFound)?;
             let today = clock::now().to_offset(SHANGHAI).date();
-            let mut personal = profile::check(&document, form, today).map_err(Error::Profile)?;
+            let table = self.document_types.on(today);
+            let mut personal = profile::check(table, &document, form, today).map_err(Error::Profile)?;
             if loaded.account.registered().is_some_and(|account| account.email_verified) {
                 // What nobody has verified takes no verified address's place.
                 personal.email.clear();
@@ -80,10 +81,14 @@ impl Handle {
     pub async fn details(&self, person: Uuid) -> Result<Details, Error> {
         let (loaded, personal) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
         let Account::Registered(account) = loaded.account else { return Err(Error::NotFound) };
+        let personal = match self.document_types.recognise(&personal.number) {
+            Some(document) => personal.with_what_the_number_says(&document),
+            None => personal,
+        };
         Ok(Details {
             person,
             document_type: account.document_type,
-            personal: personal.with_what_the_number_says(),
+            personal,
             complete: account.complete,
             email_verified: account.email_verified,
             name_verified: account.name_verified,
@@ -92,7 +97,8 @@ impl Handle {
 
     /// The accounts of many numbers, in order; four queries however many they are.
     pub async fn find_by_number(&self, lookups: &[Lookup]) -> Result<Vec<Option<Match>>, Error> {
-        let hash = |lookup: &Lookup| Document::recognise(&lookup.number).map(|document| self.accounts.hash(&document));
+        let recognise = |lookup: &Lookup| self.document_types.recognise(&lookup.number);
+        let hash = |lookup: &Lookup| recognise(lookup).map(|document| self.accounts.hash(&document));
         let hashes: Vec<Option<[u8; 32]>> = lookups.iter().map(hash).collect();
         let asked: Vec<[u8; 32]> = hashes.iter().flatten().copied().collect();
         let people = self.accounts.find_all(&asked).await?;

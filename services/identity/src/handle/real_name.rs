@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::{Asked, Handle, TRIES, decide};
 use crate::domain::account::Command;
 use crate::domain::contact::same_name;
-use crate::domain::document::Document;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 
@@ -21,7 +20,7 @@ impl Handle {
             return Ok(answer == PASSED);
         }
         let (_, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
-        let document = Document::recognise(&known.number).ok_or(Error::NotFound)?;
+        let document = self.document_types.recognise(&known.number).ok_or(Error::NotFound)?;
         // Counted before it is judged, like passwords, so that many at once are no way around.
         let tries = self.requests.hash(&format!("real-name:{person}"));
         let counted = self.failures.count(&tries, clock::now()).await?;

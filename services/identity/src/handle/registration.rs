@@ -110,6 +110,7 @@ impl Handle {
             document_type: registration.document.kind(),
             number_hash,
             password_hash: password_hash.to_owned(),
+            document_table: registration.document.read_by(),
             email_verified: registration.email_code.is_some(),
         };
         let events = decide(&loaded, command)?;

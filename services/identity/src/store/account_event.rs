@@ -8,7 +8,7 @@ use proto::identity::v1::{
     AccountRestricted, DocumentType as ProtoType, EmailVerified, NameChanged, NameCheckMethod, NameRefused,
     NameVerified, PasswordChanged, PasswordChangedInner, PersonErased, PhoneChanged, PhoneFixRequested,
     PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson, StaffRoleGranted,
-    StaffRoleRevoked, TotpEnrolled, TotpReset,
+    StaffRoleRevoked, TotpEnrolled, TotpReset, WechatBound, WechatBoundInner, WechatUnbound,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -47,12 +47,13 @@ pub struct Sealing<'a> {
 pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &RootKey) -> NewEvent {
     let person_id = place.person.to_string();
     let mut encoded = match event {
-        Event::Registered { document_type, number_hash, password_hash } => {
+        Event::Registered { document_type, number_hash, password_hash, document_table } => {
             let inner = AccountRegisteredInner {
                 number_hash: number_hash.to_vec().into(),
                 password_hash: password_hash.clone(),
             };
-            let payload = AccountRegistered { person_id, document_type: document_type.code() };
+            let document_table = document_table.cast_signed();
+            let payload = AccountRegistered { person_id, document_type: document_type.code(), document_table };
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
         Event::Imported(imported) => {
@@ -118,6 +119,11 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
             erased.root_signature = root.sign_erasure(&erased).into();
             public(place, &erased)
         }
+        Event::WechatBound { openid_hash } => {
+            let inner = WechatBoundInner { openid_hash: openid_hash.to_vec().into() };
+            NewEvent { inner: inner.encode_to_vec(), ..public(place, &WechatBound { person_id }) }
+        }
+        Event::WechatUnbound => public(place, &WechatUnbound { person_id }),
     };
     if let Some(Sealing { key, personal }) = sealing {
         let binding = vault::binding(place.event_id, place.person, place.version);
@@ -137,6 +143,7 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
                 .ok_or_else(|| corrupt(recorded, "unknown document type"))?,
             number_hash: inner.number_hash[..].try_into().map_err(|_| corrupt(recorded, "no number hash"))?,
             password_hash: inner.password_hash,
+            document_table: payload.document_table.cast_unsigned(),
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)
@@ -202,6 +209,12 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         let erased: PersonErased = message(recorded, &recorded.payload)?;
         let erasure_id = Uuid::parse_str(&erased.erasure_id);
         Ok(Event::Erased { erasure_id: erasure_id.map_err(|_| corrupt(recorded, "unreadable erasure id"))? })
+    } else if kind == WechatBound::full_name() {
+        let inner: WechatBoundInner = message(recorded, &recorded.inner)?;
+        let openid_hash = inner.openid_hash[..].try_into().map_err(|_| corrupt(recorded, "no hash of an openid"))?;
+        Ok(Event::WechatBound { openid_hash })
+    } else if kind == WechatUnbound::full_name() {
+        Ok(Event::WechatUnbound)
     } else {
         Err(corrupt(recorded, "no event of an account"))
     }

@@ -125,6 +125,19 @@ impl Loaded {
         Ok(None)
     }
 
+    /// The event of the WeChat that is bound.
+    pub fn wechat(&self) -> Result<Option<&Recorded>, CorruptEvent> {
+        if self.account.registered().is_none_or(|account| account.wechat.is_none()) {
+            return Ok(None);
+        }
+        for recorded in self.events.iter().rev() {
+            if matches!(account_event::decode(recorded)?, Event::WechatBound { .. }) {
+                return Ok(Some(recorded));
+            }
+        }
+        Ok(None)
+    }
+
     /// All personal data as of now.
     pub fn personal(&self, key: &PersonKey) -> Result<Personal, CorruptEvent> {
         self.events

@@ -18,6 +18,7 @@ pub async fn remove_records(tx: &mut PgConnection, person: Uuid) -> Result<Vec<(
         ("one_time_code", "DELETE FROM public.one_time_code WHERE person = $1"),
         ("recovery", "DELETE FROM public.recovery WHERE person = $1"),
         ("recovery_link", "DELETE FROM public.recovery_link WHERE person = $1"),
+        ("wechat_ticket", "DELETE FROM public.wechat_ticket WHERE person = $1"),
         ("totp", "DELETE FROM public.totp WHERE person = $1"),
     ] {
         let done = sqlx::query(sql).bind(person).execute(&mut *tx).await?;

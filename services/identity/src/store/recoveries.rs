@@ -125,7 +125,7 @@ impl Recoveries {
         Ok((spent.rows_affected() == 1).then_some(transaction))
     }
 
-    /// Makes whatever a person could recover with worthless, together with what has changed.
+    /// Makes whatever a person could recover with worthless, together with what has changed; a WeChat that is being bound, too.
     pub async fn void_in(
         &self,
         transaction: &mut Transaction<'static, Postgres>,
@@ -137,6 +137,7 @@ impl Recoveries {
             .bind(now)
             .execute(&mut **transaction)
             .await?;
+        super::wechat::void_in(transaction, person, now).await?;
         sqlx::query("DELETE FROM recovery WHERE person = $1").bind(person).execute(&mut **transaction).await.map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! Identity in process, a stand-in for notifications that keeps what it is given, and people who belong to nobody.
 
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 pub struct Desk {
     pub identity: Running<Identity>,
     pub outbox: Outbox,
+    pub wechat: WechatStandIn,
     pub settings: Settings,
     _files: tempfile::TempDir,
 }
@@ -42,6 +44,25 @@ pub struct Outbox {
     pub broken: Arc<AtomicBool>,
 }
 
+/// The folder that stands in for WeChat.
+pub struct WechatStandIn(PathBuf);
+
+impl WechatStandIn {
+    /// Somebody scans the QR code of a ticket.
+    pub fn scan(&self, ticket_id: &str, openid: &str) {
+        std::fs::create_dir_all(&self.0).unwrap();
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.0.join("scans.csv")).unwrap();
+        writeln!(file, "{ticket_id},{openid}").unwrap();
+    }
+
+    /// The codes that were sent to somebody, in order.
+    pub fn codes(&self, openid: &str) -> Vec<String> {
+        let sent = std::fs::read_to_string(self.0.join("sent.csv")).unwrap_or_default();
+        let start = format!("{openid},recovery_code,");
+        sent.lines().filter_map(|line| line.strip_prefix(&start)).map(str::to_owned).collect()
+    }
+}
+
 /// Somebody at the keyboard.
 #[derive(Clone, Debug)]
 pub struct Teacher {
@@ -51,24 +72,37 @@ pub struct Teacher {
     pub password: String,
 }
 
+/// Name of that folder.
+const WECHAT: &str = "wechat";
+
+fn stand_in(folder: &Path) -> identity::wechat::Settings {
+    identity::wechat::Settings { wechat_dir: Some(folder.join(WECHAT)), ..Default::default() }
+}
+
 impl Desk {
     pub async fn open() -> Self {
-        Self::open_as(Vec::new(), |_| identity::real_name::Settings::default()).await
+        Self::open_as(Vec::new(), |_| identity::real_name::Settings::default(), stand_in).await
     }
 
     /// Opens beside these neighbours and notifications.
     pub async fn open_beside(neighbours: Vec<Neighbour>) -> Self {
-        Self::open_as(neighbours, |_| identity::real_name::Settings::default()).await
+        Self::open_as(neighbours, |_| identity::real_name::Settings::default(), stand_in).await
     }
 
     /// With a provider of real names, whose files may stand in this folder.
     pub async fn open_with(real_name: impl FnOnce(&Path) -> identity::real_name::Settings) -> Self {
-        Self::open_as(Vec::new(), real_name).await
+        Self::open_as(Vec::new(), real_name, stand_in).await
+    }
+
+    /// With a gateway to WeChat, whose files may stand in this folder.
+    pub async fn open_with_wechat(wechat: impl FnOnce(&Path) -> identity::wechat::Settings) -> Self {
+        Self::open_as(Vec::new(), |_| identity::real_name::Settings::default(), wechat).await
     }
 
     async fn open_as(
         mut neighbours: Vec<Neighbour>,
         real_name: impl FnOnce(&Path) -> identity::real_name::Settings,
+        wechat: impl FnOnce(&Path) -> identity::wechat::Settings,
     ) -> Self {
         let outbox = Outbox::default();
         let surface = Surface::new().offer(SecretsServer::new(outbox.clone()));
@@ -86,11 +120,13 @@ impl Desk {
             trusted_proxies: Vec::new(),
             real_name: real_name(files.path()),
             archive_years: 6,
+            wechat: wechat(files.path()),
         };
         let identity = Box::pin(service::testing::start::<Identity>(settings.clone(), neighbours)).await;
         let authority = identity.service.ground.authority.clone();
         until("the own key to be known", || authority.now().is_some_and(|known| !known.keys.is_empty())).await;
-        Self { identity, outbox, settings, _files: files }
+        let wechat = WechatStandIn(files.path().join(WECHAT));
+        Self { identity, outbox, wechat, settings, _files: files }
     }
 
     pub fn accounts(&self) -> AccountsClient<tonic::transport::Channel> {
@@ -294,10 +330,9 @@ impl Teacher {
     }
 
     pub fn member(&self, role: Role, division: &str, unit: Option<Uuid>) -> Member {
-        use identity::domain::document::Document;
         use identity::hashing::Password;
         Member {
-            document: Document::recognise(&self.number).unwrap(),
+            document: identity::shipped::document_types().unwrap().recognise(&self.number).unwrap(),
             name: self.name.clone(),
             phone: self.phone.clone(),
             password: Password::new(self.password.clone()),

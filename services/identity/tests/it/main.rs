@@ -4,9 +4,11 @@
 mod access_log;
 mod canary;
 mod canary_recovery;
+mod canary_wechat;
 mod credentials;
 mod desk;
 mod directory;
+mod document_types;
 mod enrolment;
 mod erasure;
 mod house;
@@ -26,3 +28,5 @@ mod sessions;
 mod sign_in;
 mod staff;
 mod staff_lists;
+mod wechat;
+mod wechat_gateway;

@@ -48,6 +48,8 @@ fn history() -> Vec<Event> {
             document_type: DocumentType::HkMacauPermit,
             number_hash: [7; 32],
             password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+            // From before the table had versions.
+            document_table: 0,
         },
         Event::ProfileCompleted,
         Event::RoleRevoked { grant_id: Uuid::from_u128(0x22) },
@@ -68,6 +70,14 @@ fn history() -> Vec<Event> {
             number_hash: [7; 32],
             created_at: datetime!(2018-05-01 00:00:00.5 UTC),
         }),
+        Event::Registered {
+            document_type: DocumentType::HkMacauPermit,
+            number_hash: [7; 32],
+            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+            document_table: 1,
+        },
+        Event::WechatBound { openid_hash: [8; 32] },
+        Event::WechatUnbound,
     ]);
     history.extend([Event::Restricted, Event::Reinstated, Event::Erased { erasure_id: Uuid::from_u128(0x77) }]);
     history
@@ -108,7 +118,13 @@ fn a_payload_holds_no_hash_and_the_inner_part_only_what_decisions_need() {
         assert!(!holds(&encoded.payload, b"argon2id") && !holds(&encoded.payload, &[7; 32]));
         assert_eq!(
             encoded.inner.is_empty(),
-            !matches!(event, Event::PasswordChanged { .. } | Event::Imported(_)),
+            !matches!(
+                event,
+                Event::PasswordChanged { .. }
+                    | Event::Imported(_)
+                    | Event::Registered { .. }
+                    | Event::WechatBound { .. }
+            ),
             "{}",
             encoded.kind
         );

@@ -18,6 +18,8 @@ pub enum Command {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Version of the table by which the number was judged.
+        document_table: u32,
         /// Whether the mail address that travels beside was verified.
         email_verified: bool,
     },
@@ -75,6 +77,13 @@ pub enum Command {
         /// Who ends it.
         by: Authority,
     },
+    /// 绑定微信; the openid travels beside, and that nobody else has it is claimed in the log.
+    BindWechat {
+        /// Keyed hash of the openid.
+        openid_hash: [u8; 32],
+    },
+    /// 解除绑定
+    UnbindWechat,
     /// To be forgotten.
     Erase {
         /// Names the erasure and its receipt.

@@ -17,6 +17,8 @@ pub enum Event {
         number_hash: [u8; 32],
         /// PHC string of argon2id.
         password_hash: String,
+        /// Version of the table by which the number was judged; 0 from before there was one.
+        document_table: u32,
     },
     /// The account came from the old system.
     Imported(Imported),
@@ -63,6 +65,13 @@ pub enum Event {
     TotpEnrolled,
     /// There is none any more.
     TotpReset,
+    /// There is a WeChat.
+    WechatBound {
+        /// Keyed hash of the openid.
+        openid_hash: [u8; 32],
+    },
+    /// There is none any more.
+    WechatUnbound,
     /// The person asked to be forgotten, and something has to be kept for now.
     Restricted,
     /// The person wants the account back.

@@ -47,6 +47,12 @@ pub enum Rejection {
     /// There is no second factor.
     #[error("there is no second factor")]
     TotpNotEnrolled,
+    /// The account has another WeChat, which has to be unbound first.
+    #[error("another WeChat is bound")]
+    WechatAlreadyBound,
+    /// The account has no WeChat.
+    #[error("no WeChat is bound")]
+    WechatNotBound,
     /// Nobody resets their own second factor.
     #[error("nobody resets their own second factor")]
     OwnTotp,

@@ -11,12 +11,14 @@ mod credentials;
 mod legacy;
 mod phone_fix;
 mod real_name;
+mod wechat;
 
 fn registered() -> Event {
     Event::Registered {
         document_type: DocumentType::ResidentId,
         number_hash: [7; 32],
         password_hash: "$argon2id$x".to_owned(),
+        document_table: 1,
     }
 }
 
@@ -25,6 +27,7 @@ fn register() -> Command {
         document_type: DocumentType::ResidentId,
         number_hash: [7; 32],
         password_hash: "$argon2id$x".to_owned(),
+        document_table: 1,
         email_verified: false,
     }
 }
@@ -197,6 +200,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         }),
         Just(Command::Import(legacy::imported())),
         Just(Command::VerifyEmail),
+        (1..3_u8).prop_map(|openid| wechat::bind([openid; 32])),
+        Just(Command::UnbindWechat),
         any_grant.prop_map(|grant| Command::GrantRole { grant, by: administrator("320000") }),
         (1..6_u128).prop_map(|id| Command::RevokeRole { grant_id: Uuid::from_u128(id), by: Authority::Bootstrap }),
     ]

@@ -15,11 +15,9 @@ fn parse(text: &str) -> Result<CitizenNumber<'_>, CitizenNumberFlaw> {
 fn a_valid_number_says_who_carries_it() {
     let number = parse("320303199001010018").ok().unwrap();
     assert_eq!((number.birth_date(), number.sex()), (date!(1990 - 01 - 01), Sex::Male));
-    assert_eq!(card("320303199001010018"), Card::ResidentId);
     let number = parse("11010519491231002X").ok().unwrap();
     assert_eq!((number.birth_date(), number.sex()), (date!(1949 - 12 - 31), Sex::Female));
     assert!(parse("810000199408230021").is_ok());
-    assert_eq!(card("810000199408230021"), Card::ResidencePermit);
 }
 
 #[test]
@@ -30,9 +28,6 @@ fn each_flaw_is_named() {
         ("32030319900101001x", CitizenNumberFlaw::Shape),
         ("３２０３０３１９９００１０１００１８", CitizenNumberFlaw::Shape),
         ("32030X199001010018", CitizenNumberFlaw::Shape),
-        ("100303199001010018", CitizenNumberFlaw::Province),
-        ("810001199408230021", CitizenNumberFlaw::Province),
-        ("840000199408230021", CitizenNumberFlaw::Province),
         ("320303199002290018", CitizenNumberFlaw::Date),
         ("320303199013010018", CitizenNumberFlaw::Date),
         ("320303189912310018", CitizenNumberFlaw::Date),
@@ -51,11 +46,11 @@ fn an_abolished_county_is_no_flaw() {
 
 #[test]
 fn numbers_of_another_implementation_are_read_alike() {
-    let vectors = include_str!("vectors.csv");
+    let (vectors, types) = (include_str!("vectors.csv"), crate::shipped::document_types().unwrap());
     let mut seen = 0;
     for line in vectors.lines().filter(|line| !line.starts_with('#')) {
         let (number, valid) = line.split_once(',').unwrap();
-        assert_eq!(parse(number).is_ok(), valid == "valid", "{number}");
+        assert_eq!(types.on(TODAY).judge(number, TODAY).is_ok(), valid == "valid", "{number}");
         seen += 1;
     }
     assert_eq!(seen, 400);
@@ -69,9 +64,8 @@ fn whole(digits: &str) -> String {
 }
 
 fn any_digits() -> impl Strategy<Value = String> {
-    let province = proptest::sample::select(PROVINCES.to_vec());
     let day = (0..40_000_i64).prop_map(|days| date!(1900 - 01 - 01) + time::Duration::days(days));
-    (province, 0..10_000_u32, day, 0..1_000_u32).prop_map(|(province, county, day, order)| {
+    (11..92_u32, 0..10_000_u32, day, 0..1_000_u32).prop_map(|(province, county, day, order)| {
         format!("{province}{county:04}{}{:02}{:02}{order:03}", day.year(), u8::from(day.month()), day.day())
     })
 }

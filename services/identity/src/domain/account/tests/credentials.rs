@@ -34,10 +34,11 @@ fn a_phone_changes_as_often_as_its_person_wants() {
 
 #[test]
 fn a_mail_address_is_verified_at_the_registration_or_later() {
-    let Command::Register { document_type, number_hash, password_hash, .. } = register() else { unreachable!() };
-    given::<Account>([])
-        .when(Command::Register { document_type, number_hash, password_hash, email_verified: true })
-        .then([registered(), Event::EmailVerified]);
+    let mut registering = register();
+    if let Command::Register { email_verified, .. } = &mut registering {
+        *email_verified = true;
+    }
+    given::<Account>([]).when(registering).then([registered(), Event::EmailVerified]);
     given::<Account>([registered()]).when(Command::VerifyEmail).then([Event::EmailVerified]);
     let verified = |history: &[Event]| Account::fold(history).registered().unwrap().email_verified;
     assert!(!verified(&[registered(), Event::ProfileCompleted]));

@@ -1,5 +1,7 @@
 //! Numbers of all four types against the vectors of DOMAIN 3.1.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use time::macros::date;
 
@@ -7,8 +9,13 @@ use super::*;
 
 const TODAY: Date = date!(2026 - 11 - 23);
 
+fn types() -> &'static DocumentTypes {
+    static TYPES: LazyLock<DocumentTypes> = LazyLock::new(|| crate::shipped::document_types().unwrap());
+    &TYPES
+}
+
 fn parse(kind: DocumentType, text: &str) -> Result<Document, DocumentFlaw> {
-    Document::parse(kind, text, TODAY)
+    types().on(TODAY).parse(kind, text, TODAY)
 }
 
 #[test]
@@ -29,7 +36,7 @@ fn every_type_reads_its_own_numbers() {
     ] {
         let document = parse(kind, text).unwrap();
         assert_eq!((document.kind(), document.number(), document.region()), (kind, number, region));
-        assert_eq!(Document::recognise(text), Some(document), "a number names one type");
+        assert_eq!(types().recognise(text), Some(document), "a number names one type");
     }
 }
 
@@ -40,6 +47,8 @@ fn each_flaw_is_named() {
         (DocumentType::ResidentId, "320303199001010019", DocumentFlaw::CheckDigit),
         (DocumentType::ResidentId, "320303199002300018", DocumentFlaw::Date),
         (DocumentType::ResidentId, "990303199001010018", DocumentFlaw::Province),
+        (DocumentType::ResidentId, "100303199001010018", DocumentFlaw::Province),
+        (DocumentType::ResidentId, "840000199408230021", DocumentFlaw::Province),
         (DocumentType::ResidentId, "３20303199001010018", DocumentFlaw::Shape),
         (DocumentType::ResidentId, "12345678", DocumentFlaw::Shape),
         (DocumentType::ResidentId, "810000199408230021", DocumentFlaw::OtherType),
@@ -58,6 +67,23 @@ fn each_flaw_is_named() {
 }
 
 #[test]
+fn a_number_whose_type_nobody_names_has_the_flaw_of_a_residents() {
+    let judge = |text: &str| types().on(TODAY).judge(text, TODAY);
+    assert_eq!(judge("h12345678").map(|document| document.kind()), Ok(DocumentType::HkMacauPermit));
+    assert_eq!(judge("810001199408230021"), Err(DocumentFlaw::Province));
+    assert_eq!(judge("HA1234567"), Err(DocumentFlaw::Shape));
+}
+
+#[test]
+fn a_type_is_called_by_each_of_its_names_and_by_no_other() {
+    let called = |name: &str| types().on(TODAY).called(name);
+    assert_eq!(called("居民身份证"), Some(DocumentType::ResidentId));
+    assert_eq!(called("五年有效期台湾居民来往大陆通行证"), Some(DocumentType::TaiwanPermit));
+    assert_eq!(called("台湾居民来往大陆通行证"), Some(DocumentType::TaiwanPermit));
+    assert_eq!(called("护照"), None);
+}
+
+#[test]
 fn a_document_does_not_show_its_number() {
     let document = parse(DocumentType::TaiwanPermit, "12345678").unwrap();
     assert_eq!(format!("{document:?}"), "Document(TaiwanPermit, …)");
@@ -69,14 +95,14 @@ proptest! {
         for code in 1..=4 {
             let _ = parse(DocumentType::from_code(code).unwrap(), &text);
         }
-        let _ = Document::recognise(&text).map(|document| (document.region(), document.sex(), document.birth_date()));
+        let _ = types().recognise(&text).map(|document| (document.region(), document.sex(), document.birth_date()));
     }
 
     #[test]
     fn what_is_read_is_recognised(text in "[HM0-9X]{8,18}") {
         for code in 1..=4 {
             if let Ok(document) = parse(DocumentType::from_code(code).unwrap(), &text) {
-                prop_assert_eq!(Document::recognise(&text), Some(document));
+                prop_assert_eq!(types().recognise(&text), Some(document));
             }
         }
     }
