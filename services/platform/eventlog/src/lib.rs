@@ -20,6 +20,7 @@ mod log;
 mod plan;
 mod pool;
 mod read;
+mod recent;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;
