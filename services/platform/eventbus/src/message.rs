@@ -16,23 +16,23 @@ const HASH: &str = "dz-hash";
 const EPOCH: &str = "dz-epoch";
 
 /// An event as it is published; `previous` is the hash of the record before it.
-pub(crate) fn publish(recorded: Recorded, previous: [u8; 32]) -> PublishedEvent {
+pub(crate) fn publish(recorded: &Recorded, previous: [u8; 32]) -> PublishedEvent {
     PublishedEvent {
         position: recorded.position,
         epoch: recorded.epoch,
         event_id: recorded.event_id.to_string(),
-        r#type: recorded.kind,
+        r#type: recorded.kind.clone(),
         stream: recorded.stream.to_string(),
         version: recorded.version,
         division: recorded.metadata.division.as_str().to_owned(),
         record_time: Some(rpc::timestamp(recorded.recorded_at)),
-        payload: recorded.payload.into(),
+        payload: Bytes::copy_from_slice(&recorded.payload),
         hash: Bytes::copy_from_slice(&recorded.hash),
         previous_hash: Bytes::copy_from_slice(&previous),
         inner_digest: Bytes::copy_from_slice(&digest(&recorded.inner)),
         sealed_digest: Bytes::copy_from_slice(&digest(&recorded.sealed)),
         metadata_digest: Bytes::copy_from_slice(&digest(&recorded.metadata_bytes)),
-        traceparent: recorded.metadata.traceparent.unwrap_or_default(),
+        traceparent: recorded.metadata.traceparent.clone().unwrap_or_default(),
     }
 }
 
@@ -229,22 +229,22 @@ pub(crate) fn pack(event: &Event) -> PublishedEvent {
 }
 
 /// An event of the own log as its consumers see it.
-pub(crate) fn own(recorded: Recorded, previous_hash: [u8; 32]) -> Event {
+pub(crate) fn own(recorded: &Recorded, previous_hash: [u8; 32]) -> Event {
     Event {
         position: recorded.position,
         epoch: recorded.epoch,
         event_id: recorded.event_id,
-        kind: recorded.kind,
+        kind: recorded.kind.clone(),
         stream: recorded.stream,
         version: recorded.version,
         division: recorded.metadata.division,
         recorded_at: recorded.recorded_at,
-        payload: recorded.payload.into(),
-        inner: recorded.inner.into(),
-        sealed: recorded.sealed.into(),
+        payload: Bytes::copy_from_slice(&recorded.payload),
+        inner: Bytes::copy_from_slice(&recorded.inner),
+        sealed: Bytes::copy_from_slice(&recorded.sealed),
         hash: recorded.hash,
         previous_hash,
-        traceparent: recorded.metadata.traceparent,
-        actor: Some(recorded.metadata.actor),
+        traceparent: recorded.metadata.traceparent.clone(),
+        actor: Some(recorded.metadata.actor.clone()),
     }
 }

@@ -225,7 +225,7 @@ impl Relay {
         let mut next_look = Instant::now() + LOOK;
         loop {
             let (page, settled) = tokio::select! {
-                both = async { tokio::join!(self.core.log.read(sent, PAGE), flight.settle(WINDOW)) } => both,
+                both = async { tokio::join!(self.core.log.follow(sent, &previous, PAGE), flight.settle(WINDOW)) } => both,
                 _ = connections.changed() => return Ok(Pause::Reconnected),
             };
             if let Err(refusal) = settled {
@@ -236,7 +236,7 @@ impl Relay {
             for recorded in page {
                 let hash = recorded.hash;
                 sent = recorded.position;
-                match self.publish(recorded, previous).await {
+                match self.publish(&recorded, previous).await {
                     Ok(ack) => flight.waiting.push_back((sent, ack)),
                     Err(error) => return Ok(Pause::Look(error.to_string())),
                 }
@@ -266,7 +266,7 @@ impl Relay {
         }
     }
 
-    async fn publish(&self, recorded: Recorded, previous: [u8; 32]) -> Result<Ack, PublishError> {
+    async fn publish(&self, recorded: &Recorded, previous: [u8; 32]) -> Result<Ack, PublishError> {
         let event = message::publish(recorded, previous);
         let subject = message::subject(self.core.service, &event);
         let headers = message::headers(self.core.service, &event);
