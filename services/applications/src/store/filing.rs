@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use decider::Decider as _;
 use lifecycle::{CancellationToken, Lifecycle, OnDeath, Stage};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow as _, PgPool, Row as _};
+use sqlx::{FromRow as _, PgConnection, PgPool, Postgres, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use vault::{PersonKey, Vault};
@@ -92,7 +93,12 @@ impl Filings {
 
 async fn run(pool: PgPool, vault: Vault, mut queue: mpsc::Receiver<Waiting>, stopping: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut held = None;
     loop {
+        if queue.is_empty() {
+            // Back to the pool, which knows whether it still lives when the next caller comes.
+            held = None;
+        }
         let taken = tokio::select! {
             biased;
             taken = queue.recv_many(&mut batch, BATCH) => taken,
@@ -102,9 +108,10 @@ async fn run(pool: PgPool, vault: Vault, mut queue: mpsc::Receiver<Waiting>, sto
             // Nobody holds the loader any more, which is no reason to bring the service down.
             return stopping.cancelled().await;
         }
-        match load(&pool, &vault, &batch).await {
+        match load(&pool, &mut held, &vault, &batch).await {
             Ok(found) => answer(found, batch.drain(..)),
             Err(error) => {
+                held = None;
                 tracing::warn!(%error, cause = std::error::Error::source(&error), submissions = taken, "not loaded");
                 batch.drain(..).for_each(|waiting| drop(waiting.answer.send(Err(FilingError::Unavailable))));
             }
@@ -129,9 +136,19 @@ fn answer(mut found: Found, batch: std::vec::Drain<'_, Waiting>) {
     }
 }
 
-async fn load(pool: &PgPool, vault: &Vault, batch: &[Waiting]) -> Result<Found, LoadError> {
+/// Uses the connection that is held, or takes one to hold.
+async fn load(
+    pool: &PgPool,
+    held: &mut Option<PoolConnection<Postgres>>,
+    vault: &Vault,
+    batch: &[Waiting],
+) -> Result<Found, LoadError> {
+    let connection = match held {
+        Some(connection) => connection,
+        None => held.insert(pool.acquire().await?),
+    };
     let people: Vec<Uuid> = batch.iter().map(|waiting| waiting.person).collect();
-    let rows = async { Ok(query(pool, batch).await?) };
+    let rows = async { Ok(query(connection, batch).await?) };
     let keys = async { Ok(vault.find_all(&people).await?) };
     let (rows, keys) = futures::try_join!(rows, keys).map_err(|error: LoadError| error)?;
     let mut found = HashMap::with_capacity(rows.len());
@@ -146,25 +163,28 @@ async fn load(pool: &PgPool, vault: &Vault, batch: &[Waiting]) -> Result<Found, 
     Ok(found)
 }
 
-async fn query(pool: &PgPool, batch: &[Waiting]) -> Result<Vec<PgRow>, sqlx::Error> {
+async fn query(connection: &mut PgConnection, batch: &[Waiting]) -> Result<Vec<PgRow>, sqlx::Error> {
     let drafts: Vec<Uuid> = batch.iter().map(|waiting| waiting.draft).collect();
     sqlx::query(
         r#"SELECT draft.draft_id, draft.person_id, draft.certificate_id, draft.revision, draft.coded, draft.sealed,
                draft.agreement_version, draft.agreement_digest, draft.ticket_window, draft.updated_at,
                certificate.kind IS NOT NULL AS certificate_known, certificate.kind,
                certificate.person_id AS holder_id, certificate.restriction, certificate.priors,
-               school.school_id IS NOT NULL AS school_known, history.types, history.payloads, history.inners
+               school.school_id IS NOT NULL AS school_known, history.types, history.payloads, history.inners,
+               history.versions
            FROM public.draft
            LEFT JOIN views.certificate ON certificate.certificate_id = draft.certificate_id
            LEFT JOIN views.school ON school.school_id = draft.school_id
            LEFT JOIN LATERAL (
-               SELECT array_agg(type ORDER BY version) AS types, array_agg(payload ORDER BY version) AS payloads,
-                   array_agg("inner" ORDER BY version) AS inners
-               FROM public.event_log WHERE stream = draft.certificate_id) AS history ON true
+               SELECT array_agg(type) AS types, array_agg(payload) AS payloads, array_agg("inner") AS inners,
+                   array_agg(version) AS versions
+               FROM (
+                   SELECT type, payload, "inner", version FROM public.event_log
+                   WHERE stream = draft.certificate_id ORDER BY version) AS event) AS history ON true
            WHERE draft.draft_id = ANY($1)"#,
     )
     .bind(drafts)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await
 }
 
@@ -174,6 +194,10 @@ fn filing(row: &PgRow) -> Result<Filing, sqlx::Error> {
     let types = types.unwrap_or_default();
     let mut record = Registration::default();
     if !types.is_empty() {
+        let versions: Vec<i64> = row.try_get("versions")?;
+        if !(1..).zip(&versions).all(|(expected, version)| expected == *version) {
+            return Err(sqlx::Error::Decode("the versions of a record have a gap".into()));
+        }
         let (payloads, inners): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (row.try_get("payloads")?, row.try_get("inners")?);
         for ((kind, payload), inner) in types.iter().zip(&payloads).zip(&inners) {
             let event = decode(kind, payload, inner).map_err(|corrupt| sqlx::Error::Decode(Box::new(corrupt)))?;

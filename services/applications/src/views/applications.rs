@@ -229,9 +229,11 @@ async fn save(tx: &mut PgConnection, mut rows: Vec<Row>) -> Result<(), ViewError
     sqlx::query(
         "INSERT INTO application (certificate_id, enrolment_number, person_id, draft_id, agency_id, point_id, school_id, \
              stage, ordinal, status, level, conclusion, mending, refused, facts, version, position, submitted_at, updated_at) \
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], \
-             $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::integer[], $13::boolean[], $14::boolean[], \
-             $15::boolean[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::timestamptz[]) \
+         SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::uuid[]), \
+             unnest($6::uuid[]), unnest($7::uuid[]), unnest($8::integer[]), unnest($9::integer[]), \
+             unnest($10::integer[]), unnest($11::integer[]), unnest($12::integer[]), unnest($13::boolean[]), \
+             unnest($14::boolean[]), unnest($15::boolean[]), unnest($16::bigint[]), unnest($17::bigint[]), \
+             unnest($18::timestamptz[]), unnest($19::timestamptz[]) \
          ON CONFLICT (certificate_id, enrolment_number) DO UPDATE SET agency_id = excluded.agency_id, \
              point_id = excluded.point_id, school_id = excluded.school_id, stage = excluded.stage, \
              status = excluded.status, level = excluded.level, conclusion = excluded.conclusion, \

@@ -117,6 +117,13 @@ async fn main() {
     lifecycle.until_stopped_by(futures::stream::pending()).await;
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     let (pool, own) = log(&of_owner, &lifecycle).await;
+    let bus = Bus::new("certificates", pool.clone(), own, at(durable.url())).start(&lifecycle).await.unwrap();
+    measure("publish (every one on disk)", events, until_published(&bus, events)).await;
+
+    lifecycle.stop();
+    lifecycle.until_stopped_by(futures::stream::pending()).await;
+    let lifecycle = Lifecycle::new(Duration::from_secs(20));
+    let (pool, own) = log(&of_owner, &lifecycle).await;
     let bus = Bus::new("certificates", pool.clone(), own, at(durable.url()))
         .own_view(Latest)
         .start(&lifecycle)
@@ -135,9 +142,6 @@ async fn main() {
         assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
     };
     measure("rebuild with both digests", events, rebuilt).await;
-    let already = published(&bus).await;
-    let some = events.min(already + 10_000);
-    measure("publish (every one on disk)", some - already, until_published(&bus, some)).await;
     lifecycle.stop();
     lifecycle.until_stopped_by(futures::stream::pending()).await;
 }

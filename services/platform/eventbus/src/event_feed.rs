@@ -88,7 +88,7 @@ impl Reader {
             // In time or not, what is there is sent.
             let _ = timeout(HEARTBEAT, self.head.wait_for(|head| *head > behind)).await;
         }
-        let page = self.log.read(self.after, PAGE).await.map_err(|error| unreadable(&error))?;
+        let page = self.log.follow(self.after, &self.previous, PAGE).await.map_err(|error| unreadable(&error))?;
         let more = self.follow || !page.is_empty();
         let (mut events, mut bytes) = (Vec::new(), 0);
         for recorded in page {
@@ -99,7 +99,7 @@ impl Reader {
             let hash = recorded.hash;
             self.after = recorded.position;
             if self.types.is_empty() || self.types.contains(&recorded.kind) {
-                events.push(message::publish(recorded, self.previous));
+                events.push(message::publish(&recorded, self.previous));
             }
             self.previous = hash;
         }

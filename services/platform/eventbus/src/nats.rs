@@ -25,7 +25,7 @@ pub(crate) const UNREACHABLE: &str = "NATS cannot be reached";
 /// One connection of this replica, shared by relay and feeds.
 #[derive(Clone, Debug)]
 pub(crate) struct Nats {
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) jetstream: Context,
     /// Counts the connections made: whoever trusts the server's state looks again when it changes.
     pub(crate) connections: watch::Receiver<u64>,

@@ -172,7 +172,7 @@ async fn restore(core: &Core, feed: &Feed, position: i64, stored: &[u8]) -> Resu
     }
     let Some(event) = event else { return Ok(None) };
     match core.log.read(position - 1, 1).await {
-        Ok(recorded) => Ok(recorded.into_iter().next().map(|recorded| message::own(recorded, event.previous_hash))),
+        Ok(recorded) => Ok(recorded.first().map(|recorded| message::own(recorded, event.previous_hash))),
         Err(eventlog::ReadError::Database(error)) => Err(error),
         Err(_) => Ok(None),
     }

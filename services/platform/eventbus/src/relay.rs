@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::header::{
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE, NATS_EXPECTED_LAST_SEQUENCE,
+};
 use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::publish::PublishAck;
 use eventlog::Recorded;
@@ -17,10 +20,17 @@ use crate::bus::Core;
 use crate::fork::{self, Fork, Stand};
 use crate::lease::Lease;
 use crate::nats::{IN_FLIGHT, Nats, PATIENCE, UNREACHABLE};
+use crate::source::PACE;
 use crate::{message, stream};
 
-/// Events read at a time, and events in flight while the next ones are read.
+/// Events read at a time.
 const PAGE: i64 = 1_000;
+/// Events that JetStream stores as a whole, with one fsync; it takes at most a thousand.
+const BATCH: usize = 500;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Acknowledgements that are missing while the next events are read: of a batch, so that what comes meanwhile is the next
+/// one; of single events, where a stream is from before there were batches.
+const ONE: usize = 1;
 const WINDOW: usize = IN_FLIGHT / 2;
 /// Newest events that a new stream is filled with.
 const REFILL: i64 = 1_000_000;
@@ -54,8 +64,11 @@ pub(crate) struct Relay {
 /// What stands at the end of the stream.
 enum Standing {
     Missing,
-    /// The event of the log at this position, or nothing at all behind it.
-    At(i64),
+    /// The event of the log at this position, or nothing at all behind it; and whether it takes batches.
+    At {
+        last: i64,
+        batches: bool,
+    },
     Forked(Fork),
 }
 
@@ -143,8 +156,8 @@ impl Relay {
                     tracing::error!(problem = fork.problem, digest = fork.digest, "stream and log have forked");
                     fork::record(&self.core.pool, &fork).await.map_err(unreadable)?;
                 }
-                Standing::At(last) => {
-                    let (reached, pause) = self.publish_after(last, connections).await?;
+                Standing::At { last, batches } => {
+                    let (reached, pause) = self.publish_after(last, batches, connections).await?;
                     let reason = match pause {
                         Pause::Stopping => return Err("stopping".to_owned()),
                         Pause::Look(reason) => reason,
@@ -169,7 +182,7 @@ impl Relay {
         };
         let last = extent.last;
         if last == 0 {
-            return Ok(Standing::At(0));
+            return Ok(Standing::At { last, batches: extent.batches });
         }
         let message = stream::message(&self.nats.jetstream, &name, last).await.map_err(|error| error.to_string())?;
         // Read after the stream was: what stands there was recorded before.
@@ -184,7 +197,7 @@ impl Relay {
             (Some(_), None) => false,
         };
         if same {
-            return Ok(Standing::At(last));
+            return Ok(Standing::At { last, batches: extent.batches });
         }
         Ok(Standing::Forked(Fork::new(&name, last, message.as_ref(), recorded.as_ref())))
     }
@@ -199,9 +212,14 @@ impl Relay {
     }
 
     /// Publishes what comes after `last`, many in flight; gives the last position acknowledged, and why it paused.
-    async fn publish_after(&self, last: i64, connections: watch::Receiver<u64>) -> Result<(i64, Pause), String> {
+    async fn publish_after(
+        &self,
+        last: i64,
+        batches: bool,
+        connections: watch::Receiver<u64>,
+    ) -> Result<(i64, Pause), String> {
         let mut flight = Flight { acknowledged: last, waiting: VecDeque::new() };
-        let paused = self.fly(last, connections, &mut flight).await;
+        let paused = self.fly(last, batches, connections, &mut flight).await;
         if !matches!(paused, Ok(Pause::Reconnected)) {
             // Nothing of this round comes late into the next one. What does all the same is refused by its position.
             let _ = timeout(PATIENCE, join_all(flight.waiting.drain(..).map(|(_, ack)| ack))).await;
@@ -212,6 +230,7 @@ impl Relay {
     async fn fly(
         &self,
         last: i64,
+        batches: bool,
         mut connections: watch::Receiver<u64>,
         flight: &mut Flight,
     ) -> Result<Pause, String> {
@@ -222,10 +241,15 @@ impl Relay {
         let mut head = self.core.log.head();
         let mut previous = self.core.log.previous_hash(last + 1).await.map_err(|error| error.to_string())?;
         let mut sent = last;
+        let (together, open) = if batches { (BATCH, ONE) } else { (1, WINDOW) };
         let mut next_look = Instant::now() + LOOK;
+        let mut next_read = Instant::now();
         loop {
             let (page, settled) = tokio::select! {
-                both = async { tokio::join!(self.core.log.read(sent, PAGE), flight.settle(WINDOW)) } => both,
+                both = async {
+                    sleep_until(next_read).await;
+                    tokio::join!(self.core.log.follow(sent, &previous, PAGE), flight.settle(open))
+                } => both,
                 _ = connections.changed() => return Ok(Pause::Reconnected),
             };
             if let Err(refusal) = settled {
@@ -233,14 +257,16 @@ impl Relay {
             }
             let page = page.map_err(|error| error.to_string())?;
             let idle = page.is_empty();
-            for recorded in page {
-                let hash = recorded.hash;
-                sent = recorded.position;
-                match self.publish(recorded, previous).await {
-                    Ok(ack) => flight.waiting.push_back((sent, ack)),
-                    Err(error) => return Ok(Pause::Look(error.to_string())),
+            if i64::try_from(page.len()).is_ok_and(|count| count < PAGE) {
+                next_read = Instant::now() + PACE;
+            }
+            let mut rest = page.as_slice();
+            while let Some((batch, last)) = next_batch(&mut rest, together) {
+                match self.publish(batch, previous).await {
+                    Ok(ack) => flight.waiting.push_back((last.position, ack)),
+                    Err(error) => return Ok(Pause::Look(error)),
                 }
-                previous = hash;
+                (sent, previous) = (last.position, last.hash);
             }
             if idle {
                 tokio::select! {
@@ -258,7 +284,7 @@ impl Relay {
             if Instant::now() >= next_look {
                 fork::published(&self.core.pool, flight.acknowledged).await.map_err(unreadable)?;
                 match self.standing().await? {
-                    Standing::At(stands) if stands >= flight.acknowledged => {}
+                    Standing::At { last, .. } if last >= flight.acknowledged => {}
                     _ => return Ok(Pause::Look("the stream is not what was published".to_owned())),
                 }
                 next_look = Instant::now() + LOOK;
@@ -266,12 +292,34 @@ impl Relay {
         }
     }
 
-    async fn publish(&self, recorded: Recorded, previous: [u8; 32]) -> Result<Ack, PublishError> {
-        let event = message::publish(recorded, previous);
-        let subject = message::subject(self.core.service, &event);
-        let headers = message::headers(self.core.service, &event);
-        let ack = self.nats.jetstream.publish_with_headers(subject, headers, event.payload).await?;
-        Ok(ack.into_future())
+    /// Hands a batch to NATS: all of it stands behind the position before its first event, or nothing does.
+    async fn publish(&self, batch: &[Arc<Recorded>], mut previous: [u8; 32]) -> Result<Ack, String> {
+        let service = self.core.service;
+        let id = lifecycle::ids::random().to_string();
+        for (place, recorded) in (1..).zip(batch) {
+            let event = message::publish(recorded, previous);
+            previous = recorded.hash;
+            let subject = message::subject(service, &event);
+            let mut headers = message::headers(service, &event);
+            if place == 1 {
+                headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
+            }
+            if batch.len() > 1 {
+                headers.insert(NATS_BATCH_ID, id.as_str());
+                headers.insert(NATS_BATCH_SEQUENCE, place.to_string());
+            }
+            if place < batch.len() {
+                let handed = self.nats.client.publish_with_headers(subject, headers, event.payload).await;
+                handed.map_err(|error| error.to_string())?;
+                continue;
+            }
+            if batch.len() > 1 {
+                headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            }
+            let ack = self.nats.jetstream.publish_with_headers(subject, headers, event.payload).await;
+            return Ok(ack.map_err(|error| error.to_string())?.into_future());
+        }
+        Err("there is nothing to publish".to_owned())
     }
 
     fn published(&self, published: i64, connection: u64) {
@@ -289,9 +337,22 @@ impl Relay {
     }
 }
 
+/// Takes the next events that are published together, and names the last of them.
+fn next_batch<'p>(rest: &mut &'p [Arc<Recorded>], together: usize) -> Option<(&'p [Arc<Recorded>], &'p Arc<Recorded>)> {
+    let mut bytes = 0;
+    let fits = |event: &&Arc<Recorded>| {
+        bytes += event.payload.len();
+        bytes <= BATCH_BYTES
+    };
+    let count = rest.iter().take(together).take_while(fits).count().max(1).min(rest.len());
+    let (batch, later) = rest.split_at(count);
+    *rest = later;
+    Some((batch, batch.last()?))
+}
+
 type Ack = BoxFuture<'static, Result<PublishAck, PublishError>>;
 
-/// Messages that were handed to NATS and are not acknowledged yet, in order.
+/// Batches that were handed to NATS and are not acknowledged yet, in order, each by its last position.
 struct Flight {
     acknowledged: i64,
     waiting: VecDeque<(i64, Ack)>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eventlog::{EventLog, ReadError};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Event;
 use crate::bus::Core;
@@ -18,6 +18,8 @@ use crate::subscription::Subscription;
 const PAGE: i64 = 1_000;
 /// How often a source with nothing new says so.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// Pages of the own log are read at most so often, so that under load one transaction, or message, carries many events.
+pub(crate) const PACE: Duration = Duration::from_millis(50);
 /// How often the owner is asked whether a quiet stream is right.
 const ASK: Duration = Duration::from_secs(2);
 
@@ -127,6 +129,8 @@ pub(crate) struct OwnLog {
     log: EventLog,
     head: watch::Receiver<i64>,
     place: Place,
+    /// No page before this.
+    next_at: Instant,
 }
 
 impl OwnLog {
@@ -135,17 +139,21 @@ impl OwnLog {
             let what = "the log holds another event than the one that was applied";
             return Err(Break { position: place.position, what }.into());
         }
-        Ok(Self { log: log.clone(), head: log.head(), place })
+        Ok(Self { log: log.clone(), head: log.head(), place, next_at: Instant::now() })
     }
 
     async fn next(&mut self) -> Result<Page, SourceError> {
         let behind = self.place.position;
+        sleep_until(self.next_at).await;
         // Over with an error only when the log is gone, and then the page is empty, too.
         let _ = timeout(TICK, self.head.wait_for(|head| *head > behind)).await;
-        let recorded = self.log.read(behind, PAGE).await?;
+        let recorded = self.log.follow(behind, &self.place.hash, PAGE).await?;
+        // What lies far behind is read without a pause.
+        let all = i64::try_from(recorded.len()).is_ok_and(|count| count < PAGE);
+        self.next_at = Instant::now() + if all { PACE } else { Duration::ZERO };
         let mut events = Vec::with_capacity(recorded.len());
         for recorded in recorded {
-            let event = message::own(recorded, self.place.hash);
+            let event = message::own(&recorded, self.place.hash);
             self.place.pass(&event);
             events.push(event);
         }

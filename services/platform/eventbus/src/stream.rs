@@ -22,11 +22,13 @@ pub(crate) fn definition(service: &str, replicas: usize, first: i64) -> Config {
     config
 }
 
-/// First and last sequence of a stream; an empty one ends before it begins.
+/// What a stream holds and takes; an empty one ends before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub(crate) first: i64,
     pub(crate) last: i64,
+    /// Whether it takes batches that are stored as a whole or not at all.
+    pub(crate) batches: bool,
 }
 
 /// Something about a stream could not be learnt or done.
@@ -55,7 +57,11 @@ pub(crate) async fn extent(jetstream: &Context, stream: &str) -> Result<Option<E
     match answer {
         Response::Ok(info) => {
             let sequence = |number: u64| i64::try_from(number).expect("positions fit 63 bits");
-            Ok(Some(Extent { first: sequence(info.state.first_sequence), last: sequence(info.state.last_sequence) }))
+            Ok(Some(Extent {
+                first: sequence(info.state.first_sequence),
+                last: sequence(info.state.last_sequence),
+                batches: info.config.allow_atomic_publish,
+            }))
         }
         Response::Err { error } if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
         Response::Err { error } => Err(failed("asking for", stream)(&error)),
@@ -122,6 +128,7 @@ mod tests {
         assert_eq!((config.num_replicas, config.first_sequence), (3, Some(41)));
         assert!(config.deny_delete && config.deny_purge && !config.allow_rollup);
         assert!(config.max_messages > 1_000_000 && config.max_bytes > 0);
+        assert!(config.allow_atomic_publish);
     }
 
     #[test]

@@ -12,9 +12,12 @@ use crate::message::Place;
 use crate::source::Page;
 use crate::{Event, View, ViewError};
 
+/// Nobody waits until a page is on disk: what a crash takes back, rows and checkpoint together, is applied again.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off";
+
 /// Applies a page behind `old`; gives the place behind it.
 pub(crate) async fn apply(pool: &PgPool, feed: &Feed, view: &dyn View, old: Place, page: &Page) -> Result<Place, Halt> {
-    let mut tx = pool.begin().await?;
+    let mut tx = pool.begin_with(BEGIN).await?;
     // Under the row's lock, so that a rebuild that compares and swaps never meets half a page.
     if checkpoint::lock(&mut tx, feed.name).await? != old {
         return Err(MoveError::Moved.into());

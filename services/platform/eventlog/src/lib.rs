@@ -2,7 +2,8 @@
 //!
 //! * [`EventLog::append`] hands a decided command to the writer, which commits many callers in one transaction;
 //! * [`EventLog::append_in`] does the same as the last step of a transaction that also writes records;
-//! * [`EventLog::load`] reads one stream, [`EventLog::read`] the whole log in order;
+//! * [`EventLog::load`] reads one stream, [`EventLog::read`] the whole log in order,
+//!   [`EventLog::follow`] what comes behind a known event, from memory where this process has just recorded it;
 //! * [`EventLog::verify`] recomputes the hash chain.
 //!
 //! Positions are 1..n without a gap and in commit order; versions of a stream likewise.
@@ -20,6 +21,7 @@ mod log;
 mod plan;
 mod pool;
 mod read;
+mod recent;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;

@@ -16,6 +16,7 @@ use crate::append::{Append, AppendError, Appended};
 use crate::event::{Division, NewEvent};
 use crate::plan::Command;
 use crate::read::ReadError;
+use crate::recent::Recent;
 use crate::transaction;
 use crate::writer::{Caller, Waiting, Writer, raise, resolve};
 
@@ -52,6 +53,7 @@ struct Inner {
     settings: Settings,
     queue: mpsc::Sender<Waiting>,
     head: watch::Sender<i64>,
+    recent: Arc<Recent>,
 }
 
 impl EventLog {
@@ -61,7 +63,14 @@ impl EventLog {
     pub async fn start(pool: PgPool, settings: Settings, lifecycle: &Lifecycle) -> Result<Self, ReadError> {
         let (queue, waiting) = mpsc::channel(settings.queue);
         let options = PgConnectOptions::clone(&pool.connect_options());
-        let log = Self(Arc::new(Inner { pool, options, settings, queue, head: watch::Sender::new(0) }));
+        let log = Self(Arc::new(Inner {
+            pool,
+            options,
+            settings,
+            queue,
+            head: watch::Sender::new(0),
+            recent: Arc::default(),
+        }));
         raise(&log.0.head, log.newest().await?);
 
         let writer = Writer {
@@ -69,11 +78,12 @@ impl EventLog {
             queue: waiting,
             batch: settings.batch,
             head: log.0.head.clone(),
+            recent: Arc::clone(&log.0.recent),
             connection: None,
         };
         let stopping = lifecycle.stopping(Stage::Work);
         lifecycle.spawn("eventlog-writer", OnDeath::StopsTheService, writer.run(stopping.clone()));
-        let watched = follow(log.0.pool.clone(), log.0.head.clone(), stopping);
+        let watched = watch_others(log.clone(), stopping);
         lifecycle.spawn("eventlog-head", OnDeath::StopsTheService, watched);
         Ok(log)
     }
@@ -100,7 +110,7 @@ impl EventLog {
             return Err(AppendError::Refused("the nil stream is the log's own".to_owned()));
         }
         append.check()?;
-        let commands = [Command::new(append)];
+        let commands = vec![Command::new(append)];
         let deadline = Instant::now() + self.0.settings.give_up_after;
         let recorded = async {
             transaction::join(&mut transaction).await?;
@@ -126,7 +136,10 @@ impl EventLog {
                 return Err(AppendError::Unavailable);
             }
         }
-        raise(&self.0.head, plan.head);
+        let (_, placed) = plan.carried_out();
+        let (head, previous) = (placed.head, placed.previous);
+        self.0.recent.extend(previous, placed.recorded(commands));
+        raise(&self.0.head, head);
         answer
     }
 
@@ -176,6 +189,11 @@ impl EventLog {
         &self.0.pool
     }
 
+    /// The newest events of this process.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.0.recent
+    }
+
     /// The newest position in the database.
     pub(crate) async fn newest(&self) -> Result<i64, ReadError> {
         Ok(newest(&self.0.pool).await?)
@@ -201,16 +219,21 @@ async fn newest(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM event_log").fetch_one(pool).await
 }
 
-/// Notices what other replicas append.
-async fn follow(pool: PgPool, head: watch::Sender<i64>, stopping: CancellationToken) {
+/// Notices what other replicas append, and a database that holds less than is remembered of it.
+async fn watch_others(log: EventLog, stopping: CancellationToken) {
     let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let polling = async {
         loop {
             ticks.tick().await;
-            match newest(&pool).await {
-                Ok(position) => raise(&head, position),
-                Err(error) => tracing::debug!(%error, "the head could not be polled"),
+            let remembered = log.recent().newest();
+            match log.newest().await {
+                Ok(position) if position < remembered => log.recent().forget(),
+                Ok(position) => raise(&log.0.head, position),
+                Err(error) => {
+                    log.recent().forget();
+                    tracing::debug!(%error, "the head could not be polled");
+                }
             }
         }
     };

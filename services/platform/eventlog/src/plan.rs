@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::append::{Append, AppendError, Appended, Claim};
 use crate::chain::{Link, digest};
-use crate::event::Metadata;
+use crate::event::{Metadata, Recorded};
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,8 @@ pub(crate) struct Command {
 /// What is stored and hashed beside an event's own parts.
 #[derive(Debug)]
 struct Record {
-    metadata: Vec<u8>,
+    metadata: Metadata,
+    metadata_bytes: Vec<u8>,
     digests: [[u8; 32]; 4],
 }
 
@@ -40,9 +41,9 @@ impl Command {
                 cause: append.cause,
                 division: event.division,
             };
-            let metadata = metadata.encode();
-            let digests = [&event.payload, &event.inner, &event.sealed, &metadata].map(|part| digest(part));
-            Record { metadata, digests }
+            let metadata_bytes = metadata.encode();
+            let digests = [&event.payload, &event.inner, &event.sealed, &metadata_bytes].map(|part| digest(part));
+            Record { metadata, metadata_bytes, digests }
         };
         let records = append.events.iter().map(record).collect();
         Self { append, records }
@@ -52,7 +53,7 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         let answer = self.append.request.as_ref().map_or(0, |request| request.answer.len());
         let events = self.append.events.iter().zip(&self.records);
-        events.map(|(event, record)| event.bytes() + record.metadata.len()).sum::<usize>() + answer
+        events.map(|(event, record)| event.bytes() + record.metadata_bytes.len()).sum::<usize>() + answer
     }
 }
 
@@ -143,6 +144,10 @@ pub(crate) struct Plan<'a> {
     /// Position of the last event once the plan is carried out.
     pub(crate) head: i64,
     pub(crate) now: OffsetDateTime,
+    /// Hash of the last event before.
+    previous: [u8; 32],
+    /// Of each event, the index of its command.
+    commands: Vec<usize>,
     first_request: Option<(usize, i64)>,
 }
 
@@ -177,6 +182,62 @@ impl Plan<'_> {
     }
 }
 
+/// Where the events of a batch stand in the log, once it is committed.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    /// Position of the log's last event.
+    pub(crate) head: i64,
+    /// Hash of the event before the first.
+    pub(crate) previous: [u8; 32],
+    recorded_at: OffsetDateTime,
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    command: usize,
+    position: i64,
+    epoch: i64,
+    version: i64,
+    hash: [u8; 32],
+}
+
+impl Plan<'_> {
+    /// The answers, and where the events stand.
+    pub(crate) fn carried_out(self) -> (Vec<Answer>, Placed) {
+        let EventRows { position, epoch, version, hash, .. } = self.events;
+        let rows = position.into_iter().zip(epoch).zip(version).zip(hash).zip(self.commands);
+        let place = |((((position, epoch), version), hash), command)| Place { command, position, epoch, version, hash };
+        let places = rows.map(place).collect();
+        (self.answers, Placed { head: self.head, previous: self.previous, recorded_at: self.now, places })
+    }
+}
+
+impl Placed {
+    /// The events of the batch as they stand in the log.
+    pub(crate) fn recorded(self, commands: Vec<Command>) -> impl Iterator<Item = Recorded> {
+        let mut places = self.places.into_iter().peekable();
+        commands.into_iter().enumerate().flat_map(move |(index, Command { append, records })| {
+            let own: Vec<Place> = std::iter::from_fn(|| places.next_if(|place| place.command == index)).collect();
+            own.into_iter().zip(append.events.into_iter().zip(records)).map(move |(place, (event, record))| Recorded {
+                position: place.position,
+                epoch: place.epoch,
+                stream: append.stream,
+                version: place.version,
+                kind: event.kind,
+                payload: event.payload,
+                inner: event.inner,
+                sealed: event.sealed,
+                metadata: record.metadata,
+                metadata_bytes: record.metadata_bytes,
+                event_id: event.event_id,
+                recorded_at: self.recorded_at,
+                hash: place.hash,
+            })
+        })
+    }
+}
+
 /// Judges the commands in order: each sees the effects of those before it.
 pub(crate) fn plan<'a>(ground: Ground<'a>, commands: &'a [Command]) -> Plan<'a> {
     let Ground { position, epoch, hash, now, versions, requests, claims } = ground;
@@ -187,6 +248,8 @@ pub(crate) fn plan<'a>(ground: Ground<'a>, commands: &'a [Command]) -> Plan<'a> 
         claims,
         head: position,
         now,
+        previous: hash,
+        commands: Vec::with_capacity(commands.len()),
         first_request: None,
     };
     let mut planner = Planner { plan, epoch, hash, versions, kept: requests };
@@ -223,7 +286,7 @@ impl<'a> Planner<'a> {
             return Err(AppendError::VersionConflict { expected: append.expected_version, actual: version });
         }
         self.claim(append)?;
-        self.record(command, version);
+        self.record(index, command, version);
         self.remember(index, append);
         Ok(Appended {
             position: self.plan.head,
@@ -255,7 +318,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn record(&mut self, command: &'a Command, mut version: i64) {
+    fn record(&mut self, index: usize, command: &'a Command, mut version: i64) {
         let append = &command.append;
         let rows = &mut self.plan.events;
         for (event, record) in append.events.iter().zip(&command.records) {
@@ -287,9 +350,10 @@ impl<'a> Planner<'a> {
             rows.payload.push(&event.payload);
             rows.inner.push(&event.inner);
             rows.sealed.push(&event.sealed);
-            rows.metadata.push(&record.metadata);
+            rows.metadata.push(&record.metadata_bytes);
             rows.event_id.push(event.event_id);
             rows.hash.push(self.hash);
+            self.plan.commands.push(index);
         }
         self.versions.insert(append.stream, version);
     }

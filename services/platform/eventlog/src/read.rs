@@ -1,6 +1,7 @@
 //! Reading back: one stream, many streams, the log in order, and the answers given before.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -164,6 +165,16 @@ impl EventLog {
             }
         }
         events.into_iter().map(Stored::decode).collect()
+    }
+
+    /// Up to `limit` events behind the one at `after`, whose hash is `hash`: from memory where this process has just
+    /// recorded them, else as [`Self::read`] does.
+    pub async fn follow(&self, after: i64, hash: &[u8; 32], limit: i64) -> Result<Vec<Arc<Recorded>>, ReadError> {
+        let recent = self.recent().after(after, hash, usize::try_from(limit).unwrap_or_default());
+        if recent.is_empty() {
+            return Ok(self.read(after, limit).await?.into_iter().map(Arc::new).collect());
+        }
+        Ok(recent)
     }
 
     /// Hash of the record before this position; zeros before the first.

@@ -1,5 +1,6 @@
 //! The writer of a process: takes whatever commands wait, records them in one transaction, answers their callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::CancellationToken;
@@ -9,7 +10,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::append::AppendError;
-use crate::plan::{Answer, Command, Witness};
+use crate::plan::{Answer, Command, Placed, Witness};
+use crate::recent::Recent;
 use crate::transaction;
 
 /// A batch is closed when it has this much to send, however few commands it holds.
@@ -56,6 +58,7 @@ pub(crate) struct Writer {
     pub(crate) queue: mpsc::Receiver<Waiting>,
     pub(crate) batch: usize,
     pub(crate) head: watch::Sender<i64>,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) connection: Option<PgConnection>,
 }
 
@@ -94,7 +97,12 @@ impl Writer {
         let mut pause = PAUSES.0;
         while batch.give_up_late() {
             match self.attempt(&batch.commands).await {
-                Ok(answers) => return batch.answer(answers),
+                Ok((answers, placed)) => {
+                    let (head, previous) = (placed.head, placed.previous);
+                    self.recent.extend(previous, placed.recorded(std::mem::take(&mut batch.commands)));
+                    raise(&self.head, head);
+                    return batch.answer(answers);
+                }
                 Err(Failure::Refused(reason)) if batch.callers.len() == 1 => {
                     return batch.answer(vec![Err(AppendError::Refused(reason))]);
                 }
@@ -107,6 +115,7 @@ impl Writer {
                 }
                 Err(Failure::Unknown(witness, answers)) => {
                     tracing::warn!(commands = answers.len(), "the outcome of a commit is unknown");
+                    self.recent.forget();
                     match resolve(&self.options, witness, &batch.commands, batch.deadline()).await {
                         Some(true) => {
                             self.publish(&answers);
@@ -118,6 +127,7 @@ impl Writer {
                 }
                 Err(Failure::Unavailable(error)) => {
                     tracing::warn!(%error, commands = batch.callers.len(), "the batch is tried again");
+                    self.recent.forget();
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
                 }
@@ -126,7 +136,7 @@ impl Writer {
     }
 
     /// One transaction. After any failure the connection is not used again.
-    async fn attempt(&mut self, commands: &[Command]) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&mut self, commands: &[Command]) -> Result<(Vec<Answer>, Placed), Failure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => transaction::connect(&self.options).await?,
@@ -140,8 +150,7 @@ impl Writer {
             return Err(Failure::Unknown(plan.witness(), plan.answers));
         }
         self.connection = Some(connection);
-        raise(&self.head, plan.head);
-        Ok(plan.answers)
+        Ok(plan.carried_out())
     }
 
     fn publish(&self, answers: &[Answer]) {

@@ -1,5 +1,6 @@
 //! The relay: every event at its own position, whatever happens to the server.
 
+use async_nats::jetstream::stream;
 use cluster::nats;
 use proto::operations::v1::relay_status::State;
 
@@ -192,5 +193,37 @@ async fn a_user_who_may_not_publish_turns_the_health_bad() {
     })
     .await;
     assert!(health.serving(), "calls are answered all the same");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_published_in_batches_where_the_stream_takes_them() {
+    let database = database().await;
+    let mut server = nats::Server::stopped().unwrap();
+    let node = relaying(&database, &server).await;
+    node.append(600).await;
+    server.restart().await.unwrap();
+    until_stream_is_log(&server.url(), STREAM, &node.log).await;
+    let stream = jetstream(&server.url()).await.get_stream(STREAM).await.unwrap();
+    let batch = async |position| {
+        let message = stream.get_raw_message(position).await.unwrap();
+        message.headers.get("Nats-Batch-Id").map(ToString::to_string)
+    };
+    assert!(batch(1).await.is_some());
+    assert_eq!((batch(1).await, batch(501).await), (batch(500).await, batch(600).await));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_from_before_there_were_batches_is_filled_too() {
+    let (database, server) = (database().await, nats::Server::start().await.unwrap());
+    let jetstream = jetstream(&server.url()).await;
+    let subjects = vec!["dingzhu.certificates.>".to_owned()];
+    let config = stream::Config { name: STREAM.to_owned(), subjects, ..stream::Config::default() };
+    assert!(!config.allow_atomic_publish);
+    jetstream.create_stream(config).await.unwrap();
+    let node = relaying(&database, &server).await;
+    node.append(60).await;
+    until_stream_is_log(&server.url(), STREAM, &node.log).await;
     node.stop().await;
 }

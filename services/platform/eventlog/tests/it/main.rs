@@ -8,6 +8,7 @@
 mod claims;
 mod faults;
 mod fixture;
+mod following;
 mod history;
 mod model;
 mod mutants;
