@@ -63,7 +63,8 @@ impl Canary {
     pub fn secrets(&self) -> Vec<String> {
         let teacher = self.applicant.teacher;
         let form = ["3219012345678", "徐州市鼓楼区示例路1号"].map(str::to_owned);
-        let said = [PASSWORD, NEXT_PASSWORD, NEXT_PHONE, LAST_PHONE, NEXT_MAIL, OPENID, EVIDENCE, WHY_REVEALED, WHY_RETURNED];
+        let said =
+            [PASSWORD, NEXT_PASSWORD, NEXT_PHONE, LAST_PHONE, NEXT_MAIL, OPENID, EVIDENCE, WHY_REVEALED, WHY_RETURNED];
         let mail = format!("{}@mail.example", teacher.phone());
         let own = [teacher.number(), teacher.name(), teacher.phone(), mail];
         own.into_iter().chain(form).chain(said.map(str::to_owned)).collect()

@@ -63,7 +63,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
     // The same teacher comes back as somebody new, and the national register tells of the certificate once more.
     let again = Somebody { id: Uuid::from_u128(0x7008), ..TEACHER };
     people.add(&again);
-    let registered = AccountRegistered { person_id: again.id.to_string(), document_type: 1 };
+    let registered = AccountRegistered { person_id: again.id.to_string(), document_type: 1, document_table: 1 };
     running.neighbour("identity").publish(again.id, "00", &registered).await;
     let reports = import(&running, &file, false).await;
     assert_eq!(reports.last().map(|report| (report.changed, report.unchanged)), Some((1, 1)));

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::document::{Document, DocumentType};
+use super::document::DocumentType;
 use super::personal::Personal;
 use super::role::{Division, Role};
 
@@ -75,12 +75,12 @@ pub fn reveal(known: Personal, fields: &[Field]) -> Personal {
 
 /// Where a person belongs as far as helping them goes: where they have filed or, if nowhere, the province that the number of
 /// a 居民身份证 names. Numbers of other documents name none.
-pub fn divisions(filed_in: &[Division], number: &str) -> Vec<Division> {
+pub fn divisions(filed_in: &[Division], document_type: DocumentType, number: &str) -> Vec<Division> {
     if !filed_in.is_empty() {
         return filed_in.to_vec();
     }
-    let resident = Document::recognise(number).filter(|document| document.kind() == DocumentType::ResidentId);
-    let province = resident.and_then(|document| Division::parse(&format!("{}0000", document.number().get(..2)?)));
+    let resident = (document_type == DocumentType::ResidentId).then_some(number);
+    let province = resident.and_then(|number| Division::parse(&format!("{}0000", number.get(..2)?)));
     province.into_iter().collect()
 }
 
@@ -111,9 +111,10 @@ mod tests {
     #[test]
     fn a_person_belongs_where_they_filed_and_else_where_the_number_says() {
         let division = |text| Division::parse(text).unwrap();
-        assert_eq!(divisions(&[division("330102")], &known().number), [division("330102")]);
-        assert_eq!(divisions(&[], &known().number), [division("320000")]);
-        assert_eq!(divisions(&[], "H12345678"), []);
+        let resident = DocumentType::ResidentId;
+        assert_eq!(divisions(&[division("330102")], resident, &known().number), [division("330102")]);
+        assert_eq!(divisions(&[], resident, &known().number), [division("320000")]);
+        assert_eq!(divisions(&[], DocumentType::HkMacauPermit, "H12345678"), []);
     }
 
     #[test]

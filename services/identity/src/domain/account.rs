@@ -14,7 +14,7 @@ pub use rejection::Rejection;
 
 use super::document::DocumentType;
 use super::erasure;
-use super::role::{Division, Grant, Role, Scope};
+use super::role::{Grant, Role, Scope};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

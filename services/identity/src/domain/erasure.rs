@@ -65,6 +65,7 @@ mod tests {
             document_type: DocumentType::ResidentId,
             number_hash: [7; 32],
             password_hash: "$argon2id$x".to_owned(),
+            document_table: 1,
         }
     }
 

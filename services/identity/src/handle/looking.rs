@@ -76,8 +76,9 @@ impl Handle {
         fields: &[Field],
         purpose: &str,
     ) -> Result<Personal, Error> {
-        let known = self.details(person).await?.personal;
-        let belongs = access::divisions(&self.filed.divisions(person).await?, &known.number);
+        let details = self.details(person).await?;
+        let (kind, known) = (details.document_type, details.personal);
+        let belongs = access::divisions(&self.filed.divisions(person).await?, kind, &known.number);
         let covering = provinces.iter().find(|own| belongs.iter().any(|division| own.covers(*division)));
         let province = *covering.ok_or(Error::NotFound)?;
         let looking =

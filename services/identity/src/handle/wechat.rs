@@ -10,6 +10,7 @@ use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::{Command, Rejection};
 use crate::domain::limit::Deed;
+use crate::domain::wechat::OpenId;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::store::codes::{Begun, Purpose};
