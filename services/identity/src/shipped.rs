@@ -103,7 +103,7 @@ enum CheckName {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "snake_case")]
 enum RegionName {
     HongKong,
     Macau,
@@ -122,7 +122,7 @@ enum FieldName {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "UPPERCASE")]
 enum RequirementName {
     Required,
     Optional,
