@@ -107,8 +107,15 @@ async fn a_forgotten_person_is_unreadable_and_everybody_confirms_it() {
     let kinds = |service: &api::ServiceReceipt| -> Vec<(String, i64)> {
         service.erased.iter().map(|erased| (erased.kind.clone(), erased.count)).collect()
     };
-    let expected =
-        [("sealed_event", 2), ("session", 1), ("one_time_code", 1), ("recovery", 0), ("recovery_link", 0), ("totp", 0)];
+    let expected = [
+        ("sealed_event", 2),
+        ("session", 1),
+        ("one_time_code", 1),
+        ("recovery", 0),
+        ("recovery_link", 0),
+        ("wechat_ticket", 0),
+        ("totp", 0),
+    ];
     assert_eq!(kinds(&own.services[0]), expected.map(|(kind, count)| (kind.to_owned(), count)));
     let waiting: Vec<_> = own.services[1..].iter().map(|service| service.service.as_str()).collect();
     assert_eq!(waiting, ["certificates", "applications", "notifications"]);

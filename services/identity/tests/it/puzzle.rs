@@ -1,8 +1,10 @@
 //! `PuzzleSignIn`: a puzzle for one number, answered once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use identity::domain::puzzle::{HEIGHT, PIECE, WIDTH};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 use proto::identity::v1 as api;
 use tonic::Code;
 
@@ -170,16 +172,24 @@ async fn known_and_unknown_numbers_are_answered_alike() {
     assert_eq!(seen[0][0].0, Code::Unauthenticated);
 }
 
-/// Shortest of several: what else runs on the machine only ever adds to it.
+/// Least of several: what else this program does only ever adds to it.
 async fn work(desk: &Desk, teachers: impl Iterator<Item = Teacher>) -> Duration {
-    let mut shortest = Duration::MAX;
+    let mut least = Duration::MAX;
     for teacher in teachers {
         let request = desk.puzzle(&teacher).await;
-        let start = Instant::now();
+        let start = worked();
         assert_eq!(refused(desk, &request).await.1, "WRONG_CREDENTIALS");
-        shortest = shortest.min(start.elapsed());
+        least = least.min(worked().saturating_sub(start));
     }
-    shortest
+    least
+}
+
+/// How long this program has used the processors: waiting, and what others do meanwhile, do not count.
+fn worked() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let (user, system) = (usage.user_time(), usage.system_time());
+    let micros = user.num_microseconds() + system.num_microseconds();
+    Duration::from_micros(micros.try_into().unwrap())
 }
 
 #[tokio::test]

@@ -70,6 +70,9 @@ fn history() -> Vec<Event> {
             number_hash: [7; 32],
             created_at: datetime!(2018-05-01 00:00:00.5 UTC),
         }),
+        Event::Restricted,
+        Event::Reinstated,
+        Event::Erased { erasure_id: Uuid::from_u128(0x77) },
         Event::Registered {
             document_type: DocumentType::HkMacauPermit,
             number_hash: [7; 32],
@@ -79,7 +82,6 @@ fn history() -> Vec<Event> {
         Event::WechatBound { openid_hash: [8; 32] },
         Event::WechatUnbound,
     ]);
-    history.extend([Event::Restricted, Event::Reinstated, Event::Erased { erasure_id: Uuid::from_u128(0x77) }]);
     history
 }
 
