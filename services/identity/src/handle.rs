@@ -60,7 +60,6 @@ use crate::store::account_event::{self, Place, Sealing};
 use crate::store::accounts::{Accounts, Loaded};
 use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
-use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
@@ -89,7 +88,6 @@ pub struct Handle {
     pub document_types: DocumentTypes,
     pub(crate) accounts: Accounts,
     pub(crate) codes: Codes,
-    pub(crate) failures: Failures,
     pub(crate) attempts: Attempts,
     pub(crate) puzzles: Puzzles,
     pub(crate) painter: Painter,

@@ -77,7 +77,6 @@ use crate::store::access_records::AccessRecords;
 use crate::store::accounts::Accounts;
 use crate::store::attempts::Attempts;
 use crate::store::codes::Codes;
-use crate::store::failures::Failures;
 use crate::store::puzzles::Puzzles;
 use crate::store::recoveries::Recoveries;
 use crate::store::second_factors::SecondFactors;
@@ -267,8 +266,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         document_types: shipped::document_types()?,
         accounts: Accounts::new(log.clone(), vault.clone()),
         codes: Codes::new(pool.clone(), &vault),
-        failures: Failures::new(pool.clone()),
-        attempts: Attempts::new(pool.clone(), &vault),
+        attempts: Attempts::new(&vault),
         puzzles: Puzzles::new(pool.clone()),
         painter: Painter::new(cores),
         proxies: settings.trusted_proxies.clone().into(),

@@ -10,6 +10,7 @@ use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::store::codes::{Answer, Begun, Purpose};
+use crate::store::failures;
 use crate::store::sessions;
 
 /// A phone or mail address that shall take the place of the old one, with the code that was sent to it.
@@ -131,15 +132,15 @@ impl Handle {
 
     /// Whoever is signed in shows that they know the password; counted and locked like a sign-in.
     pub(super) async fn re_authenticate(&self, person: Uuid, password: Password) -> Result<(), Error> {
-        let place = self.hasher.admit().await?;
+        let waiting = self.hasher.enter()?;
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::NotFound)?;
-        let counted = self.failures.count(&account.number_hash, clock::now()).await?;
+        let counted = failures::count(&mut *self.connection().await?, &account.number_hash, clock::now()).await?;
         counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
-        if !place.verify(password, Some(account.password_hash.clone())).await {
+        if !waiting.core().await.verify(password, Some(account.password_hash.clone())).await {
             return Err(Error::WrongPassword);
         }
-        Ok(self.failures.forget(&account.number_hash).await?)
+        Ok(failures::forget(&mut *self.connection().await?, &account.number_hash).await?)
     }
 
     /// Spends the code and records the change; returns what was known before, or nothing when the code was spent before.

@@ -1,6 +1,8 @@
 //! How often the same number, phone or address may ask: counted before anything else is done.
 
 use lifecycle::clock;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 
 use super::Handle;
 use crate::domain::limit::Deed;
@@ -10,13 +12,38 @@ use crate::error::Error;
 impl Handle {
     /// Counts a deed from an address, and refuses one too many.
     pub async fn limit_origin(&self, deed: Deed, origin: Origin) -> Result<(), Error> {
-        let counted = self.attempts.count_from(deed, origin, clock::now()).await?;
+        self.limit_origin_in(&mut *self.connection().await?, deed, origin).await
+    }
+
+    /// The same over a connection that serves for more.
+    pub(super) async fn limit_origin_in(
+        &self,
+        connection: &mut PgConnection,
+        deed: Deed,
+        origin: Origin,
+    ) -> Result<(), Error> {
+        let counted = self.attempts.count_from(connection, deed, origin, clock::now()).await?;
         counted.map_err(|retry_after| Error::Throttled { retry_after })
     }
 
     /// Counts a deed for a number or phone, known or not, by its keyed hash, and refuses one too many.
     pub(super) async fn limit_account(&self, deed: Deed, account: &[u8; 32]) -> Result<(), Error> {
-        let counted = self.attempts.count_for(deed, account, clock::now()).await?;
+        self.limit_account_in(&mut *self.connection().await?, deed, account).await
+    }
+
+    /// The same over a connection that serves for more.
+    pub(super) async fn limit_account_in(
+        &self,
+        connection: &mut PgConnection,
+        deed: Deed,
+        account: &[u8; 32],
+    ) -> Result<(), Error> {
+        let counted = self.attempts.count_for(connection, deed, account, clock::now()).await?;
         counted.map_err(|retry_after| Error::Throttled { retry_after })
+    }
+
+    /// A connection for several records in a row: each time that one is taken from the pool costs as much as a record.
+    pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, Error> {
+        Ok(self.log.pool().acquire().await?)
     }
 }

@@ -14,6 +14,8 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
+use crate::store::failures;
+use crate::store::puzzles::Puzzles;
 use crate::store::sessions;
 
 /// A puzzle as it is handed out.
@@ -63,21 +65,25 @@ impl Handle {
     ) -> Result<SignedIn, Error> {
         // Whoever is refused here keeps the puzzle.
         let waiting = self.hasher.enter()?;
-        self.limit_origin(Deed::SignIn, origin).await?;
         let number_hash = self.accounts.hash(document);
-        let Some(puzzle) = self.puzzles.spend(answered.id).await? else { return Err(Error::PuzzleExpired) };
+        let mut connection = self.connection().await?;
+        self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
+        let Some(puzzle) = Puzzles::spend(&mut connection, answered.id).await? else {
+            return Err(Error::PuzzleExpired);
+        };
         match puzzle.judge(&number_hash, answered.offset, clock::now()) {
             Verdict::Right => {}
             Verdict::Wrong => return Err(Error::PuzzleWrong),
             Verdict::Expired => return Err(Error::PuzzleExpired),
         }
-        let loaded = self.check_password(waiting, &number_hash, password).await?;
+        let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
         let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
         let mut transaction = self.sessions.begin_transaction().await?;
         sessions::hold_in(&mut transaction, loaded.person).await?;
+        failures::forget(&mut transaction, &number_hash).await?;
         // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
         let now = self.accounts.load(loaded.person).await?;
         if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {

@@ -8,6 +8,7 @@ use crate::domain::account::Command;
 use crate::domain::contact::same_name;
 use crate::domain::personal::Personal;
 use crate::error::Error;
+use crate::store::failures;
 
 /// The answers that requests are remembered with.
 const PASSED: &[u8] = b"passed";
@@ -23,18 +24,18 @@ impl Handle {
         let document = self.document_types.recognise(&known.number).ok_or(Error::NotFound)?;
         // Counted before it is judged, like passwords, so that many at once are no way around.
         let tries = self.requests.hash(&format!("real-name:{person}"));
-        let counted = self.failures.count(&tries, clock::now()).await?;
+        let counted = failures::count(&mut *self.connection().await?, &tries, clock::now()).await?;
         counted.map_err(|retry_after| Error::TooManyChecks { retry_after })?;
         let passed = match self.real_name.check(asked.id, &document, name).await {
             Ok(passed) => passed,
             Err(error) => {
                 // That nobody answers is not the person's fault.
-                self.failures.forget(&tries).await?;
+                failures::forget(&mut *self.connection().await?, &tries).await?;
                 return Err(error);
             }
         };
         if passed {
-            self.failures.forget(&tries).await?;
+            failures::forget(&mut *self.connection().await?, &tries).await?;
         }
         let personal = Personal { name: name.to_owned(), ..Personal::default() };
         for _ in 0..TRIES {

@@ -17,6 +17,7 @@ use crate::domain::recovery::{self, Shown};
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::store::codes::{Answer, Begun, Purpose};
+use crate::store::failures;
 use crate::store::recoveries::{LinkMade, Recovery};
 use crate::store::sessions;
 
@@ -182,7 +183,7 @@ impl Handle {
             match self.log.append_in(transaction, append).await.map_err(Error::from) {
                 Ok(appended) => {
                     // Whoever guessed passwords until the number was locked has nothing from it any more.
-                    self.failures.forget(&number_hash).await?;
+                    failures::forget(&mut *self.connection().await?, &number_hash).await?;
                     self.tell_unless(appended.repeated, Message::PasswordChanged, known.phone);
                     return Ok(true);
                 }

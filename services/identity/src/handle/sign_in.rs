@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::{clock, ids};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -18,6 +20,7 @@ use crate::error::Error;
 use crate::hashing::{Password, Waiting};
 use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
+use crate::store::failures;
 use crate::store::sessions::Kept;
 use crate::tokens::Access;
 
@@ -71,8 +74,11 @@ impl Handle {
         origin: Origin,
     ) -> Result<Started, Error> {
         let waiting = self.hasher.enter()?;
-        self.limit_origin(Deed::SignIn, origin).await?;
-        let loaded = self.check_password(waiting, &self.accounts.hash(document), password).await?;
+        let mut connection = self.connection().await?;
+        self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
+        let number_hash = self.accounts.hash(document);
+        let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
+        failures::forget(&mut *self.connection().await?, &number_hash).await?;
         let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
         let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
@@ -81,26 +87,28 @@ impl Handle {
         Ok(Started { code, phone })
     }
 
-    /// The account of a number and its password, found with the same work whether or not there is one.
+    /// The account of a number and its password, found with the same work whether or not there is one. The try is counted,
+    /// and still to be forgotten.
     pub(super) async fn check_password(
         &self,
         waiting: Waiting,
+        mut connection: PoolConnection<Postgres>,
         number_hash: &[u8; 32],
         password: Password,
     ) -> Result<Loaded, Error> {
-        self.limit_account(Deed::SignIn, number_hash).await?;
-        let place = waiting.core().await;
-        let counted = self.failures.count(number_hash, clock::now()).await?;
+        self.limit_account_in(&mut connection, Deed::SignIn, number_hash).await?;
+        let counted = failures::count(&mut connection, number_hash, clock::now()).await?;
+        drop(connection);
         counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
 
         // A number of nobody looks for a stream that is not there.
         let person = self.accounts.find(number_hash).await?.unwrap_or_else(ids::random);
         let loaded = self.accounts.load(person).await?;
         let known = loaded.account.registered().map(|account| account.password_hash.clone());
-        if !place.verify(password, known).await {
+        // A core is taken for the hash alone: nobody holds one while the database answers.
+        if !waiting.core().await.verify(password, known).await {
             return Err(Error::WrongCredentials);
         }
-        self.failures.forget(number_hash).await?;
         Ok(loaded)
     }
 

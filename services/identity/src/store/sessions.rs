@@ -52,7 +52,10 @@ impl Sessions {
         token: &[u8; 32],
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)",
+            "WITH begun AS (
+                 INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)
+             )
+             INSERT INTO refresh_token (hash, session) VALUES ($7, $1)",
         )
         .bind(new.id)
         .bind(new.person)
@@ -60,9 +63,9 @@ impl Sessions {
         .bind(new.session.started_at)
         .bind(new.session.used_at)
         .bind(new.by_code)
+        .bind(hash(token))
         .execute(&mut *transaction)
         .await?;
-        give(&mut transaction, new.id, token).await?;
         transaction.commit().await
     }
 
