@@ -1,10 +1,10 @@
 //! Passwords: hashed with argon2id and a pepper, on as many threads as there are cores, behind a bounded queue.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, PasswordHash, PasswordHasher as _, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
@@ -20,6 +20,10 @@ pub const LANES: u32 = 1;
 /// Passwords that may wait for each core: the last of them is still answered within a second.
 const WAITING_PER_CORE: usize = 32;
 
+/// What the password of nobody is compared with, so that it costs what somebody's does: made with these parameters, of nothing.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// A password on its way; shown nowhere, wiped when dropped.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
@@ -30,6 +34,8 @@ pub struct Hasher {
     pepper: Arc<Zeroizing<Vec<u8>>>,
     cores: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    /// The memory of each core, kept from one password to the next, rather than asked of the system and cleared each time.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 /// A place in the queue: whoever has one will be served.
@@ -61,6 +67,7 @@ impl Hasher {
             pepper: Arc::new(Zeroizing::new(pepper)),
             cores: Arc::new(Semaphore::new(cores)),
             queue: Arc::new(Semaphore::new(cores + cores * WAITING_PER_CORE)),
+            memory: Arc::default(),
         }
     }
 
@@ -79,6 +86,32 @@ impl Hasher {
         let salt = SaltString::encode_b64(&chance::bytes::<16>()).expect("16 bytes are a salt");
         let hash = self.argon2().hash_password(password.0.as_bytes(), &salt).expect("the parameters are valid");
         hash.to_string()
+    }
+
+    /// Whether a password is the one behind a PHC string of argon2id.
+    fn verify(&self, password: &Password, known: &str) -> bool {
+        self.again(password, known).is_some_and(|(known, again)| known == again)
+    }
+
+    /// What a PHC string holds, and what a password makes of its parameters and salt; they compare in constant time. `None` for
+    /// what is no such string.
+    fn again(&self, password: &Password, known: &str) -> Option<(Output, Output)> {
+        let known = PasswordHash::new(known).ok()?;
+        let params = Params::try_from(&known).ok()?;
+        if known.algorithm != Algorithm::Argon2id.ident() || known.version != Some(Version::V0x13.into()) {
+            return None;
+        }
+        let (mut salt, expected) = ([0; Salt::MAX_LENGTH], known.hash?);
+        let salt = known.salt?.decode_b64(&mut salt).ok()?;
+        let blocks = params.block_count();
+        let argon2 = Argon2::new_with_secret(&self.pepper, Algorithm::Argon2id, Version::V0x13, params).ok()?;
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        memory.resize(blocks, Block::default());
+        let again = Output::init_with(expected.len(), |out| {
+            Ok(argon2.hash_password_into_with_memory(password.0.as_bytes(), salt, out, &mut memory)?)
+        });
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        Some((expected, again.ok()?))
     }
 
     fn argon2(&self) -> Argon2<'_> {
@@ -105,12 +138,8 @@ impl Place {
     /// Whether a password is the one behind the PHC string. Without one the same work is done, and the answer is no.
     pub async fn verify(self, password: Password, known: Option<String>) -> bool {
         self.run(move |hasher| {
-            let Some(known) = known else {
-                hasher.hash(&password);
-                return false;
-            };
-            PasswordHash::new(&known)
-                .is_ok_and(|known| hasher.argon2().verify_password(password.0.as_bytes(), &known).is_ok())
+            let known = known.as_deref();
+            hasher.verify(&password, known.unwrap_or(NOBODYS)) && known.is_some()
         })
         .await
     }
@@ -157,6 +186,27 @@ mod tests {
         assert!(!hasher().admit().await.unwrap().verify(password("abcdef1#"), None).await);
         let other = Hasher::new(vec![8; 32], 1);
         assert!(!other.admit().await.unwrap().verify(password("abcdef1#"), Some(hash)).await);
+    }
+
+    #[test]
+    fn what_is_no_hash_of_ours_is_the_hash_of_no_password() {
+        let hash = hasher().hash(&password("abcdef1#"));
+        assert!(hasher().verify(&password("abcdef1#"), &hash));
+        let others = [("$argon2id", "$argon2i"), ("v=19", "v=16"), ("m=19456", "m=1"), ("$v=19", ""), ("t=2", "t=3")];
+        for (ours, other) in others {
+            assert!(!hasher().verify(&password("abcdef1#"), &hash.replacen(ours, other, 1)), "{other} for {ours}");
+        }
+        assert!(!hasher().verify(&password("abcdef1#"), "") && !hasher().verify(&password("abcdef1#"), &hash[..40]));
+    }
+
+    #[test]
+    fn nobodys_password_costs_what_somebodys_does_in_the_same_memory() {
+        let hasher = hasher();
+        let hash = hasher.hash(&password("abcdef1#"));
+        let params = |known: &str| Params::try_from(&PasswordHash::new(known).unwrap()).unwrap();
+        assert_eq!(params(NOBODYS), params(&hash));
+        assert!(hasher.again(&password("abcdef1#"), NOBODYS).is_some() && hasher.verify(&password("abcdef1#"), &hash));
+        assert_eq!(hasher.memory.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]
