@@ -33,7 +33,7 @@ impl erasure_server::Erasure for Erasure {
         let request = request.into_inner();
         let (id, password) = parse(&request.request_id, request.password)?;
         let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
-        let asking = async move { handle.request_erasure(&asked, person, password).await };
+        let asking = Box::pin(async move { handle.request_erasure(&asked, person, password).await });
         Ok(Response::new(match rpc::run(&self.handle.lifecycle, asking).await? {
             Asking::Erased(erasure) => {
                 RequestErasureResponse { erasure_id: erasure.to_string(), archive_end_date: String::new() }

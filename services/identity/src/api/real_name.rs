@@ -30,7 +30,7 @@ impl real_name_server::RealName for RealName {
         let name = convert::name(&request.get_ref().name, &mut violations);
         let (Some(id), Some(name)) = (id, name) else { return Err(violations.into()) };
         let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
-        let checking = async move { handle.verify_real_name(&asked, person, &name).await };
+        let checking = Box::pin(async move { handle.verify_real_name(&asked, person, &name).await });
         let passed = rpc::run(&self.handle.lifecycle, checking).await?;
         Ok(Response::new(VerifyRealNameResponse { passed }))
     }

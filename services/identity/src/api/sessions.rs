@@ -37,7 +37,7 @@ impl sessions_server::Sessions for Sessions {
             return Err(violations.into());
         };
         let handle = self.handle.clone();
-        let starting = async move { handle.start_sign_in(&document, password, entry, origin).await };
+        let starting = Box::pin(async move { handle.start_sign_in(&document, password, entry, origin).await });
         let started = rpc::run(&self.handle.lifecycle, starting).await?;
         Ok(Response::new(StartSignInResponse {
             attempt_id: started.code.id.to_string(),

@@ -66,17 +66,21 @@ impl Handle {
         // Whoever is refused here keeps the puzzle.
         let waiting = self.hasher.enter()?;
         let number_hash = self.accounts.hash(document);
-        let mut connection = self.connection().await?;
-        self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
-        let Some(puzzle) = Puzzles::spend(&mut connection, answered.id).await? else {
-            return Err(Error::PuzzleExpired);
+        let mut transaction = self.sessions.begin_transaction().await?;
+        let judged = async {
+            self.limit_origin_in(&mut transaction, Deed::SignIn, origin).await?;
+            let puzzle = Puzzles::spend(&mut transaction, answered.id).await?.ok_or(Error::PuzzleExpired)?;
+            match puzzle.judge(&number_hash, answered.offset, clock::now()) {
+                Verdict::Right => self.count_try(&mut transaction, &number_hash).await,
+                Verdict::Wrong => Err(Error::PuzzleWrong),
+                Verdict::Expired => Err(Error::PuzzleExpired),
+            }
         };
-        match puzzle.judge(&number_hash, answered.offset, clock::now()) {
-            Verdict::Right => {}
-            Verdict::Wrong => return Err(Error::PuzzleWrong),
-            Verdict::Expired => return Err(Error::PuzzleExpired),
-        }
-        let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
+        let judged = judged.await;
+        // What was counted and spent stays so, and is on the disk before a password is looked at.
+        transaction.commit().await?;
+        judged?;
+        let loaded = self.check_password(waiting, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;

@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::{clock, ids};
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -74,10 +73,17 @@ impl Handle {
         origin: Origin,
     ) -> Result<Started, Error> {
         let waiting = self.hasher.enter()?;
-        let mut connection = self.connection().await?;
-        self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
         let number_hash = self.accounts.hash(document);
-        let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
+        let mut transaction = self.sessions.begin_transaction().await?;
+        let counted = async {
+            self.limit_origin_in(&mut transaction, Deed::SignIn, origin).await?;
+            self.count_try(&mut transaction, &number_hash).await
+        };
+        let counted = counted.await;
+        // What was counted stays counted, and is on the disk before a password is looked at.
+        transaction.commit().await?;
+        counted?;
+        let loaded = self.check_password(waiting, &number_hash, password).await?;
         failures::forget(&mut *self.connection().await?, &number_hash).await?;
         let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
@@ -87,20 +93,20 @@ impl Handle {
         Ok(Started { code, phone })
     }
 
-    /// The account of a number and its password, found with the same work whether or not there is one. The try is counted,
-    /// and still to be forgotten.
+    /// Counts a try with a number as failed, known or not, until it is forgotten; refuses one too many.
+    pub(super) async fn count_try(&self, connection: &mut PgConnection, number_hash: &[u8; 32]) -> Result<(), Error> {
+        self.limit_account_in(connection, Deed::SignIn, number_hash).await?;
+        let counted = failures::count(connection, number_hash, clock::now()).await?;
+        counted.map_err(|retry_after| Error::LockedOut { retry_after })
+    }
+
+    /// The account of a number and its password, found with the same work whether or not there is one; the try was counted.
     pub(super) async fn check_password(
         &self,
         waiting: Waiting,
-        mut connection: PoolConnection<Postgres>,
         number_hash: &[u8; 32],
         password: Password,
     ) -> Result<Loaded, Error> {
-        self.limit_account_in(&mut connection, Deed::SignIn, number_hash).await?;
-        let counted = failures::count(&mut connection, number_hash, clock::now()).await?;
-        drop(connection);
-        counted.map_err(|retry_after| Error::LockedOut { retry_after })?;
-
         // A number of nobody looks for a stream that is not there.
         let person = self.accounts.find(number_hash).await?.unwrap_or_else(ids::random);
         let loaded = self.accounts.load(person).await?;
