@@ -1,6 +1,7 @@
 //! A register's file becomes records: read in bounded memory, decided row by row, recorded many at a time.
 
 pub mod file;
+pub mod records;
 
 use std::collections::HashMap;
 
@@ -19,7 +20,8 @@ use crate::domain::certificate::{Command, Decisions, Event, Hash, State};
 use crate::error::Error;
 use crate::handle::{Asked, Handle, Loaded, division_of, fold, was_slower};
 use crate::store;
-use file::{Chunk, Limits, Problem, Row, UploadBroken};
+use file::{Limits, Problem, Row};
+use records::{Chunk, Stopped, UploadBroken};
 
 /// Rows that are looked up together; as many records are in hand at a time.
 const BATCH: usize = 512;
@@ -76,7 +78,11 @@ impl Import {
         let outcome = self.take_all(chunks, &report).await;
         if let Err(error) = &outcome {
             tracing::error!(%error, sync_id = %self.sync_id, "the import stopped");
-            let reason = if matches!(error, Error::UploadBroken) { "UPLOAD_BROKEN" } else { "INTERNAL" };
+            let reason = match error {
+                Error::UploadBroken => "UPLOAD_BROKEN",
+                Error::QuoteNotClosed { .. } => "QUOTE_NOT_CLOSED",
+                _ => "INTERNAL",
+            };
             let failed = wire::SyncFailed { sync_id: self.sync_id.to_string(), reason: reason.to_owned() };
             if let Err(error) = self.record(&failed).await {
                 tracing::error!(%error, "the failure of the import cannot be recorded");
@@ -102,7 +108,10 @@ impl Import {
             let _ = report.send(Ok(told)).await;
         }
         let read = reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
-        read.map_err(|UploadBroken| Error::UploadBroken)?;
+        read.map_err(|stopped| match stopped {
+            Stopped::UploadBroken(UploadBroken) => Error::UploadBroken,
+            Stopped::QuoteNotClosed { line } => Error::QuoteNotClosed { line },
+        })?;
         let finished = wire::SyncFinished {
             sync_id: self.sync_id.to_string(),
             rows_read: progress.rows_read,

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::handle::Handle;
-use crate::import::file::UploadBroken;
+use crate::import::records::UploadBroken;
 use crate::import::{Import, Progress};
 
 /// Chunks and reports that wait at most.
