@@ -45,6 +45,10 @@ pub struct Progress {
     pub rejected: i64,
     /// What is wrong with the rows rejected since the last report.
     pub problems: Vec<Problem>,
+    /// Rows that are taken and deserve a look.
+    pub warned: i64,
+    /// What deserves a look in the rows read since the last report.
+    pub warnings: Vec<Problem>,
     /// Nothing more follows.
     pub done: bool,
 }
@@ -104,8 +108,8 @@ impl Import {
         let mut progress = Progress::default();
         while let Some(batch) = batches.recv().await {
             self.take(batch, &mut progress).await?;
-            let told = Progress { problems: std::mem::take(&mut progress.problems), ..progress.clone() };
-            let _ = report.send(Ok(told)).await;
+            let (problems, warnings) = (std::mem::take(&mut progress.problems), std::mem::take(&mut progress.warnings));
+            let _ = report.send(Ok(Progress { problems, warnings, ..progress.clone() })).await;
         }
         let read = reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
         read.map_err(|stopped| match stopped {
@@ -131,7 +135,11 @@ impl Import {
         for read in batch {
             progress.rows_read += 1;
             match read {
-                Ok(row) => groups.entry(self.handle.number_hash(&row.personal.number)).or_default().push(row),
+                Ok(mut row) => {
+                    progress.warned += i64::from(!row.warnings.is_empty());
+                    progress.warnings.append(&mut row.warnings);
+                    groups.entry(self.handle.number_hash(&row.personal.number)).or_default().push(row);
+                }
                 Err(problems) => {
                     progress.rejected += 1;
                     progress.problems.extend(problems);

@@ -21,6 +21,7 @@ use super::{asked, text};
 use crate::domain::certificate::Details;
 use crate::domain::hand_entry;
 use crate::domain::kind::Kind;
+use crate::domain::number::warning::{Said, Warning};
 use crate::domain::number::{Malformed, Number};
 use crate::error::Error;
 use crate::handle::{Handle, is_of_province};
@@ -69,14 +70,21 @@ impl Certificates for CertificatesApi {
         let (Some(asked), Some((number, said))) = (asked, entry) else { return Err(violations.into()) };
         hand_entry::judge(&number, said.kind, said.issue_date).map_err(Error::HandEntry)?;
         let details = self.person(&person).await?;
-        let warnings = sentences(&number.warnings(said.kind, said.issue_date));
+        let (warnings, warning_reasons) = told(&number.warnings(&Said {
+            kind: said.kind,
+            issued: said.issue_date,
+            agency: &said.issuing_agency,
+            holder_number: &details.number,
+        }));
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number: details.number, holder_name: details.name };
         let handle = self.handle.clone();
         let answered = rpc::run(&self.lifecycle, async move {
             let answer = |id: Uuid| {
+                let (warnings, warning_reasons) = (warnings.clone(), warning_reasons.clone());
                 let certificate_id = id.to_string();
-                wire::AddCertificateResponse { certificate_id, position: 0, warnings: warnings.clone() }.encode_to_vec()
+                let answer = wire::AddCertificateResponse { certificate_id, position: 0, warnings, warning_reasons };
+                answer.encode_to_vec()
             };
             handle.add_by_hand(&asked, person.id, &said, &personal, answer).await
         });
@@ -158,7 +166,7 @@ impl CertificatesApi {
             let number = Number::parse(&personal.number, Date::MAX)
                 .map_err(|_| Error::Storage("a stored number is none".into()))?;
             let prior_registrations = priors.remove(&row.certificate_id).unwrap_or_default();
-            let certificate = certificate(row, &number, prior_registrations);
+            let certificate = certificate(row, &number, &personal.holder_number, prior_registrations);
             rendered.push((number, certificate));
         }
         Ok(rendered)
@@ -180,9 +188,15 @@ impl CertificatesApi {
     }
 }
 
-fn certificate(row: Row, number: &Number, prior_registrations: Vec<wire::PriorRegistration>) -> wire::Certificate {
+fn certificate(
+    row: Row,
+    number: &Number,
+    holder_number: &str,
+    prior_registrations: Vec<wire::PriorRegistration>,
+) -> wire::Certificate {
     let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
-    let warnings = kind.map(|kind| number.warnings(kind, row.issue_date)).unwrap_or_default();
+    let said = kind.map(|kind| Said { kind, issued: row.issue_date, agency: &row.issuing_agency, holder_number });
+    let (warnings, warning_reasons) = told(&said.map(|said| number.warnings(&said)).unwrap_or_default());
     wire::Certificate {
         certificate_id: row.certificate_id.to_string(),
         masked_number: vault::mask::certificate(number.as_str()),
@@ -194,12 +208,14 @@ fn certificate(row: Row, number: &Number, prior_registrations: Vec<wire::PriorRe
         prior_registrations,
         restricted: row.restriction.is_some(),
         restriction: row.restriction.unwrap_or_default(),
-        warnings: sentences(&warnings),
+        warnings,
+        warning_reasons,
     }
 }
 
-fn sentences(warnings: &[&str]) -> Vec<String> {
-    warnings.iter().map(|warning| (*warning).to_owned()).collect()
+/// Sentences and reasons of warnings.
+fn told(warnings: &[Warning]) -> (Vec<String>, Vec<String>) {
+    warnings.iter().map(|warning| (warning.sentence().to_owned(), warning.reason().to_owned())).unzip()
 }
 
 /// What a person entered, with every field's problem at once.

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::records::{Chunk, Encoding, Record, Records, Stopped};
 use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source};
 use crate::domain::kind::Kind;
+use crate::domain::number::warning::Said;
 use crate::domain::number::{FIRST_YEAR, Malformed, Number};
 use crate::handle::is_of_province;
 use crate::store::Personal;
@@ -37,9 +38,11 @@ pub struct Row {
     pub prior: Option<PriorRegistration>,
     /// To be sealed.
     pub personal: Personal,
+    /// What does not fit together, without being a reason to refuse.
+    pub warnings: Vec<Problem>,
 }
 
-/// What is wrong with a cell.
+/// What is wrong with a cell, or deserves a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Line of the file, as an editor shows it; the header is 1.
@@ -219,7 +222,16 @@ impl Columns {
         };
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number, holder_name: cell("姓名").to_owned() };
-        Ok(Row { details, source, prior, personal })
+        let said =
+            Said { kind, issued: issue_date, agency: &details.issuing_agency, holder_number: &personal.holder_number };
+        let warnings = number.warnings(&said).into_iter().map(|warning| Problem {
+            line,
+            field: "证书号码",
+            reason: warning.reason(),
+            sentence: warning.sentence(),
+        });
+        let warnings = warnings.collect();
+        Ok(Row { details, source, prior, personal, warnings })
     }
 }
 

@@ -181,3 +181,17 @@ async fn a_quote_that_stays_open_ends_the_run_behind_the_rows_that_count() {
     let events = running.service.ground.log.read(0, 100).await.unwrap();
     assert!(events.iter().any(|event| event.kind.ends_with("SyncFailed")));
 }
+
+#[tokio::test]
+async fn a_row_whose_number_disagrees_is_taken_and_reported() {
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let odd = "320399199001010018,示例一,20103203232000001,小学教师资格,语文,徐州市教育局,2011-06-15,,,\n";
+    let reports =
+        import(&running, &format!("{HEADER}{odd}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+    let last = reports.last().unwrap();
+    assert_eq!((last.done, last.added, last.rejected, last.warned), (true, 2, 0, 1));
+    let warned: Vec<_> = reports.iter().flat_map(|report| &report.warned_rows).collect();
+    assert!(warned.iter().all(|row| row.line == 2 && row.field == "证书号码" && !row.message.is_empty()));
+    let reasons: Vec<_> = warned.iter().map(|row| row.reason.as_str()).collect();
+    assert_eq!(reasons, ["NUMBER_YEAR_DIFFERS", "NUMBER_KIND_DIFFERS", "NUMBER_SEX_DIFFERS"]);
+}

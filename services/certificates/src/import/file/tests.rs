@@ -195,3 +195,14 @@ fn a_long_file_is_held_a_few_chunks_at_a_time() {
     upload.join().unwrap();
     assert_eq!((reading.join().unwrap(), rows), (Ok(()), ROWS));
 }
+
+#[test]
+fn what_does_not_fit_together_is_taken_with_a_warning() {
+    let odd = "320399199001010026,示例二,20103203231000001,小学,语文,浙江省教育厅,2011-06-15,,,\n";
+    let read = rows(&format!("{HEADER}{GOOD}\n{odd}"));
+    assert_eq!(read[0].as_ref().unwrap().warnings, []);
+    let warnings = &read[1].as_ref().unwrap().warnings;
+    let expected = ["NUMBER_YEAR_DIFFERS", "NUMBER_PROVINCE_DIFFERS", "NUMBER_KIND_DIFFERS", "NUMBER_SEX_DIFFERS"];
+    assert_eq!(warnings.iter().map(|warning| warning.reason).collect::<Vec<_>>(), expected);
+    assert!(warnings.iter().all(|warning| (warning.line, warning.field) == (4, "证书号码")));
+}
