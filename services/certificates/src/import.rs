@@ -3,7 +3,7 @@
 pub mod file;
 pub mod records;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use access::Scope;
 use decider::Decider;
@@ -49,8 +49,19 @@ pub struct Progress {
     pub warned: i64,
     /// What deserves a look in the rows read since the last report.
     pub warnings: Vec<Problem>,
+    /// Provinces that the numbers of the rows name.
+    pub provinces: BTreeSet<String>,
     /// Nothing more follows.
     pub done: bool,
+}
+
+impl Progress {
+    fn see(&mut self, number: &str) {
+        let province = division_of(number);
+        if province != Division::NONE && !self.provinces.contains(&province.as_str()[..2]) {
+            self.provinces.insert(province.as_str()[..2].to_owned());
+        }
+    }
 }
 
 /// What a row led to.
@@ -123,6 +134,7 @@ impl Import {
             changed: progress.changed,
             unchanged: progress.unchanged,
             rejected: progress.rejected,
+            provinces: progress.provinces.iter().cloned().collect(),
         };
         self.record(&finished).await?;
         progress.done = true;
@@ -138,6 +150,7 @@ impl Import {
                 Ok(mut row) => {
                     progress.warned += i64::from(!row.warnings.is_empty());
                     progress.warnings.append(&mut row.warnings);
+                    progress.see(&row.personal.number);
                     groups.entry(self.handle.number_hash(&row.personal.number)).or_default().push(row);
                 }
                 Err(problems) => {
