@@ -77,7 +77,9 @@ impl Teacher {
     /// 证书号码: year, province, agency, kind, sex, running number.
     pub fn certificate_number(self) -> String {
         let (kind, ..) = self.kind();
-        format!("{}32003{kind}{}{:06}", self.issued().year(), self.index % 2 + 1, self.index)
+        // 1 for men, as the document number has it.
+        let sex = self.index % 999 % 2 + 1;
+        format!("{}32003{kind}{sex}{:06}", self.issued().year(), self.index)
     }
 
     /// Stage that the certificate is for: the number of `dingzhu.types.v1.Stage` is the same as the kind's.

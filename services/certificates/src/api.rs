@@ -1,6 +1,7 @@
 //! The gRPC surface: one file per service, and the way of refusals to the wire.
 
 mod certificates;
+mod explain;
 mod export;
 mod restrictions;
 mod status;

@@ -1,6 +1,8 @@
-//! The rules of certificates, pure: numbers, hand entry, the record of one certificate.
+//! The rules of certificates, pure: numbers, names, hand entry, why one is missing, the record of one certificate.
 
 pub mod certificate;
 pub mod hand_entry;
 pub mod kind;
+pub mod missing;
+pub mod name;
 pub mod number;

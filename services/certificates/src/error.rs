@@ -35,6 +35,12 @@ pub enum Error {
     /// The upload of a register ended before its file did.
     #[error("the upload of the register broke off")]
     UploadBroken,
+    /// A quote in the register's file is not closed: where the next row begins is not known.
+    #[error("a quote of the register's file is not closed at line {line}")]
+    QuoteNotClosed {
+        /// At which the row begins.
+        line: i64,
+    },
     /// Something that is needed does not answer.
     #[error("{dependency} does not answer")]
     Unavailable {

@@ -1,8 +1,9 @@
 //! A register's file becomes records: read in bounded memory, decided row by row, recorded many at a time.
 
 pub mod file;
+pub mod records;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use access::Scope;
 use decider::Decider;
@@ -19,7 +20,8 @@ use crate::domain::certificate::{Command, Decisions, Event, Hash, State};
 use crate::error::Error;
 use crate::handle::{Asked, Handle, Loaded, division_of, fold, was_slower};
 use crate::store;
-use file::{Chunk, Limits, Problem, Row, UploadBroken};
+use file::{Limits, Problem, Row};
+use records::{Chunk, Stopped, UploadBroken};
 
 /// Rows that are looked up together; as many records are in hand at a time.
 const BATCH: usize = 512;
@@ -43,8 +45,23 @@ pub struct Progress {
     pub rejected: i64,
     /// What is wrong with the rows rejected since the last report.
     pub problems: Vec<Problem>,
+    /// Rows that are taken and deserve a look.
+    pub warned: i64,
+    /// What deserves a look in the rows read since the last report.
+    pub warnings: Vec<Problem>,
+    /// Provinces that the numbers of the rows name.
+    pub provinces: BTreeSet<String>,
     /// Nothing more follows.
     pub done: bool,
+}
+
+impl Progress {
+    fn see(&mut self, number: &str) {
+        let province = division_of(number);
+        if province != Division::NONE && !self.provinces.contains(&province.as_str()[..2]) {
+            self.provinces.insert(province.as_str()[..2].to_owned());
+        }
+    }
 }
 
 /// What a row led to.
@@ -76,7 +93,11 @@ impl Import {
         let outcome = self.take_all(chunks, &report).await;
         if let Err(error) = &outcome {
             tracing::error!(%error, sync_id = %self.sync_id, "the import stopped");
-            let reason = if matches!(error, Error::UploadBroken) { "UPLOAD_BROKEN" } else { "INTERNAL" };
+            let reason = match error {
+                Error::UploadBroken => "UPLOAD_BROKEN",
+                Error::QuoteNotClosed { .. } => "QUOTE_NOT_CLOSED",
+                _ => "INTERNAL",
+            };
             let failed = wire::SyncFailed { sync_id: self.sync_id.to_string(), reason: reason.to_owned() };
             if let Err(error) = self.record(&failed).await {
                 tracing::error!(%error, "the failure of the import cannot be recorded");
@@ -98,11 +119,14 @@ impl Import {
         let mut progress = Progress::default();
         while let Some(batch) = batches.recv().await {
             self.take(batch, &mut progress).await?;
-            let told = Progress { problems: std::mem::take(&mut progress.problems), ..progress.clone() };
-            let _ = report.send(Ok(told)).await;
+            let (problems, warnings) = (std::mem::take(&mut progress.problems), std::mem::take(&mut progress.warnings));
+            let _ = report.send(Ok(Progress { problems, warnings, ..progress.clone() })).await;
         }
         let read = reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
-        read.map_err(|UploadBroken| Error::UploadBroken)?;
+        read.map_err(|stopped| match stopped {
+            Stopped::UploadBroken(UploadBroken) => Error::UploadBroken,
+            Stopped::QuoteNotClosed { line } => Error::QuoteNotClosed { line },
+        })?;
         let finished = wire::SyncFinished {
             sync_id: self.sync_id.to_string(),
             rows_read: progress.rows_read,
@@ -110,6 +134,7 @@ impl Import {
             changed: progress.changed,
             unchanged: progress.unchanged,
             rejected: progress.rejected,
+            provinces: progress.provinces.iter().cloned().collect(),
         };
         self.record(&finished).await?;
         progress.done = true;
@@ -122,7 +147,12 @@ impl Import {
         for read in batch {
             progress.rows_read += 1;
             match read {
-                Ok(row) => groups.entry(self.handle.number_hash(&row.personal.number)).or_default().push(row),
+                Ok(mut row) => {
+                    progress.warned += i64::from(!row.warnings.is_empty());
+                    progress.warnings.append(&mut row.warnings);
+                    progress.see(&row.personal.number);
+                    groups.entry(self.handle.number_hash(&row.personal.number)).or_default().push(row);
+                }
                 Err(problems) => {
                     progress.rejected += 1;
                     progress.problems.extend(problems);

@@ -3,7 +3,7 @@
 //! ```text
 //! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
 //!   ├────> import/ (a register's file, many records at a time)
-//!   └────> views/ (certificates of a person)      reactions/ (a certificate finds its owner)
+//!   └────> views/ (certificates of a person, when registers came)      reactions/ (a certificate finds its owner)
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
@@ -35,6 +35,7 @@ use reactions::on_certificate_synced::OnCertificateSynced;
 use reactions::on_person_erased::ForgetCertificates;
 use reactions::on_profile_completed::OnProfileCompleted;
 use views::register::Register;
+use views::synced::Synced;
 
 /// The service.
 pub struct Certificates {
@@ -49,6 +50,7 @@ impl Service for Certificates {
     const ACCESS: access::Table = &[
         ("dingzhu.certificates.v1.Certificates/ListMyCertificates", Rule::Person),
         ("dingzhu.certificates.v1.Certificates/AddCertificate", Rule::Person),
+        ("dingzhu.certificates.v1.Certificates/ExplainMissing", Rule::Person),
         ("dingzhu.certificates.v1.Export/ExportMyData", Rule::SignedIn),
         ("dingzhu.certificates.v1.Certificates/GetCertificate", Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer])),
         ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
@@ -69,6 +71,7 @@ impl Service for Certificates {
         let profiles = ProfilesClient::new(ground.peers.channel("identity"));
         let bus = bus
             .own_view(Register)
+            .own_view(Synced)
             .own_reaction(OnCertificateSynced { handle: handle.clone(), profiles: profiles.clone() })
             .reaction("identity", OnProfileCompleted { handle: handle.clone(), profiles })
             .reaction(

@@ -9,12 +9,6 @@ use eventbus::ReactionError;
 use crate::domain::certificate::Rejection;
 use crate::error::Error;
 
-/// Names are the same when they differ in white space and in the dots of transcribed names only.
-fn same_name(one: &str, other: &str) -> bool {
-    let letters = |name: &str| name.chars().filter(|c| !c.is_whitespace() && !"·•．.".contains(*c)).collect::<String>();
-    letters(one) == letters(other)
-}
-
 /// What a failed command means for the event.
 fn judge(error: &Error) -> ReactionError {
     if error.is_transient() {
@@ -27,14 +21,4 @@ fn judge(error: &Error) -> ReactionError {
 /// A record that has gone, or is this person's already, is nothing to worry about.
 fn is_settled(error: &Error) -> bool {
     matches!(error, Error::NotFound | Error::Rejected(Rejection::UnknownCertificate))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn names_are_compared_by_their_letters() {
-        assert!(super::same_name("示例一", " 示例 一"));
-        assert!(super::same_name("示例·一", "示例•一"));
-        assert!(!super::same_name("示例一", "示例二"));
-    }
 }

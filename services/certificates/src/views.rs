@@ -1,3 +1,4 @@
 //! The read models.
 
 pub mod register;
+pub mod synced;

@@ -144,6 +144,13 @@ impl Certificates for Known {
         Err(Status::unimplemented("not asked for"))
     }
 
+    async fn explain_missing(
+        &self,
+        _: Request<register::ExplainMissingRequest>,
+    ) -> Result<Response<register::ExplainMissingResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+
     async fn get_certificate(
         &self,
         _: Request<register::GetCertificateRequest>,

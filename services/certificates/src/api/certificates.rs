@@ -21,6 +21,7 @@ use super::{asked, text};
 use crate::domain::certificate::Details;
 use crate::domain::hand_entry;
 use crate::domain::kind::Kind;
+use crate::domain::number::warning::{Said, Warning};
 use crate::domain::number::{Malformed, Number};
 use crate::error::Error;
 use crate::handle::{Handle, is_of_province};
@@ -29,7 +30,7 @@ use crate::views::register::{self, REGISTER, Row};
 
 /// Characters of the longest subject and agency.
 const LONGEST_SUBJECT: usize = 60;
-const LONGEST_AGENCY: usize = 100;
+pub(super) const LONGEST_AGENCY: usize = 100;
 
 /// Serves `Certificates`, and what a person exports of them.
 #[derive(Clone)]
@@ -68,15 +69,22 @@ impl Certificates for CertificatesApi {
         let entry = entry(request.get_ref(), &mut violations);
         let (Some(asked), Some((number, said))) = (asked, entry) else { return Err(violations.into()) };
         hand_entry::judge(&number, said.kind, said.issue_date).map_err(Error::HandEntry)?;
-        let details = self.person(&person).await?;
-        let warnings = sentences(&number.warnings(said.kind, said.issue_date));
+        let details = self.person(&person, "添加教师资格证书").await?;
+        let (warnings, warning_reasons) = told(&number.warnings(&Said {
+            kind: said.kind,
+            issued: said.issue_date,
+            agency: &said.issuing_agency,
+            holder_number: &details.number,
+        }));
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number: details.number, holder_name: details.name };
         let handle = self.handle.clone();
         let answered = rpc::run(&self.lifecycle, async move {
             let answer = |id: Uuid| {
+                let (warnings, warning_reasons) = (warnings.clone(), warning_reasons.clone());
                 let certificate_id = id.to_string();
-                wire::AddCertificateResponse { certificate_id, position: 0, warnings: warnings.clone() }.encode_to_vec()
+                let answer = wire::AddCertificateResponse { certificate_id, position: 0, warnings, warning_reasons };
+                answer.encode_to_vec()
             };
             handle.add_by_hand(&asked, person.id, &said, &personal, answer).await
         });
@@ -84,6 +92,14 @@ impl Certificates for CertificatesApi {
         let answer = wire::AddCertificateResponse::decode(&answered.answer[..])
             .map_err(|error| Error::Storage(Box::new(error)))?;
         Ok(Response::new(wire::AddCertificateResponse { position: answered.position, ..answer }))
+    }
+
+    async fn explain_missing(
+        &self,
+        request: Request<wire::ExplainMissingRequest>,
+    ) -> Result<Response<wire::ExplainMissingResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.clone();
+        Ok(Response::new(self.explain(&person, request.get_ref()).await?))
     }
 
     async fn get_certificate(
@@ -158,31 +174,36 @@ impl CertificatesApi {
             let number = Number::parse(&personal.number, Date::MAX)
                 .map_err(|_| Error::Storage("a stored number is none".into()))?;
             let prior_registrations = priors.remove(&row.certificate_id).unwrap_or_default();
-            let certificate = certificate(row, &number, prior_registrations);
+            let certificate = certificate(row, &number, &personal.holder_number, prior_registrations);
             rendered.push((number, certificate));
         }
         Ok(rendered)
     }
 
-    async fn person(&self, person: &Person) -> Result<GetPersonDetailsResponse, Status> {
+    /// What identity knows of the caller; `purpose` is written into their access log.
+    pub(super) async fn person(&self, person: &Person, purpose: &str) -> Result<GetPersonDetailsResponse, Status> {
         let mut profiles = ProfilesClient::new(self.peers.channel_for("identity", person));
-        let request = GetPersonDetailsRequest {
-            person_id: person.id.to_string(),
-            purpose: "添加教师资格证书".to_owned(),
-        };
+        let request = GetPersonDetailsRequest { person_id: person.id.to_string(), purpose: purpose.to_owned() };
         match profiles.get_person_details(request).await {
             Ok(details) => Ok(details.into_inner()),
             Err(status) if status.code() == tonic::Code::FailedPrecondition => {
-                Err(Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再添加证书。").into())
+                Err(Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再添加或查询证书。")
+                    .into())
             }
             Err(_) => Err(Error::Unavailable { dependency: "identity" }.into()),
         }
     }
 }
 
-fn certificate(row: Row, number: &Number, prior_registrations: Vec<wire::PriorRegistration>) -> wire::Certificate {
+fn certificate(
+    row: Row,
+    number: &Number,
+    holder_number: &str,
+    prior_registrations: Vec<wire::PriorRegistration>,
+) -> wire::Certificate {
     let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
-    let warnings = kind.map(|kind| number.warnings(kind, row.issue_date)).unwrap_or_default();
+    let said = kind.map(|kind| Said { kind, issued: row.issue_date, agency: &row.issuing_agency, holder_number });
+    let (warnings, warning_reasons) = told(&said.map(|said| number.warnings(&said)).unwrap_or_default());
     wire::Certificate {
         certificate_id: row.certificate_id.to_string(),
         masked_number: vault::mask::certificate(number.as_str()),
@@ -194,18 +215,32 @@ fn certificate(row: Row, number: &Number, prior_registrations: Vec<wire::PriorRe
         prior_registrations,
         restricted: row.restriction.is_some(),
         restriction: row.restriction.unwrap_or_default(),
-        warnings: sentences(&warnings),
+        warnings,
+        warning_reasons,
     }
 }
 
-fn sentences(warnings: &[&str]) -> Vec<String> {
-    warnings.iter().map(|warning| (*warning).to_owned()).collect()
+/// Sentences and reasons of warnings.
+pub(super) fn told(warnings: &[Warning]) -> (Vec<String>, Vec<String>) {
+    warnings.iter().map(|warning| (warning.sentence().to_owned(), warning.reason().to_owned())).unzip()
 }
 
 /// What a person entered, with every field's problem at once.
 fn entry(body: &wire::AddCertificateRequest, violations: &mut Violations) -> Option<(Number, Details)> {
-    let today = clock::now().to_offset(UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset")).date();
-    let number = match Number::parse(&body.number, today) {
+    let (number, kind) = (number(&body.number, violations), kind(body.kind, violations));
+    let subject = text("subject", &body.subject, LONGEST_SUBJECT, violations);
+    let issuing_agency = text("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
+    let issue_date = issue_date(&body.issue_date, violations);
+    let (number, kind, issue_date) = (number?, kind?, issue_date?);
+    let unhashed = [0; 32];
+    let details =
+        Details { kind, subject, issuing_agency, issue_date, number: unhashed, holder: unhashed, digest: unhashed };
+    violations.is_empty().then_some((number, details))
+}
+
+/// The number of a certificate as it was entered.
+pub(super) fn number(text: &str, violations: &mut Violations) -> Option<Number> {
+    match Number::parse(text, today()) {
         Ok(number) => Some(number),
         Err(Malformed::Digits) => {
             violations.add("number", "NOT_A_CERTIFICATE_NUMBER", "教师资格证书号码不规范，应为15位或17位数字。");
@@ -215,20 +250,27 @@ fn entry(body: &wire::AddCertificateRequest, violations: &mut Violations) -> Opt
             violations.add("number", "FUTURE_YEAR", "教师资格证书号码不规范，号码中的年份晚于今年。");
             None
         }
-    };
-    let kind = u8::try_from(body.kind).ok().and_then(Kind::of_digit);
-    violations.check("kind", kind.is_some(), "UNKNOWN_KIND", "请选择证书上的资格种类。");
-    let subject = text("subject", &body.subject, LONGEST_SUBJECT, violations);
-    let issuing_agency = text("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
-    let issue_date = parse_date("issue_date", &body.issue_date, violations);
-    if let Some(date) = issue_date {
-        violations.check("issue_date", date <= today, "IN_THE_FUTURE", "签发日期不能晚于今天。");
     }
-    let (number, kind, issue_date) = (number?, kind?, issue_date?);
-    let unhashed = [0; 32];
-    let details =
-        Details { kind, subject, issuing_agency, issue_date, number: unhashed, holder: unhashed, digest: unhashed };
-    violations.is_empty().then_some((number, details))
+}
+
+/// Its kind.
+pub(super) fn kind(number: i32, violations: &mut Violations) -> Option<Kind> {
+    let kind = u8::try_from(number).ok().and_then(Kind::of_digit);
+    violations.check("kind", kind.is_some(), "UNKNOWN_KIND", "请选择证书上的资格种类。");
+    kind
+}
+
+/// Its date of issue.
+pub(super) fn issue_date(text: &str, violations: &mut Violations) -> Option<Date> {
+    let issue_date = parse_date("issue_date", text, violations);
+    if let Some(date) = issue_date {
+        violations.check("issue_date", date <= today(), "IN_THE_FUTURE", "签发日期不能晚于今天。");
+    }
+    issue_date
+}
+
+fn today() -> Date {
+    clock::now().to_offset(UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset")).date()
 }
 
 #[cfg(test)]

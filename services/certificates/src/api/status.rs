@@ -18,6 +18,12 @@ impl From<Error> for Refusal {
                 "UPLOAD_BROKEN",
                 "文件未完整上传，已读取的各行已经生效；请重新上传整个文件，已生效的行不会重复。",
             ),
+            Error::QuoteNotClosed { line } => Self::rejected(
+                "QUOTE_NOT_CLOSED",
+                format!(
+                    "第{line}行的引号没有闭合，该行及其后的内容未读取，此前各行已经生效；请补上或删去引号后重新上传整个文件，已生效的行不会重复。"
+                ),
+            ),
             Error::Conflict => Self::conflict(),
             Error::Overloaded { retry_after } => Self::overloaded(retry_after),
             Error::Unavailable { dependency } => Self::unavailable(dependency),

@@ -16,7 +16,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::handle::Handle;
-use crate::import::file::UploadBroken;
+use crate::import::file::Problem;
+use crate::import::records::UploadBroken;
 use crate::import::{Import, Progress};
 
 /// Chunks and reports that wait at most.
@@ -85,11 +86,14 @@ impl SyncService for SyncApi {
 }
 
 fn answer(progress: Progress) -> wire::ImportRegisterResponse {
-    let rejected_rows = progress.problems.into_iter().map(|problem| wire::RejectedRow {
-        line: problem.line,
-        field: problem.field.to_owned(),
-        reason: problem.reason.to_owned(),
-        message: problem.sentence.to_owned(),
+    let rejected_rows = progress.problems.into_iter().map(|Problem { line, field, reason, sentence }| {
+        wire::RejectedRow { line, field: field.to_owned(), reason: reason.to_owned(), message: sentence.to_owned() }
+    });
+    let warned_rows = progress.warnings.into_iter().map(|Problem { line, field, reason, sentence }| wire::WarnedRow {
+        line,
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+        message: sentence.to_owned(),
     });
     wire::ImportRegisterResponse {
         rows_read: progress.rows_read,
@@ -98,6 +102,8 @@ fn answer(progress: Progress) -> wire::ImportRegisterResponse {
         unchanged: progress.unchanged,
         rejected: progress.rejected,
         rejected_rows: rejected_rows.collect(),
+        warned: progress.warned,
+        warned_rows: warned_rows.collect(),
         done: progress.done,
     }
 }

@@ -24,9 +24,14 @@ pub enum Refusal {
     HigherEducation,
 }
 
+/// The year from which certificates like this one are synced.
+pub fn synced_since(number: &Number) -> i32 {
+    if number.province() == Some(GUANGXI) { 2012 } else { 2008 }
+}
+
 /// Judges an entry by number, kind and date of issue alone.
 pub fn judge(number: &Number, kind: Kind, issued: Date) -> Result<(), Refusal> {
-    let synced_since = if number.province() == Some(GUANGXI) { 2012 } else { 2008 };
+    let synced_since = synced_since(number);
     if kind == Kind::Higher {
         Err(Refusal::HigherEducation)
     } else if number.year() < FIRST_YEAR {

@@ -1,19 +1,23 @@
 //! The file of a register: columns, and what each cell must be. The source is untrusted.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{self, Read};
 
 use access::Scope;
-use bytes::{Buf as _, Bytes};
 use time::Date;
 use tokio::sync::mpsc;
 
+use super::records::{Chunk, Encoding, Record, Records, Stopped};
 use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source};
 use crate::domain::kind::Kind;
+use crate::domain::number::warning::Said;
 use crate::domain::number::{FIRST_YEAR, Malformed, Number};
 use crate::handle::is_of_province;
 use crate::store::Personal;
 use crate::store::events::read_date;
+
+#[cfg(test)]
+mod tests;
 
 /// Columns of every file.
 const COLUMNS: [&str; 7] = ["证件号码", "姓名", "证书号码", "资格种类", "任教学科", "认定机构", "签发日期"];
@@ -34,12 +38,14 @@ pub struct Row {
     pub prior: Option<PriorRegistration>,
     /// To be sealed.
     pub personal: Personal,
+    /// What does not fit together, without being a reason to refuse.
+    pub warnings: Vec<Problem>,
 }
 
-/// What is wrong with a cell.
+/// What is wrong with a cell, or deserves a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Line of the file; the header is 1.
+    /// Line of the file, as an editor shows it; the header is 1.
     pub line: i64,
     /// The column's header.
     pub field: &'static str,
@@ -51,14 +57,6 @@ pub struct Problem {
 
 type Batch = Vec<Result<Row, Vec<Problem>>>;
 
-/// A piece of the file, or the news that no more will come although the file has not ended.
-pub type Chunk = Result<Bytes, UploadBroken>;
-
-/// The upload ended before the file did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the upload broke off")]
-pub struct UploadBroken;
-
 /// What rows are held against.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -68,16 +66,16 @@ pub struct Limits {
     pub today: Date,
 }
 
-/// Reads the chunks as CSV to their end, in a thread that may block, and sends batches of rows. What came before a
-/// broken upload is sent, but for the line that it broke.
+/// Reads the chunks as CSV to their end, in a thread that may block, and sends batches of rows. What came before the end
+/// of a file that breaks off is sent, but for the record that it broke.
 pub fn read(
     chunks: mpsc::Receiver<Chunk>,
     batches: &mpsc::Sender<Batch>,
     size: usize,
     limits: &Limits,
-) -> Result<(), UploadBroken> {
+) -> Result<(), Stopped> {
     let mut batch = Batch::with_capacity(size);
-    let outcome = read_rows(chunks, limits, |row| {
+    let outcome = read_rows(Records::new(chunks), limits, |row| {
         batch.push(row);
         // Whoever took the batches may have stopped: then nothing more is wanted.
         batch.len() < size || batches.blocking_send(std::mem::take(&mut batch)).is_ok()
@@ -91,66 +89,59 @@ pub fn read(
 
 /// Hands out row by row as long as `take` wants more.
 fn read_rows(
-    chunks: mpsc::Receiver<Chunk>,
+    mut file: Records,
     limits: &Limits,
     mut take: impl FnMut(Result<Row, Vec<Problem>>) -> bool,
-) -> Result<(), UploadBroken> {
-    let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(Chunks { chunks, current: Bytes::new() });
-    let header = match file.headers() {
-        Ok(header) => Columns::find(header),
-        Err(error) if error.is_io_error() => return Err(UploadBroken),
-        Err(_) => Err(unreadable(1)),
+) -> Result<(), Stopped> {
+    let header = match file.read()? {
+        Some(header) => header_of(&header),
+        None => Columns::find(1, &[]).map(|columns| (columns, Encoding::Utf8)),
     };
-    let columns = match header {
-        Ok(columns) => columns,
+    let (columns, encoding) = match header {
+        Ok(header) => header,
         Err(problem) => {
             take(Err(vec![problem]));
             return Ok(());
         }
     };
-    let mut record = csv::StringRecord::new();
-    loop {
-        let more = file.read_record(&mut record);
-        let line = record.position().map_or(0, |position| position.line().cast_signed());
-        let row = match more {
-            Ok(false) => return Ok(()),
-            Ok(true) => columns.row(&record, line, limits),
-            Err(error) if error.is_io_error() => return Err(UploadBroken),
-            Err(error) => {
-                let line = error.position().map_or(line, |position| position.line().cast_signed());
-                Err(vec![unreadable(line)])
-            }
+    while let Some(Record { line, cells }) = file.read()? {
+        let row = match cells.map(|cells| cells.text(encoding)) {
+            Some(Some(cells)) => columns.row(&cells, line, limits),
+            Some(None) => Err(vec![unreadable(line, encoding)]),
+            None => Err(vec![too_long(line)]),
         };
         if !take(row) {
             return Ok(());
         }
     }
+    Ok(())
 }
 
-fn unreadable(line: i64) -> Problem {
-    Problem {
-        line, field: "", reason: "NOT_UTF8", sentence: "该行不是 UTF-8 编码，请将文件另存为 UTF-8 后重试。"
-    }
+/// The columns, and the encoding that the whole file has: the header can be read in one alone.
+fn header_of(header: &Record<'_>) -> Result<(Columns, Encoding), Problem> {
+    let cells = header.cells.ok_or_else(|| too_long(header.line))?;
+    let read = |encoding| Some((cells.text(encoding)?, encoding));
+    let not_text = || Problem {
+        line: header.line,
+        field: "",
+        reason: "NOT_TEXT",
+        sentence: "文件不是 UTF-8 或 GB18030 编码的 CSV，请另存为 CSV 后重试。",
+    };
+    let (cells, encoding) = read(Encoding::Utf8).or_else(|| read(Encoding::Gb18030)).ok_or_else(not_text)?;
+    Ok((Columns::find(header.line, &cells)?, encoding))
 }
 
-/// The file as a reader that waits for the next chunk.
-struct Chunks {
-    chunks: mpsc::Receiver<Chunk>,
-    current: Bytes,
+fn unreadable(line: i64, encoding: Encoding) -> Problem {
+    let (reason, sentence) = match encoding {
+        Encoding::Utf8 => ("NOT_UTF8", "该行不是 UTF-8 编码，请将文件另存为 UTF-8 后重试。"),
+        Encoding::Gb18030 => ("NOT_GB18030", "该行不是 GB18030 编码，请将文件另存为 UTF-8 后重试。"),
+    };
+    Problem { line, field: "", reason, sentence }
 }
 
-impl Read for Chunks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.chunks.blocking_recv() {
-                Some(chunk) => self.current = chunk.map_err(io::Error::other)?,
-                None => return Ok(0),
-            }
-        }
-        let count = self.current.len().min(buffer.len());
-        self.current.copy_to_slice(&mut buffer[..count]);
-        Ok(count)
-    }
+fn too_long(line: i64) -> Problem {
+    let sentence = "该行过长或列数过多，无法读取，请对照模板检查分隔符和换行，改正后重试。";
+    Problem { line, field: "", reason: "RECORD_TOO_LONG", sentence }
 }
 
 /// Where the columns stand.
@@ -160,11 +151,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(header: &csv::StringRecord) -> Result<Self, Problem> {
-        let cells: Vec<&str> = header.iter().map(|cell| cell.trim_start_matches('\u{feff}').trim()).collect();
+    fn find(line: i64, header: &[Cow<'_, str>]) -> Result<Self, Problem> {
+        let cells: Vec<&str> = header.iter().map(|cell| cell.trim()).collect();
         let place = |name: &&'static str| Some((*name, cells.iter().position(|cell| cell == name)?));
         let missing = |name: &'static str| Problem {
-            line: 1,
+            line,
             field: name,
             reason: "COLUMN_MISSING",
             sentence: "文件缺少这一列，请按模板补齐表头后重试。",
@@ -183,10 +174,10 @@ impl Columns {
         Ok(Self { places, registrations })
     }
 
-    fn row(&self, record: &csv::StringRecord, line: i64, limits: &Limits) -> Result<Row, Vec<Problem>> {
+    fn row(&self, cells: &[Cow<'_, str>], line: i64, limits: &Limits) -> Result<Row, Vec<Problem>> {
         let today = limits.today;
         let mut problems = Problems { line, found: Vec::new() };
-        let cell = |name: &str| record.get(self.places[name]).unwrap_or_default().trim();
+        let cell = |name: &str| cells.get(self.places[name]).map_or("", |cell| cell.trim());
         for name in COLUMNS {
             problems.check(name, !cell(name).is_empty(), "REQUIRED", "此项不能为空。");
             let fits = cell(name).chars().count() <= LONGEST_CELL && !cell(name).contains('\0');
@@ -231,7 +222,16 @@ impl Columns {
         };
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number, holder_name: cell("姓名").to_owned() };
-        Ok(Row { details, source, prior, personal })
+        let said =
+            Said { kind, issued: issue_date, agency: &details.issuing_agency, holder_number: &personal.holder_number };
+        let warnings = number.warnings(&said).into_iter().map(|warning| Problem {
+            line,
+            field: "证书号码",
+            reason: warning.reason(),
+            sentence: warning.sentence(),
+        });
+        let warnings = warnings.collect();
+        Ok(Row { details, source, prior, personal, warnings })
     }
 }
 
@@ -285,115 +285,5 @@ impl Problems {
             Some(_) => {}
         }
         date
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use time::macros::date;
-
-    use super::*;
-
-    const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
-
-    fn limits() -> Limits {
-        let jiangsu = Scope { division: eventlog::Division::parse("32").unwrap(), unit: None };
-        Limits { within: vec![jiangsu], today: date!(2026 - 11 - 23) }
-    }
-
-    fn rows(text: &str) -> Batch {
-        let (send, chunks) = mpsc::channel(1_000);
-        for chunk in text.as_bytes().chunks(7) {
-            send.try_send(Ok(Bytes::copy_from_slice(chunk))).unwrap();
-        }
-        drop(send);
-        let (batches, mut read_back) = mpsc::channel(100);
-        read(chunks, &batches, 2, &limits()).unwrap();
-        drop(batches);
-        std::iter::from_fn(|| read_back.try_recv().ok()).flatten().collect()
-    }
-
-    fn reasons(text: &str) -> Vec<(i64, &'static str, &'static str)> {
-        let problems = rows(text).into_iter().filter_map(Result::err).flatten();
-        problems.map(|problem| (problem.line, problem.field, problem.reason)).collect()
-    }
-
-    #[test]
-    fn rows_are_read_whatever_the_chunks() {
-        let row = "32039919900101001x,示例一,20103203211234567,小学教师资格,语文,徐州市教育局,2010-06-15,1,注册合格,2021-11-30\n";
-        let read = rows(&format!("\u{feff}{HEADER}{row}{row}{row}"));
-        assert_eq!(read.len(), 3);
-        let row = read[2].as_ref().unwrap();
-        assert_eq!(row.personal.holder_number, "32039919900101001X");
-        assert_eq!(row.prior.unwrap().ordinal, 1);
-        assert_eq!((row.details.kind, row.source), (Kind::Primary, Source::Register));
-    }
-
-    #[test]
-    fn an_old_certificate_with_a_registration_is_known_from_it() {
-        let row =
-            "320399199001010018,示例一,20053203211234567,小学,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n";
-        assert_eq!(rows(&format!("{HEADER}{row}"))[0].as_ref().unwrap().source, Source::PriorRegistration);
-    }
-
-    #[test]
-    fn every_bad_cell_of_a_row_is_named_with_its_line() {
-        let good = "320399199001010018,示例一,20103203211234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
-        let bad = "３２０,,123,大学,语文,徐州市教育局,2010-6-15,零,好,2027-01-01\n";
-        assert_eq!(
-            reasons(&format!("{HEADER}{good}{bad}")),
-            [
-                (3, "姓名", "REQUIRED"),
-                (3, "证件号码", "NOT_A_DOCUMENT_NUMBER"),
-                (3, "证书号码", "NOT_A_CERTIFICATE_NUMBER"),
-                (3, "资格种类", "UNKNOWN_KIND"),
-                (3, "签发日期", "NOT_A_DATE"),
-                (3, "注册次数", "NOT_AN_ORDINAL"),
-                (3, "注册结论", "UNKNOWN_CONCLUSION"),
-                (3, "注册日期", "IN_THE_FUTURE"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_file_without_its_columns_is_refused_at_the_header() {
-        assert_eq!(reasons("证件号码,姓名\n1,2\n"), [(1, "证书号码", "COLUMN_MISSING")]);
-        let header = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数\n";
-        assert_eq!(reasons(header), [(1, "注册结论", "COLUMN_MISSING")]);
-    }
-
-    #[test]
-    fn what_is_not_utf8_is_a_problem_of_its_line_alone() {
-        let (send, chunks) = mpsc::channel(10);
-        let good = "320399199001010018,示例一,20103203211234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
-        for part in [HEADER.as_bytes(), b"\xff\xfe,,,,,,,,,\n", good.as_bytes()] {
-            send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap();
-        }
-        drop(send);
-        let (batches, mut read_back) = mpsc::channel(10);
-        read(chunks, &batches, 10, &limits()).unwrap();
-        let batch = read_back.try_recv().unwrap();
-        assert_eq!(batch[0].as_ref().unwrap_err()[0].reason, "NOT_UTF8");
-        assert!(batch[1].is_ok());
-    }
-
-    #[test]
-    fn a_row_of_another_province_is_rejected() {
-        let elsewhere = "320399199001010018,示例一,20103303211234567,小学,语文,杭州市教育局,2010-06-15,,,\n";
-        assert_eq!(reasons(&format!("{HEADER}{elsewhere}")), [(2, "证书号码", "OF_ANOTHER_PROVINCE")]);
-    }
-
-    #[test]
-    fn a_broken_upload_gives_whole_rows_and_says_so() {
-        let good = "320399199001010018,示例一,20103203211234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
-        let (send, chunks) = mpsc::channel(10);
-        for part in [HEADER.as_bytes(), good.as_bytes(), &good.as_bytes()[..60]] {
-            send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap();
-        }
-        send.try_send(Err(UploadBroken)).unwrap();
-        let (batches, mut read_back) = mpsc::channel(10);
-        assert_eq!(read(chunks, &batches, 10, &limits()), Err(UploadBroken));
-        assert_eq!(read_back.try_recv().unwrap().len(), 1);
-        assert!(read_back.try_recv().is_err());
     }
 }

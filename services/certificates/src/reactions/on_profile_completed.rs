@@ -7,8 +7,9 @@ use service::PeerChannel;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{is_settled, judge, same_name};
+use super::{is_settled, judge};
 use crate::domain::certificate::Command;
+use crate::domain::name;
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
 use crate::views::register;
@@ -68,7 +69,7 @@ impl OnProfileCompleted {
         for (row, ordinal) in rows.into_iter().zip(0..).filter(|(row, _)| row.person != Some(person)) {
             let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await;
             let Some(personal) = opened.map_err(|error| judge(&error))? else { continue };
-            if !same_name(&personal.holder_name, name) {
+            if !name::is_same(&personal.holder_name, name) {
                 continue;
             }
             let asked = Asked {

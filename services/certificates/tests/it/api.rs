@@ -62,6 +62,21 @@ async fn an_old_certificate_is_entered_once_and_listed() {
 }
 
 #[tokio::test]
+async fn what_disagrees_with_an_entrys_number_is_a_warning_in_answer_and_list() {
+    let running = running().await;
+    let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
+    let request = wire::AddCertificateRequest {
+        issuing_agency: "浙江省教育厅".to_owned(),
+        ..entry("20053203235000001", "2005-06-30")
+    };
+    let added = teacher.add_certificate(request).await.unwrap().into_inner();
+    assert_eq!(added.warning_reasons, ["NUMBER_PROVINCE_DIFFERS", "NUMBER_KIND_DIFFERS", "NUMBER_SEX_UNKNOWN"]);
+    assert_eq!(added.warnings.len(), 3);
+    let listed = &listed(&running, TEACHER.id, 1).await[0];
+    assert_eq!((&listed.warnings, &listed.warning_reasons), (&added.warnings, &added.warning_reasons));
+}
+
+#[tokio::test]
 async fn every_case_that_may_not_be_entered_has_its_reason() {
     let running = running().await;
     let mut teacher = CertificatesClient::new(running.person(TEACHER.id));

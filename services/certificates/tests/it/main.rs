@@ -3,6 +3,7 @@
 
 mod api;
 mod erasure;
+mod explain;
 mod identity;
 mod record;
 mod sync;

@@ -155,3 +155,43 @@ async fn an_upload_that_breaks_off_is_a_failed_run_that_can_come_again() {
     let again = import(&running, &file, false).await;
     assert_eq!(again.last().map(|report| (report.done, report.added, report.unchanged)), Some((true, 0, 1)));
 }
+
+#[tokio::test]
+async fn a_quote_that_stays_open_ends_the_run_behind_the_rows_that_count() {
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let good = row(&TEACHER, "20103203221000001", "语文");
+    let file = format!("{HEADER}{good}\n320399199001010018,\"示例一,20\n{}", good.repeat(1_000));
+    let options = wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run: false };
+    let chunks = file.as_bytes().chunks(60_000).map(|chunk| Part::Chunk(chunk.to_vec().into()));
+    let parts: Vec<_> = std::iter::once(Part::Options(options))
+        .chain(chunks)
+        .map(|part| wire::ImportRegisterRequest { part: Some(part) })
+        .collect();
+    let mut answers = SyncClient::new(officer).import_register(stream::iter(parts)).await.unwrap().into_inner();
+    let mut added = 0;
+    let refusal = loop {
+        match answers.message().await {
+            Ok(report) => added = report.expect("the stream ends with a refusal").added,
+            Err(status) => break rpc::Refusal::from_status(&status),
+        }
+    };
+    assert_eq!((added, refusal.reason.as_str()), (1, "QUOTE_NOT_CLOSED"));
+    assert!(refusal.sentence.starts_with("第4行"), "{}", refusal.sentence);
+    let events = running.service.ground.log.read(0, 100).await.unwrap();
+    assert!(events.iter().any(|event| event.kind.ends_with("SyncFailed")));
+}
+
+#[tokio::test]
+async fn a_row_whose_number_disagrees_is_taken_and_reported() {
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let odd = "320399199001010018,示例一,20103203232000001,小学教师资格,语文,徐州市教育局,2011-06-15,,,\n";
+    let reports =
+        import(&running, &format!("{HEADER}{odd}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
+    let last = reports.last().unwrap();
+    assert_eq!((last.done, last.added, last.rejected, last.warned), (true, 2, 0, 1));
+    let warned: Vec<_> = reports.iter().flat_map(|report| &report.warned_rows).collect();
+    assert!(warned.iter().all(|row| row.line == 2 && row.field == "证书号码" && !row.message.is_empty()));
+    let reasons: Vec<_> = warned.iter().map(|row| row.reason.as_str()).collect();
+    assert_eq!(reasons, ["NUMBER_YEAR_DIFFERS", "NUMBER_KIND_DIFFERS", "NUMBER_SEX_DIFFERS"]);
+}

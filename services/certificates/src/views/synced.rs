@@ -1,0 +1,63 @@
+//! The provinces whose registers were brought, and when last.
+
+use std::collections::BTreeMap;
+
+use eventbus::{Event, View, ViewError};
+use proto::certificates::v1::SyncFinished;
+use sqlx::{PgConnection, PgPool};
+use time::{Date, UtcOffset};
+
+/// Name of the view.
+pub const SYNCED: &str = "synced";
+
+/// Fed by the service's own events.
+pub struct Synced;
+
+#[eventbus::async_trait]
+impl View for Synced {
+    fn name(&self) -> &'static str {
+        SYNCED
+    }
+
+    fn schema(&self) -> &'static str {
+        "-- When a register of a province was brought last.
+         CREATE TABLE IF NOT EXISTS synced_province (province text PRIMARY KEY, synced_on date NOT NULL)"
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["synced_province"]
+    }
+
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<SyncFinished>()
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
+        let shanghai = UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset");
+        let mut days: BTreeMap<String, Date> = BTreeMap::new();
+        for event in events.iter().filter(|event| self.concerns(event)) {
+            let day = event.recorded_at.to_offset(shanghai).date();
+            days.extend(event.decode::<SyncFinished>()?.provinces.into_iter().map(|province| (province, day)));
+        }
+        if days.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT INTO synced_province (province, synced_on) SELECT * FROM unnest($1::text[], $2::date[])
+             ON CONFLICT (province) DO UPDATE SET synced_on = excluded.synced_on",
+        )
+        .bind(days.keys().map(String::as_str).collect::<Vec<_>>())
+        .bind(days.values().copied().collect::<Vec<_>>())
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// On which day, in Shanghai, a register with certificates of this province was brought last.
+pub async fn last(pool: &PgPool, province: &str) -> Result<Option<Date>, sqlx::Error> {
+    sqlx::query_scalar("SELECT synced_on FROM synced_province WHERE province = $1")
+        .bind(province)
+        .fetch_optional(pool)
+        .await
+}
