@@ -7,4 +7,7 @@ mod directory;
 mod harness;
 mod plans;
 mod record;
+mod record_slots;
 mod seed;
+mod slot_world;
+mod slots;
