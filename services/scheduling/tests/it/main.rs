@@ -9,5 +9,6 @@ mod plans;
 mod record;
 mod record_slots;
 mod seed;
+mod slot_race;
 mod slot_world;
 mod slots;
