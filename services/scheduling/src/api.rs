@@ -3,11 +3,14 @@
 mod availability;
 mod directory;
 mod plans;
+mod slot_refusals;
+mod slots;
 mod status;
 
 pub use availability::AvailabilityApi;
 pub use directory::DirectoryApi;
 pub use plans::PlansApi;
+pub use slots::SlotsApi;
 
 use access::Caller;
 use proto::identity::v1::Role;

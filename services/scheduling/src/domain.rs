@@ -2,6 +2,8 @@
 
 pub mod agency;
 pub mod availability;
+pub mod booking;
+pub mod capacity;
 pub mod division;
 pub mod id;
 pub mod name;
@@ -10,4 +12,5 @@ pub mod plan;
 pub mod point;
 pub mod school;
 pub mod shanghai;
+pub mod slot;
 pub mod window;

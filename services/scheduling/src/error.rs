@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventlog::{AppendError, ReadError};
 
-use crate::domain::{agency, plan, point, school};
+use crate::domain::{agency, booking, capacity, plan, point, school};
 
 /// Every refusal and failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,12 @@ pub enum Error {
     /// A plan cannot be changed so.
     #[error("the plan's change is refused: {0:?}")]
     Plan(plan::Rejection),
+    /// A slot does not take so many.
+    #[error("the capacity is refused: {0:?}")]
+    Capacity(capacity::Rejection),
+    /// A booking is not made or changed so.
+    #[error("the booking is refused: {0:?}")]
+    Booking(booking::Rejection),
     /// The same request id came with another body.
     #[error("the request id was used for another request")]
     RequestIdReused,

@@ -1,5 +1,7 @@
 //! Use cases: load, decide, append; again when somebody else was faster.
 
+pub mod slots;
+
 use decider::Decider;
 use eventlog::{Append, AppendError, Claim, Division, EventLog, NewEvent, Remembered, RequestKey};
 use lifecycle::{clock, ids};
@@ -103,6 +105,8 @@ struct Decided {
     division: Code,
     claims: Vec<Claim>,
     not_after: Option<OffsetDateTime>,
+    /// The event that it reacts to.
+    cause: Option<Uuid>,
 }
 
 impl Handle {
@@ -319,7 +323,7 @@ impl Handle {
             claims: decided.claims,
             not_after: decided.not_after,
             traceparent: telemetry::current_traceparent(),
-            cause: None,
+            cause: decided.cause,
         });
         let appended = appended.await?;
         Ok(Answered { answer: appended.answer, position: appended.position, repeated: appended.repeated })
@@ -333,7 +337,7 @@ impl Decided {
     /// Events of a new stream.
     fn new<E: Stored>(stream: Uuid, events: &[E], division: Code) -> Self {
         let events = events.iter().map(|event| event.write(stream)).collect();
-        Self { stream, version: 0, events, division, claims: Vec::new(), not_after: None }
+        Self { stream, version: 0, events, division, claims: Vec::new(), not_after: None, cause: None }
     }
 }
 

@@ -1,8 +1,10 @@
-//! Where and when one may apply: divisions, agencies, points, schools, plans and filing windows.
+//! Where and when one may apply: divisions, agencies, points, schools, plans, filing windows, and slots of the points.
 //!
 //! ```text
 //! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
-//!   └────> views/ (agencies and plans in memory, points and schools in tables)
+//!   │         └────────> store/taken.rs (places of slots: the claims of the log)
+//!   └────> views/ (agencies and plans in memory; points, schools, slots, applications in tables)
+//! reactions/ ──> handle/slots.rs   what becomes of applications frees their places
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
@@ -11,6 +13,7 @@ pub mod api;
 pub mod domain;
 pub mod error;
 pub mod handle;
+pub mod reactions;
 pub mod seed;
 pub mod store;
 pub mod views;
@@ -23,20 +26,26 @@ use proto::identity::v1::Role;
 use proto::scheduling::v1::availability_server::AvailabilityServer;
 use proto::scheduling::v1::directory_server::DirectoryServer;
 use proto::scheduling::v1::plans_server::PlansServer;
+use proto::scheduling::v1::slots_server::SlotsServer;
 use rpc::Surface;
 use service::{Failure, Ground, NoSettings, Service};
 
-use api::{AvailabilityApi, DirectoryApi, PlansApi};
+use api::{AvailabilityApi, DirectoryApi, PlansApi, SlotsApi};
 use handle::Handle;
+use handle::slots::Slots;
+use reactions::OnApplicationChanged;
 use store::Aggregates;
+use views::applications::{APPLICATIONS, Applications, Registry};
 use views::directory::{Agencies, DIRECTORY, Directory, Listings};
 use views::plans::{PLANS, PlanIndex, Plans};
+use views::slots::Calendar;
 
 /// The service.
 pub struct Scheduling {
     handle: Handle,
     agencies: Reference<Agencies>,
     plans: Reference<Plans>,
+    slots: Slots,
 }
 
 /// Commands beyond those of every service.
@@ -55,6 +64,7 @@ pub enum Command {
 }
 
 const OFFICER: Rule = Rule::Staff(&[Role::ScheduleOfficer]);
+const CLERK: Rule = Rule::Staff(&[Role::Clerk]);
 
 impl Service for Scheduling {
     const NAME: &'static str = "scheduling";
@@ -76,6 +86,15 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Plans/AssignPoint", OFFICER),
         ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Slots/PublishCapacity", CLERK),
+        ("dingzhu.scheduling.v1.Slots/ListSlots", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Slots/BookSlot", Rule::Person),
+        ("dingzhu.scheduling.v1.Slots/MoveSlot", Rule::Person),
+        ("dingzhu.scheduling.v1.Slots/ReleaseSlot", Rule::PersonOrStaff(&[Role::Liaison])),
+        ("dingzhu.scheduling.v1.Slots/GetMyBooking", Rule::Person),
+        ("dingzhu.scheduling.v1.Slots/BookBlock", Rule::Staff(&[Role::Liaison])),
+        ("dingzhu.scheduling.v1.Slots/MarkNoShow", CLERK),
+        ("dingzhu.scheduling.v1.Slots/ListBookings", CLERK),
     ];
 
     type Settings = NoSettings;
@@ -88,10 +107,17 @@ impl Service for Scheduling {
     async fn wire(ground: &Ground, NoSettings {}: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let aggregates = Aggregates::new(ground.log.clone());
         let handle = Handle::new(ground.log.clone(), aggregates.clone());
-        let bus = bus.own_view(Directory).own_view(PlanIndex);
+        let bus = bus
+            .own_view(Directory)
+            .own_view(PlanIndex)
+            .own_view(views::slots::Slots)
+            .view("applications", Applications);
         let agencies = bus.reference(DIRECTORY, Agencies::load);
         let plans = bus.reference(PLANS, move |pool| Plans::load(pool, aggregates.clone()));
-        Ok((Self { handle, agencies, plans }, bus))
+        let applications = bus.reference(APPLICATIONS, |_| async { Ok::<_, eventbus::LoadError>(()) });
+        let slots = Slots::new(handle.clone(), plans.clone(), applications, Registry::new(ground.pool.clone()));
+        let bus = bus.reaction("applications", OnApplicationChanged { slots: slots.clone() });
+        Ok((Self { handle, agencies, plans, slots }, bus))
     }
 
     fn surface(&self, ground: &Ground, _: &BusHandle) -> Surface {
@@ -104,10 +130,16 @@ impl Service for Scheduling {
         let plans =
             PlansApi { handle: self.handle.clone(), plans: self.plans.clone(), lifecycle: ground.lifecycle.clone() };
         let availability = AvailabilityApi { agencies: self.agencies.clone(), plans: self.plans.clone() };
+        let slots = SlotsApi {
+            slots: self.slots.clone(),
+            calendar: Calendar::new(ground.pool.clone()),
+            lifecycle: ground.lifecycle.clone(),
+        };
         Surface::new()
             .offer(rpc::sized!(DirectoryServer::new(directory)))
             .offer(rpc::sized!(PlansServer::new(plans)))
             .offer(rpc::sized!(AvailabilityServer::new(availability)))
+            .offer(rpc::sized!(SlotsServer::new(slots)))
     }
 
     async fn run(ground: &Ground, NoSettings {}: NoSettings, command: Command) -> Result<(), Failure> {

@@ -1,4 +1,6 @@
-//! Read models: the directory and the plans.
+//! Read models: the directory, the plans, slots with their bookings, and what applications tell.
 
+pub mod applications;
 pub mod directory;
 pub mod plans;
+pub mod slots;

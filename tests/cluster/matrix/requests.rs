@@ -104,9 +104,21 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
             });
             asked(json!({"planId": plan, "assignment": assignment}))
         }
+        "ListSlots" => json!({"pointId": season.place.point_id}),
+        "PublishCapacity" => asked(json!({"slot": slot(season), "capacity": 5})),
+        "BookSlot" | "MoveSlot" => asked(json!({"enrolmentNumber": season.enrolment_number, "slot": slot(season)})),
+        "BookBlock" => asked(json!({"enrolmentNumbers": [season.enrolment_number], "slot": slot(season)})),
+        "GetMyBooking" => json!({"enrolmentNumber": season.enrolment_number}),
+        "ListBookings" => json!({"slot": slot(season)}),
+        "ReleaseSlot" | "MarkNoShow" => asked(json!({"enrolmentNumber": season.enrolment_number})),
         "CheckAvailability" => json!({"province": JIANGSU, "city": "3203", "stage": 2, "agencyId": agency}),
         _ => json!({}),
     }
+}
+
+/// A half-day of the point that the application is filed with, far ahead.
+fn slot(season: &Season) -> Value {
+    json!({"pointId": season.place.point_id, "date": "2098-03-11", "halfDay": 1})
 }
 
 fn of_identity(method: &str, season: &Season) -> Value {

@@ -34,9 +34,17 @@ impl View for DirectoryView {
         &["agency", "point", "plan", "agency_plan", "filing_window", "point_assignment"]
     }
 
-    /// Half a million schools pass by without a word about agencies, points or plans.
+    /// Half a million schools and the bookings of slots pass by without a word about agencies, points or plans.
     fn concerns(&self, event: &Event) -> bool {
-        !event.is::<scheduling::SchoolAdded>()
+        event.is::<scheduling::AgencyAdded>()
+            || event.is::<scheduling::PointAdded>()
+            || event.is::<scheduling::PlanPublished>()
+            || event.is::<scheduling::PlanFinished>()
+            || event.is::<scheduling::AgencyJoined>()
+            || event.is::<scheduling::WindowOpened>()
+            || event.is::<scheduling::WindowExtended>()
+            || event.is::<scheduling::WindowClosed>()
+            || event.is::<scheduling::PointAssigned>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {

@@ -6,6 +6,7 @@ use eventbus::NotReady;
 use rpc::Refusal;
 use tonic::{Code, Status};
 
+use super::slot_refusals::{of_booking, of_capacity};
 use crate::domain::shanghai::render;
 use crate::domain::{agency, plan, point, school};
 use crate::error::Error;
@@ -29,6 +30,8 @@ fn refusal(error: Error) -> Refusal {
         Error::Point(rejection) => of_point(&rejection),
         Error::School(rejection) => of_school(&rejection),
         Error::Plan(rejection) => of_plan(rejection),
+        Error::Capacity(rejection) => of_capacity(&rejection),
+        Error::Booking(rejection) => of_booking(&rejection),
         Error::RequestIdReused => {
             Refusal::rejected("REQUEST_ID_REUSED", "该请求编号已用于内容不同的另一请求，请使用新的请求编号重新提交。")
         }

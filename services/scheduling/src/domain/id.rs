@@ -40,6 +40,10 @@ id!(
     /// 网报时间段.
     WindowId
 );
+id!(
+    /// 现场确认预约.
+    BookingId
+);
 
 /// Namespace of the ids of agencies.
 const AGENCIES: Uuid = Uuid::from_u128(0x0d1a_6a3e_55c1_4f0e_8b7d_92e4_6f1b_7c20);

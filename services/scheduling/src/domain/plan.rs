@@ -9,6 +9,7 @@ use super::agency::Agency;
 use super::division::Code;
 use super::id::{AgencyId, PlanId, PointId, WindowId};
 use super::point::Point;
+use super::slot::Dates;
 use super::window::{CLOSING_NOTICE, Window};
 
 #[cfg(test)]
@@ -33,6 +34,14 @@ impl State {
             Self::Empty => None,
             Self::Live(plan) | Self::Finished(plan) => Some(plan),
         }
+    }
+
+    /// When a point confirms: in a plan that goes on, for an agency that takes part.
+    pub fn dates(&self, point: &Point) -> Option<Dates> {
+        let Self::Live(plan) = self else { return None };
+        let joined = plan.agencies.get(&point.agency).filter(|joined| joined.join_in)?;
+        let assignment = joined.points.get(&point.id)?;
+        Some(Dates { begin: assignment.confirm_begin, end: assignment.confirm_end })
     }
 
     /// Before which instant a command that this state admits must be recorded: then the decision would be another.

@@ -2,10 +2,15 @@
 
 use time::{OffsetDateTime, UtcOffset};
 
+/// +08:00
+pub const SHANGHAI: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
+    Ok(offset) => offset,
+    Err(_) => panic!("+08:00 is an offset"),
+};
+
 /// `2026年10月25日 09:00`
 pub fn render(at: OffsetDateTime) -> String {
-    let offset = UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset");
-    let at = at.to_offset(offset);
+    let at = at.to_offset(SHANGHAI);
     format!("{}年{}月{}日 {:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute())
 }
 

@@ -1,4 +1,4 @@
-//! Aggregates as the log tells them; plans are long, so their newest state is remembered.
+//! Aggregates as the log tells them; plans are long, so their newest state is remembered, and points never change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,8 +8,10 @@ use eventlog::{EventLog, Recorded};
 use uuid::Uuid;
 
 use super::Stored;
-use crate::domain::id::PlanId;
-use crate::domain::{agency, plan, point, school};
+use crate::domain::id::{PlanId, PointId};
+use crate::domain::point::Point;
+use crate::domain::slot::Slot;
+use crate::domain::{agency, booking, capacity, plan, point, school};
 use crate::error::Error;
 
 /// A plan and the version of its stream.
@@ -21,17 +23,27 @@ pub struct PlanAt {
     pub state: plan::State,
 }
 
+/// The state of a stream at a version.
+#[derive(Debug)]
+pub struct At<S> {
+    /// Version of the stream; 0 where there is none.
+    pub version: i64,
+    /// What it leads to.
+    pub state: S,
+}
+
 /// Reads aggregates. Clones share what is remembered.
 #[derive(Clone, Debug)]
 pub struct Aggregates {
     log: EventLog,
     plans: Arc<Mutex<HashMap<PlanId, Arc<PlanAt>>>>,
+    points: Arc<Mutex<HashMap<PointId, Point>>>,
 }
 
 impl Aggregates {
     /// Over this log.
     pub fn new(log: EventLog) -> Self {
-        Self { log, plans: Arc::default() }
+        Self { log, plans: Arc::default(), points: Arc::default() }
     }
 
     /// An agency.
@@ -42,6 +54,29 @@ impl Aggregates {
     /// A confirmation point.
     pub async fn point(&self, id: Uuid) -> Result<point::State, Error> {
         self.load::<point::Decisions>(id).await
+    }
+
+    /// A confirmation point, read once: nothing happens to it after it was added.
+    pub async fn find_point(&self, id: PointId) -> Result<Option<Point>, Error> {
+        let known = self.points.lock().expect("no holder of this lock panics").get(&id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let point = self.point(id.0).await?.point();
+        if let Some(point) = &point {
+            self.points.lock().expect("no holder of this lock panics").insert(id, point.clone());
+        }
+        Ok(point)
+    }
+
+    /// The capacity of a slot.
+    pub async fn capacity(&self, slot: &Slot) -> Result<At<capacity::State>, Error> {
+        self.load_at::<capacity::Decisions>(slot.stream()).await
+    }
+
+    /// A booking.
+    pub async fn booking(&self, stream: Uuid) -> Result<At<booking::State>, Error> {
+        self.load_at::<booking::Decisions>(stream).await
     }
 
     /// A school.
@@ -77,7 +112,13 @@ impl Aggregates {
     }
 
     async fn load<D: Decider<Event: Stored>>(&self, stream: Uuid) -> Result<D::State, Error> {
-        fold::<D>(D::State::default(), &self.log.load(stream).await?)
+        Ok(self.load_at::<D>(stream).await?.state)
+    }
+
+    async fn load_at<D: Decider<Event: Stored>>(&self, stream: Uuid) -> Result<At<D::State>, Error> {
+        let recorded = self.log.load(stream).await?;
+        let version = recorded.last().map_or(0, |last| last.version);
+        Ok(At { version, state: fold::<D>(D::State::default(), &recorded)? })
     }
 }
 

@@ -21,11 +21,11 @@ pub trait Stored: Sized {
     fn read(kind: &str, payload: &[u8]) -> Option<Self>;
 }
 
-fn form<M: Message + Name>(message: &M) -> (String, Vec<u8>) {
+pub(super) fn form<M: Message + Name>(message: &M) -> (String, Vec<u8>) {
     (M::full_name(), message.encode_to_vec())
 }
 
-fn message<M: Message + Name + Default>(kind: &str, payload: &[u8]) -> Option<M> {
+pub(super) fn message<M: Message + Name + Default>(kind: &str, payload: &[u8]) -> Option<M> {
     if kind == M::full_name() { M::decode(payload).ok() } else { None }
 }
 

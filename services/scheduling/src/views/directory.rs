@@ -36,6 +36,10 @@ impl View for Directory {
         &["agency", "point", "school"]
     }
 
+    fn concerns(&self, event: &Event) -> bool {
+        event.is::<AgencyAdded>() || event.is::<PointAdded>() || event.is::<SchoolAdded>()
+    }
+
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let (mut agencies, mut points, mut schools) = (Vec::new(), Vec::new(), Vec::new());
         for event in events {

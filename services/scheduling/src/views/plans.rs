@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use crate::domain::division::Code;
 use crate::domain::id::PlanId;
+use crate::domain::point::Point;
+use crate::domain::slot::Dates;
 use crate::store::{Aggregates, PlanAt};
 
 /// Name of the view.
@@ -102,5 +104,10 @@ impl Plans {
     /// The one that a province published last.
     pub fn current(&self, province: Code) -> Option<&PlanAt> {
         self.newest.get(&province).and_then(|id| self.find(*id))
+    }
+
+    /// When a point confirms, by the current plan of its province.
+    pub fn dates(&self, point: &Point) -> Option<Dates> {
+        self.current(point.division.province())?.state.dates(point)
     }
 }

@@ -13,7 +13,7 @@ use proto::scheduling::v1::{
 use rpc::{ReadRefusal, Refusal};
 use scheduling::Scheduling;
 use service::NoSettings;
-use service::testing::{Channel, Running, start};
+use service::testing::{Channel, Neighbour, Running, start};
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -56,7 +56,11 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let running = start::<Scheduling>(NoSettings {}, Vec::new()).await;
+        Self::beside(Vec::new()).await
+    }
+
+    pub(crate) async fn beside(neighbours: Vec<Neighbour>) -> Self {
+        let running = start::<Scheduling>(NoSettings {}, neighbours).await;
         let officer = running.staff(Uuid::from_u128(0xa), Role::ScheduleOfficer, "320000", None).await;
         Self { running, officer }
     }

@@ -7,4 +7,8 @@ mod directory;
 mod harness;
 mod plans;
 mod record;
+mod record_slots;
 mod seed;
+mod slot_race;
+mod slot_world;
+mod slots;

@@ -18,7 +18,7 @@ const WINDOW: &str = "\
     3030302d303030302d3030303030303030303030321a3a0a2430303030303030302d303030302d303030302d303030302d303030303030\
     30303030303512060890a9f5d6061a060890e8abd706201e2802";
 
-const STREAM: Uuid = Uuid::from_u128(1);
+pub(crate) const STREAM: Uuid = Uuid::from_u128(1);
 
 fn code(digits: &str) -> Code {
     Code::parse(digits).unwrap()
@@ -30,7 +30,7 @@ fn name(text: &str) -> Name {
 
 /// The sample must be what is written today, and must be read as what it was.
 #[track_caller]
-fn golden<E: Stored + PartialEq + std::fmt::Debug>(event: &E, kind: &str, sample: &str) {
+pub(crate) fn golden<E: Stored + PartialEq + std::fmt::Debug>(event: &E, kind: &str, sample: &str) {
     let (written_kind, payload) = event.write(STREAM);
     assert_eq!(written_kind, format!("dingzhu.scheduling.v1.{kind}"));
     assert_eq!(

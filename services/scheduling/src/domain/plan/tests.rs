@@ -260,3 +260,14 @@ proptest! {
         let _ = Decisions::fold(&events);
     }
 }
+
+#[test]
+fn a_point_has_its_dates_while_plan_and_agency_take_part() {
+    let assigned = Event::PointAssigned { agency: xuzhou().id, assignment: assignment("") };
+    let dates = |history: Vec<Event>| given::<Decisions>(history).state().dates(&point());
+    assert_eq!(dates(going_on()), None);
+    let with_point: Vec<Event> = going_on().into_iter().chain([assigned]).collect();
+    assert_eq!(dates(with_point.clone()), Some(Dates { begin: BEGIN, end: END }));
+    assert_eq!(dates(with_point.iter().cloned().chain([join(false, false)]).collect()), None);
+    assert_eq!(dates(with_point.into_iter().chain([Event::PlanFinished]).collect()), None);
+}

@@ -1,0 +1,310 @@
+//! Use cases of slots: read what is taken, decide, append with the claims of the places; again when somebody was faster.
+//!
+//! A place and the one live booking of an application are claims, so that many bookings meet only where they want the same place,
+//! and whatever a replica has read before, the log's lock has the last word.
+
+use std::collections::BTreeSet;
+use std::slice;
+use std::sync::Arc;
+
+use decider::Decider;
+use eventbus::Reference;
+use eventlog::{AppendError, Claim};
+use lifecycle::{clock, ids};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{Answered, Asked, Decided, Handle};
+use crate::domain::booking::{self, Application, Cause, Command, EnrolmentNumber, Event, Offer, Place, Rejection};
+use crate::domain::capacity::{self, PublishCapacity};
+use crate::domain::id::{BookingId, PointId};
+use crate::domain::point::Point;
+use crate::domain::slot::Slot;
+use crate::error::Error;
+use crate::store::{At, taken};
+use crate::views::applications::{Known, Registry};
+use crate::views::plans::Plans;
+
+/// Attempts at a place while others take it: each is a place that somebody got.
+const ATTEMPTS: usize = 32;
+/// Bookings in hand at a time: more would wait for a connection, not for a place.
+const IN_HAND: usize = 64;
+
+/// Whose applications somebody may act on.
+#[derive(Clone, Debug, Default)]
+pub struct Party {
+    /// The person that they are.
+    pub person: Option<Uuid>,
+    /// Schools whose liaison they are.
+    pub schools: Vec<Uuid>,
+    /// Points whose clerk they are.
+    pub points: Vec<Uuid>,
+}
+
+impl Party {
+    fn may_act_on(&self, known: &Known) -> bool {
+        self.person == Some(known.person)
+            || self.schools.contains(&known.school)
+            || self.points.contains(&known.point.0)
+    }
+}
+
+/// A change of a live booking.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// To another slot.
+    Move(Slot),
+    /// Gives it back.
+    GiveBack,
+    /// 未到场
+    NoShow,
+}
+
+/// The use cases. Clones share everything.
+#[derive(Clone)]
+pub struct Slots {
+    handle: Handle,
+    plans: Reference<Plans>,
+    /// Whether all applications are known.
+    applications: Reference<()>,
+    registry: Registry,
+    line: Arc<Semaphore>,
+}
+
+/// What to append to a booking.
+struct Step {
+    stream: Uuid,
+    version: i64,
+    events: Vec<Event>,
+    claims: Vec<Claim>,
+    not_after: Option<OffsetDateTime>,
+}
+
+impl Slots {
+    /// Over this log and these views.
+    pub fn new(handle: Handle, plans: Reference<Plans>, applications: Reference<()>, registry: Registry) -> Self {
+        Self { handle, plans, applications, registry, line: Arc::new(Semaphore::new(IN_HAND)) }
+    }
+
+    /// Says how many a slot of one's own point takes.
+    pub async fn publish_capacity(
+        &self,
+        asked: &Asked,
+        party: &Party,
+        slot: Slot,
+        capacity: u32,
+    ) -> Result<Answered, Error> {
+        if let Some(answered) = self.handle.remembered(asked).await? {
+            return Ok(answered);
+        }
+        let own = party.points.contains(&slot.point.0);
+        let point = if own { self.handle.aggregates.find_point(slot.point).await? } else { None };
+        let point = point.ok_or_else(|| no_point(slot.point))?;
+        let mut now = clock::now();
+        for _ in 0..ATTEMPTS {
+            let at = self.handle.aggregates.capacity(&slot).await?;
+            let taken = taken::seats(&self.handle.log, &slot).await?;
+            let closed = match &at.state {
+                capacity::State::Empty => BTreeSet::new(),
+                capacity::State::Published(places) => places.closed.clone(),
+            };
+            let dates = self.plans.require()?.dates(&point);
+            let command = PublishCapacity { slot, capacity, taken, dates, now };
+            let events = capacity::Decisions::decide(&at.state, command).map_err(Error::Capacity)?;
+            let mut decided = Decided::new(slot.stream(), &events, point.division);
+            (decided.version, decided.not_after) = (at.version, Some(slot.begins_at()));
+            let claims = events.iter().flat_map(|event| taken::claims_of_capacity(&slot, &closed, &event.places));
+            decided.claims = claims.collect();
+            match self.handle.append(asked, decided, Vec::new()).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => now = again(error, now)?,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Books places for applications, all or none.
+    pub async fn book(
+        &self,
+        asked: &Asked,
+        party: &Party,
+        slot: Slot,
+        numbers: &[EnrolmentNumber],
+        answer: fn(&[Event]) -> Vec<u8>,
+    ) -> Result<Answered, Error> {
+        let _turn = self.line.acquire().await.expect("the line is never closed");
+        if let Some(answered) = self.handle.remembered(asked).await? {
+            return Ok(answered);
+        }
+        let applications = self.applications(party, numbers).await?;
+        let point = self.point(slot.point).await?;
+        let booking = BookingId(ids::random());
+        let mut now = clock::now();
+        for _ in 0..ATTEMPTS {
+            let offer = self.offer(&point, slot).await?;
+            let (booked, applications) = (self.booked(numbers).await?, applications.clone());
+            let command = Command::Book { booking, applications, booked, offer, now };
+            let state = booking::State::Empty;
+            let events = booking::Decisions::decide(&state, command).map_err(Error::Booking)?;
+            let step = Step {
+                stream: booking.0,
+                version: 0,
+                claims: events.iter().flat_map(|event| taken::claims_of_booking(&state, event)).collect(),
+                not_after: Some(slot.begins_at()),
+                events,
+            };
+            let answer = answer(&step.events);
+            match self.append(asked, step, &point, answer).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => now = again(error, now)?,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Changes the live booking of an application.
+    pub async fn change(
+        &self,
+        asked: &Asked,
+        party: &Party,
+        number: &EnrolmentNumber,
+        change: Change,
+    ) -> Result<Answered, Error> {
+        let _turn = self.line.acquire().await.expect("the line is never closed");
+        if let Some(answered) = self.handle.remembered(asked).await? {
+            return Ok(answered);
+        }
+        let application = self.applications(party, slice::from_ref(number)).await?.remove(0);
+        let mut now = clock::now();
+        for _ in 0..ATTEMPTS {
+            let (stream, at) = self.live(number).await?.ok_or(Error::Booking(Rejection::NotBooked))?;
+            let Some(Place { slot: held, .. }) = at.state.place(number) else { continue };
+            let (command, not_after) = match change {
+                Change::Move(to) => {
+                    let point = self.point(to.point).await?;
+                    let offer = self.offer(&point, to).await?;
+                    let deadline = held.begins_at().min(to.begins_at());
+                    (Command::Move { application: application.clone(), offer, now }, Some(deadline))
+                }
+                Change::GiveBack => {
+                    let command = Command::Release { number: number.clone(), cause: Cause::GivenBack, now };
+                    (command, Some(held.begins_at()))
+                }
+                Change::NoShow => (Command::MarkNoShow { number: number.clone(), now }, None),
+            };
+            let events = booking::Decisions::decide(&at.state, command).map_err(Error::Booking)?;
+            let claims = events.iter().flat_map(|event| taken::claims_of_booking(&at.state, event)).collect();
+            let step = Step { stream, version: at.version, events, claims, not_after };
+            let point = self.point(held.point).await?;
+            match self.append(asked, step, &point, Vec::new()).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => now = again(error, now)?,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Frees the place of an application that needs none any more, or none there, as it stands now: what is heard may be old.
+    ///
+    /// Not before the view of applications knows of it, so that nobody books by what was before.
+    pub async fn hear(
+        &self,
+        asked: &Asked,
+        cause: Uuid,
+        (number, version): (&EnrolmentNumber, i64),
+        why: Cause,
+    ) -> Result<(), Error> {
+        let known = self.registry.find(slice::from_ref(number)).await.map_err(Error::View)?.remove(number);
+        let known = known.filter(|known| known.version >= version).ok_or(Error::NotReady)?;
+        for _ in 0..ATTEMPTS {
+            let Some((stream, at)) = self.live(number).await? else { return Ok(()) };
+            let Some(Place { slot: held, .. }) = at.state.place(number) else { continue };
+            if known.pending && known.point == held.point {
+                return Ok(());
+            }
+            let command = Command::Release { number: number.clone(), cause: why, now: clock::now() };
+            let events = booking::Decisions::decide(&at.state, command).map_err(Error::Booking)?;
+            let point = self.point(held.point).await?;
+            let mut decided = Decided::new(stream, &events, point.division);
+            (decided.version, decided.cause) = (at.version, Some(cause));
+            decided.claims = events.iter().flat_map(|event| taken::claims_of_booking(&at.state, event)).collect();
+            match self.handle.append(asked, decided, Vec::new()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => _ = again(error, clock::now())?,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// The live booking of an application, as the log has it.
+    pub async fn find(&self, party: &Party, number: &EnrolmentNumber) -> Result<Option<(BookingId, Place)>, Error> {
+        self.applications(party, slice::from_ref(number)).await?;
+        let live = self.live(number).await?;
+        Ok(live.and_then(|(stream, at)| Some((BookingId(stream), at.state.place(number)?))))
+    }
+
+    /// These applications in order; not found when one of them is not theirs to act on.
+    async fn applications(&self, party: &Party, numbers: &[EnrolmentNumber]) -> Result<Vec<Application>, Error> {
+        self.applications.require()?;
+        self.plans.require()?;
+        let known = self.registry.find(numbers).await.map_err(Error::View)?;
+        let application = |number: &EnrolmentNumber| {
+            let known = known.get(number).filter(|known| party.may_act_on(known));
+            let missing = || Error::NotFound { kind: "application", name: number.to_string() };
+            let known = known.ok_or_else(missing)?;
+            Ok(Application { number: number.clone(), point: known.point, pending: known.pending })
+        };
+        numbers.iter().map(application).collect()
+    }
+
+    async fn point(&self, id: PointId) -> Result<Point, Error> {
+        self.handle.aggregates.find_point(id).await?.ok_or_else(|| no_point(id))
+    }
+
+    /// What a slot has to offer; free places begin anywhere, so that those who come together want different ones.
+    async fn offer(&self, point: &Point, slot: Slot) -> Result<Offer, Error> {
+        let dates = self.plans.require()?.dates(point);
+        let capacity = self.handle.aggregates.capacity(&slot).await?.state;
+        let mut free = capacity.free(&taken::seats(&self.handle.log, &slot).await?);
+        if !free.is_empty() {
+            let places = u128::try_from(free.len()).expect("places can be counted");
+            free.rotate_left(usize::try_from(ids::bits() % places).expect("less than their number"));
+        }
+        Ok(Offer { slot, dates, capacity: capacity.capacity(), free })
+    }
+
+    /// The stream and the state of the live booking of an application.
+    async fn live(&self, number: &EnrolmentNumber) -> Result<Option<(Uuid, At<booking::State>)>, Error> {
+        let live = taken::bookings(&self.handle.log, slice::from_ref(number)).await?;
+        let Some(stream) = live.get(number) else { return Ok(None) };
+        Ok(Some((*stream, self.handle.aggregates.booking(*stream).await?)))
+    }
+
+    /// Which of these applications has a live booking, and where.
+    async fn booked(&self, numbers: &[EnrolmentNumber]) -> Result<Option<(EnrolmentNumber, Slot)>, Error> {
+        let live = taken::bookings(&self.handle.log, numbers).await?;
+        let Some((number, stream)) = live.into_iter().next() else { return Ok(None) };
+        let place = self.handle.aggregates.booking(stream).await?.state.place(&number);
+        Ok(place.map(|place| (number, place.slot)))
+    }
+
+    async fn append(&self, asked: &Asked, step: Step, point: &Point, answer: Vec<u8>) -> Result<Answered, AppendError> {
+        let Step { stream, version, events, claims, not_after } = step;
+        let decided = Decided { version, claims, not_after, ..Decided::new(stream, &events, point.division) };
+        self.handle.append(asked, decided, answer).await
+    }
+}
+
+/// By which instant to decide again, when somebody else was faster or the log's clock is later.
+fn again(error: AppendError, now: OffsetDateTime) -> Result<OffsetDateTime, Error> {
+    match error {
+        AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Ok(now),
+        AppendError::TooLate { now: later, .. } => Ok(later),
+        error => Err(error.into()),
+    }
+}
+
+fn no_point(id: PointId) -> Error {
+    Error::NotFound { kind: "point", name: id.to_string() }
+}
