@@ -18,6 +18,11 @@ pub mod wechat;
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 
+/// A connection to the service's own database, or a transaction over one.
+pub type Connection = sqlx::PgConnection;
+/// A connection that goes back to its pool.
+pub type Pooled = sqlx::pool::PoolConnection<sqlx::Postgres>;
+
 /// An event of the log that this program did not write, or that was changed since.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the event at position {position} cannot be read: {problem}")]

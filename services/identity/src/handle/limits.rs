@@ -1,13 +1,11 @@
 //! How often the same number, phone or address may ask: counted before anything else is done.
 
-use lifecycle::clock;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
-
 use super::Handle;
 use crate::domain::limit::Deed;
 use crate::domain::origin::Origin;
 use crate::error::Error;
+use crate::store::{Connection, Pooled};
+use lifecycle::clock;
 
 impl Handle {
     /// Counts a deed from an address, and refuses one too many.
@@ -18,7 +16,7 @@ impl Handle {
     /// The same over a connection that serves for more.
     pub(super) async fn limit_origin_in(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         deed: Deed,
         origin: Origin,
     ) -> Result<(), Error> {
@@ -34,7 +32,7 @@ impl Handle {
     /// The same over a connection that serves for more.
     pub(super) async fn limit_account_in(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Connection,
         deed: Deed,
         account: &[u8; 32],
     ) -> Result<(), Error> {
@@ -43,7 +41,7 @@ impl Handle {
     }
 
     /// A connection for several records in a row: each time that one is taken from the pool costs as much as a record.
-    pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, Error> {
+    pub(super) async fn connection(&self) -> Result<Pooled, Error> {
         Ok(self.log.pool().acquire().await?)
     }
 }

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::{clock, ids};
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -17,6 +16,7 @@ use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
 use crate::hashing::{Password, Waiting};
+use crate::store::Connection;
 use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::failures;
@@ -94,7 +94,7 @@ impl Handle {
     }
 
     /// Counts a try with a number as failed, known or not, until it is forgotten; refuses one too many.
-    pub(super) async fn count_try(&self, connection: &mut PgConnection, number_hash: &[u8; 32]) -> Result<(), Error> {
+    pub(super) async fn count_try(&self, connection: &mut Connection, number_hash: &[u8; 32]) -> Result<(), Error> {
         self.limit_account_in(connection, Deed::SignIn, number_hash).await?;
         let counted = failures::count(connection, number_hash, clock::now()).await?;
         counted.map_err(|retry_after| Error::LockedOut { retry_after })

@@ -19,6 +19,7 @@ async fn a_view_rebuilt_under_load_is_the_live_one_byte_for_byte() {
     let server = nats::Server::stopped().unwrap();
     let node = Node::start("certificates", &database.url(), stage::nats(&server.url()), own).await;
     node.append(1_000).await;
+    node.until_applied("seen", 1_000).await;
     let (head, rebuilt) = tokio::join!(node.append(300), node.bus.rebuild("seen", |_| {}));
     let Rebuilt { position, live_digest, rebuilt_digest } = rebuilt.unwrap();
     assert!(position >= 1_000 && position <= head);
