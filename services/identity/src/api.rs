@@ -22,6 +22,10 @@ mod staff_lists;
 mod status;
 mod wechat;
 
+use access::Caller;
+use rpc::Violations;
+use tonic::Request;
+
 pub use access_log::AccessLog;
 pub use accounts::Accounts;
 pub use credentials::Credentials;
@@ -40,3 +44,12 @@ pub use sessions::Sessions;
 pub use staff::Staff;
 pub use staff_lists::StaffLists;
 pub use wechat::WechatBindings;
+
+use crate::handle::Asked;
+
+/// Who asks, by which request; a wrong `request_id` is a violation.
+fn asked<T: prost::Message>(request: &Request<T>, request_id: &str, violations: &mut Violations) -> Option<Asked> {
+    let id = rpc::parse_uuid("request_id", request_id, violations)?;
+    let (actor, fingerprint) = (Caller::of(request).actor(), rpc::fingerprint(request.get_ref()));
+    Some(Asked { actor, id, fingerprint })
+}

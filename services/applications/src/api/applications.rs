@@ -152,12 +152,10 @@ impl Applications for ApplicationsApi {
             self.bus.wait_for(APPLICATIONS, message.min_position).await.map_err(|_| not_yet())?;
         }
         let mut rows = self.handle.list(&viewer, &filter, before, size + 1).await?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let last = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
+        let next_page_token = rpc::cut_page(&mut rows, size, |row| row.position.to_be_bytes());
         Ok(Response::new(wire::ListApplicationsResponse {
             applications: rows.iter().map(summary).collect(),
-            next_page_token: last.unwrap_or_default(),
+            next_page_token,
         }))
     }
 

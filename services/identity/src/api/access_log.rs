@@ -10,9 +10,8 @@ use rpc::Violations;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::convert;
+use super::{convert, staff};
 use crate::domain::access::{Access, Field};
-use crate::domain::role::Division;
 use crate::handle::{Handle, Looking};
 use crate::store::access_records::{field, field_code};
 use crate::store::account_event;
@@ -34,18 +33,13 @@ impl access_log_server::AccessLog for AccessLog {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let size = rpc::page_size("page_size", request.page_size, &mut violations);
-        let place = rpc::parse_page_token("page_token", &request.page_token, &mut violations);
-        let before = place.as_ref().and_then(|place| Some(i64::from_be_bytes(place.as_slice().try_into().ok()?)));
-        let is_token = place.is_none() || before.is_some();
-        violations.check("page_token", is_token, "NOT_A_PAGE_TOKEN", "翻页标记无效，请从第一页重新查询。");
+        let before = rpc::parse_page_position("page_token", &request.page_token, &mut violations);
         violations.into_result()?;
         let mut accesses = self.handle.accesses(person, before, size + 1).await?;
-        let more = accesses.len() > size;
-        accesses.truncate(size);
-        let next = accesses.last().filter(|_| more).map(|(place, _)| rpc::page_token(&place.to_be_bytes()));
+        let next_page_token = rpc::cut_page(&mut accesses, size, |(place, _)| place.to_be_bytes());
         Ok(Response::new(ListMyAccessResponse {
             accesses: accesses.into_iter().map(|(_, access)| render(access)).collect(),
-            next_page_token: next.unwrap_or_default(),
+            next_page_token,
         }))
     }
 
@@ -54,8 +48,7 @@ impl access_log_server::AccessLog for AccessLog {
         let viewer = caller.signed_in()?.id;
         let request = request.into_inner();
         let (person, fields) = parse(&request.person_id, &request.fields, &request.purpose, false)?;
-        let provinces: Vec<Division> =
-            caller.holds(ApiRole::Helpdesk).filter_map(|scope| Division::parse(scope.division.as_str())).collect();
+        let provinces = staff::divisions(&caller, &[ApiRole::Helpdesk]);
         let handle = self.handle.clone();
         let revealing = async move { handle.reveal(viewer, &provinces, person, &fields, &request.purpose).await };
         let known = rpc::run(&self.handle.lifecycle, revealing).await?;

@@ -1,6 +1,5 @@
 //! `Accounts`: phone codes and new accounts.
 
-use access::Caller;
 use proto::identity::v1::accounts_server;
 use proto::identity::v1::{
     RegisterAccountRequest, RegisterAccountResponse, SendPhoneCodeRequest, SendPhoneCodeResponse,
@@ -8,7 +7,7 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::{convert, origin};
+use super::{asked, convert, origin};
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::limit::Deed;
 use crate::handle::{Asked, Handle, Registration};
@@ -36,22 +35,18 @@ impl accounts_server::Accounts for Accounts {
             handle.send_phone_code(&phone).await
         })
         .await?;
-        Ok(Response::new(SendPhoneCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendPhoneCodeResponse { challenge_id, expire_time, resend_time }))
     }
 
     async fn register_account(
         &self,
         request: Request<RegisterAccountRequest>,
     ) -> Result<Response<RegisterAccountResponse>, Status> {
-        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let (id, registration) = parse(request.get_ref(), &self.handle.document_types)?;
+        let origin = origin::of(&request, &self.handle);
+        let (asked, registration) = parse(&request, &self.handle.document_types)?;
         let masked_number = vault::mask::number(registration.document.number());
-        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let handle = self.handle.clone();
         rpc::run(&self.handle.lifecycle, async move {
             handle.limit_origin(Deed::Register, origin).await?;
             handle.register(&asked, &registration).await
@@ -61,9 +56,13 @@ impl accounts_server::Accounts for Accounts {
     }
 }
 
-fn parse(request: &RegisterAccountRequest, types: &DocumentTypes) -> Result<(uuid::Uuid, Registration), Violations> {
+fn parse(
+    request: &Request<RegisterAccountRequest>,
+    types: &DocumentTypes,
+) -> Result<(Asked, Registration), Violations> {
     let mut violations = Violations::new();
-    let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+    let asked = asked(request, &request.get_ref().request_id, &mut violations);
+    let request = request.get_ref();
     let document = convert::document(types, request.document_type, &request.number, &mut violations);
     let name = convert::name(&request.name, &mut violations);
     let phone = convert::phone(&request.phone, &mut violations);
@@ -72,9 +71,9 @@ fn parse(request: &RegisterAccountRequest, types: &DocumentTypes) -> Result<(uui
     let password = convert::new_password("password", request.password.clone(), &mut violations);
     let email = convert::email(&request.email, &mut violations);
     let email_code = convert::email_code(request, &mut violations);
-    match (id, document, name, phone, challenge, email, violations.is_empty()) {
-        (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
-            Ok((id, Registration { document, name, phone, email, email_code, challenge, code, password }))
+    match (asked, document, name, phone, challenge, email, violations.is_empty()) {
+        (Some(asked), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
+            Ok((asked, Registration { document, name, phone, email, email_code, challenge, code, password }))
         }
         _ => Err(violations),
     }

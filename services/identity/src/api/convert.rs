@@ -1,5 +1,6 @@
 //! Between the API's messages and our own types: fields read with all their violations, values rendered.
 
+use prost_types::Timestamp;
 use proto::identity::v1 as api;
 use rpc::Violations;
 use time::Date;
@@ -15,6 +16,7 @@ use crate::domain::session::Entry;
 use crate::handle::{NextStep, SHANGHAI, TokenPair};
 use crate::hashing::Password;
 use crate::store::account_event;
+use crate::store::codes::Begun;
 
 const REQUIRED: &str = "REQUIRED";
 const EMPTY: &str = "此项不能为空。";
@@ -242,6 +244,11 @@ pub(super) fn tokens(pair: TokenPair) -> api::Tokens {
         refresh_token: pair.refresh.render(),
         refresh_expire_time: Some(rpc::timestamp(pair.refresh_expires_at)),
     }
+}
+
+/// A code on its way: its id, until when it counts, when the next one may be asked for.
+pub(super) fn begun(begun: &Begun) -> (String, Option<Timestamp>, Option<Timestamp>) {
+    (begun.id.to_string(), Some(rpc::timestamp(begun.expires_at)), Some(rpc::timestamp(begun.resend_at)))
 }
 
 pub(super) fn unit_id(unit: Option<Uuid>) -> String {

@@ -10,9 +10,9 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::{convert, origin};
+use super::{asked, convert, origin};
 use crate::domain::limit::Deed;
-use crate::handle::{Asked, Handle, NewContact};
+use crate::handle::{Handle, NewContact};
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -27,16 +27,14 @@ impl credentials_server::Credentials for Credentials {
         &self,
         request: Request<ChangePasswordRequest>,
     ) -> Result<Response<ChangePasswordResponse>, Status> {
-        let caller = Caller::of(&request);
-        let own = caller.signed_in().map(|person| (person.id, person.session))?;
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let own = Caller::of(&request).signed_in().map(|person| (person.id, person.session))?;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let password = convert::known_password("password", request.password, &mut violations);
         let new = convert::new_password("new_password", request.new_password, &mut violations);
-        let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let (Some(asked), true) = (asked, violations.is_empty()) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let changing = Box::pin(async move { handle.change_password(&asked, own, password, new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;
         Ok(Response::new(ChangePasswordResponse {}))
@@ -53,31 +51,27 @@ impl credentials_server::Credentials for Credentials {
         let handle = self.handle.clone();
         let sending = async move { handle.send_new_phone_code(person, &phone).await };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
-        Ok(Response::new(SendNewPhoneCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendNewPhoneCodeResponse { challenge_id, expire_time, resend_time }))
     }
 
     async fn change_phone(
         &self,
         request: Request<ChangePhoneRequest>,
     ) -> Result<Response<ChangePhoneResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let person = Caller::of(&request).signed_in()?.id;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let password = convert::known_password("password", request.password, &mut violations);
         let phone = convert::phone(&request.phone, &mut violations);
         let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
         let code = convert::code("code", &request.code, &mut violations);
-        let (Some(id), Some(address), Some(challenge), true) = (id, phone, challenge, violations.is_empty()) else {
+        let (Some(asked), Some(address), Some(challenge), true) = (asked, phone, challenge, violations.is_empty())
+        else {
             return Err(violations.into());
         };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let handle = self.handle.clone();
         let new = NewContact { address, challenge, code };
         let changing = Box::pin(async move { handle.change_phone(&asked, person, password, &new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;
@@ -98,31 +92,27 @@ impl credentials_server::Credentials for Credentials {
             handle.send_email_code(&email).await
         };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
-        Ok(Response::new(SendEmailCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendEmailCodeResponse { challenge_id, expire_time, resend_time }))
     }
 
     async fn change_email(
         &self,
         request: Request<ChangeEmailRequest>,
     ) -> Result<Response<ChangeEmailResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let person = Caller::of(&request).signed_in()?.id;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let password = convert::known_password("password", request.password, &mut violations);
         let email = convert::required_email(&request.email, &mut violations);
         let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
         let code = convert::code("code", &request.code, &mut violations);
-        let (Some(id), Some(address), Some(challenge), true) = (id, email, challenge, violations.is_empty()) else {
+        let (Some(asked), Some(address), Some(challenge), true) = (asked, email, challenge, violations.is_empty())
+        else {
             return Err(violations.into());
         };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let handle = self.handle.clone();
         let new = NewContact { address, challenge, code };
         let changing = Box::pin(async move { handle.change_email(&asked, person, password, &new).await });
         rpc::run(&self.handle.lifecycle, changing).await?;

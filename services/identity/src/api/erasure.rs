@@ -9,11 +9,9 @@ use proto::identity::v1::{
 use proto::types::v1::ErasedKind;
 use rpc::Violations;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::convert;
-use crate::handle::{Asked, Asking, Handle};
-use crate::hashing::Password;
+use super::{asked, convert};
+use crate::handle::{Asking, Handle};
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -28,11 +26,12 @@ impl erasure_server::Erasure for Erasure {
         &self,
         request: Request<RequestErasureRequest>,
     ) -> Result<Response<RequestErasureResponse>, Status> {
-        let (caller, fingerprint) = (Caller::of(&request), rpc::fingerprint(request.get_ref()));
-        let person = caller.signed_in()?.id;
-        let request = request.into_inner();
-        let (id, password) = parse(&request.request_id, request.password)?;
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let person = Caller::of(&request).signed_in()?.id;
+        let mut violations = Violations::new();
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let password = convert::known_password("password", request.into_inner().password, &mut violations);
+        let (Some(asked), true) = (asked, violations.is_empty()) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let asking = Box::pin(async move { handle.request_erasure(&asked, person, password).await });
         Ok(Response::new(match rpc::run(&self.handle.lifecycle, asking).await? {
             Asking::Erased(erasure) => {
@@ -46,11 +45,12 @@ impl erasure_server::Erasure for Erasure {
         &self,
         request: Request<WithdrawErasureRequest>,
     ) -> Result<Response<WithdrawErasureResponse>, Status> {
-        let (caller, fingerprint) = (Caller::of(&request), rpc::fingerprint(request.get_ref()));
-        let person = caller.signed_in()?.id;
-        let request = request.into_inner();
-        let (id, password) = parse(&request.request_id, request.password)?;
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let person = Caller::of(&request).signed_in()?.id;
+        let mut violations = Violations::new();
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let password = convert::known_password("password", request.into_inner().password, &mut violations);
+        let (Some(asked), true) = (asked, violations.is_empty()) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let withdrawing = async move { handle.withdraw_erasure(&asked, person, password).await };
         rpc::run(&self.handle.lifecycle, withdrawing).await?;
         Ok(Response::new(WithdrawErasureResponse {}))
@@ -74,15 +74,5 @@ impl erasure_server::Erasure for Erasure {
             complete,
             erase_time: Some(rpc::timestamp(receipt.erased_at)),
         }))
-    }
-}
-
-fn parse(request_id: &str, password: String) -> Result<(Uuid, Password), Violations> {
-    let mut violations = Violations::new();
-    let id = rpc::parse_uuid("request_id", request_id, &mut violations);
-    let password = convert::known_password("password", password, &mut violations);
-    match (id, violations.is_empty()) {
-        (Some(id), true) => Ok((id, password)),
-        _ => Err(violations),
     }
 }

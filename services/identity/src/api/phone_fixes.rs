@@ -10,11 +10,10 @@ use proto::identity::v1::{
 };
 use rpc::Violations;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 use vault::mask;
 
-use super::{convert, origin};
-use crate::domain::account::{Authority, FixOutcome};
+use super::{asked, convert, origin, staff};
+use crate::domain::account::FixOutcome;
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::limit::Deed;
 use crate::domain::role::Division;
@@ -51,11 +50,8 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
             handle.send_phone_fix_code(&phone).await
         };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
-        Ok(Response::new(SendPhoneFixCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendPhoneFixCodeResponse { challenge_id, expire_time, resend_time }))
     }
 
     async fn request_phone_fix(
@@ -63,10 +59,8 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         request: Request<RequestPhoneFixRequest>,
     ) -> Result<Response<RequestPhoneFixResponse>, Status> {
         let origin = origin::of(&request, &self.handle);
-        let actor = Caller::of(&request).actor();
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let (id, fix) = parse(request.get_ref(), &self.handle.document_types)?;
-        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let (asked, fix) = parse(&request, &self.handle.document_types)?;
+        let handle = self.handle.clone();
         let requesting = Box::pin(async move {
             handle.limit_origin(Deed::Recover, origin).await?;
             handle.request_phone_fix(&asked, &fix).await
@@ -83,26 +77,17 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let size = rpc::page_size("page_size", request.page_size, &mut violations);
-        let place = rpc::parse_page_token("page_token", &request.page_token, &mut violations);
-        let after = place.as_ref().and_then(|place| Some(i64::from_be_bytes(place.as_slice().try_into().ok()?)));
-        violations.check(
-            "page_token",
-            place.is_none() || after.is_some(),
-            "NOT_A_PAGE_TOKEN",
-            "翻页标记无效，请从第一页重新查询。",
-        );
+        let after = rpc::parse_page_position("page_token", &request.page_token, &mut violations);
         violations.into_result()?;
         self.bus.wait_for(phone_fixes::NAME, request.min_position).await.map_err(|_| Error::ViewBehind)?;
         let view = &self.handle.phone_fixes;
-        let mut rows = view.list(&provinces(&caller), after.unwrap_or(0), size + 1).await.map_err(Error::from)?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
+        let mut rows = view
+            .list(&staff::divisions(&caller, &[Role::Helpdesk]), after.unwrap_or(0), size + 1)
+            .await
+            .map_err(Error::from)?;
+        let next_page_token = rpc::cut_page(&mut rows, size, |row| row.position.to_be_bytes());
         let fixes = self.handle.open_fixes(rows).await?;
-        Ok(Response::new(ListPhoneFixesResponse {
-            fixes: fixes.into_iter().map(render).collect(),
-            next_page_token: next.unwrap_or_default(),
-        }))
+        Ok(Response::new(ListPhoneFixesResponse { fixes: fixes.into_iter().map(render).collect(), next_page_token }))
     }
 
     async fn settle_phone_fix(
@@ -110,31 +95,31 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         request: Request<SettlePhoneFixRequest>,
     ) -> Result<Response<SettlePhoneFixResponse>, Status> {
         let caller = Caller::of(&request);
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let person = rpc::parse_uuid("person_id", &request.person_id, &mut violations);
         let fix = rpc::parse_uuid("fix_id", &request.fix_id, &mut violations);
         let outcome = FixOutcome::from_code(request.outcome);
         violations.check("outcome", outcome.is_some(), "UNKNOWN_VALUE", "请选择处理结果。");
-        let (Some(id), Some(person), Some(fix), Some(outcome)) = (id, person, fix, outcome) else {
+        let (Some(asked), Some(person), Some(fix), Some(outcome)) = (asked, person, fix, outcome) else {
             return Err(violations.into());
         };
-        let by = Authority::Administrator {
-            is_self: caller.person.as_ref().is_some_and(|own| own.id == person),
-            divisions: provinces(&caller),
-        };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let by = staff::authority(&caller, Role::Helpdesk, person);
+        let handle = self.handle.clone();
         let settling = Box::pin(async move { handle.settle_phone_fix(&asked, person, fix, outcome, &by).await });
         let position = rpc::run(&self.handle.lifecycle, settling).await?;
         Ok(Response::new(SettlePhoneFixResponse { position }))
     }
 }
 
-fn parse(request: &RequestPhoneFixRequest, types: &DocumentTypes) -> Result<(Uuid, PhoneFixAsked), Violations> {
+fn parse(
+    request: &Request<RequestPhoneFixRequest>,
+    types: &DocumentTypes,
+) -> Result<(Asked, PhoneFixAsked), Violations> {
     let mut violations = Violations::new();
-    let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+    let asked = asked(request, &request.get_ref().request_id, &mut violations);
+    let request = request.get_ref();
     let document = convert::document(types, request.document_type, &request.number, &mut violations);
     let name = convert::name(&request.name, &mut violations);
     let phone = convert::phone(&request.phone, &mut violations);
@@ -146,17 +131,13 @@ fn parse(request: &RequestPhoneFixRequest, types: &DocumentTypes) -> Result<(Uui
     let evidence = request.evidence.trim().to_owned();
     let fits = EVIDENCE.contains(&evidence.chars().count()) && !evidence.contains('\0');
     violations.check("evidence", fits, "MALFORMED", "请用10至1000个字说明情况和可以核实身份的材料。");
-    match (id, document, name, phone, challenge, province, violations.is_empty()) {
-        (Some(id), Some(document), Some(name), Some(phone), Some(challenge), Some(province), true) => {
+    match (asked, document, name, phone, challenge, province, violations.is_empty()) {
+        (Some(asked), Some(document), Some(name), Some(phone), Some(challenge), Some(province), true) => {
             let claimed = Claimed { phone, evidence };
-            Ok((id, PhoneFixAsked { document, name, claimed, code: (challenge, code), province }))
+            Ok((asked, PhoneFixAsked { document, name, claimed, code: (challenge, code), province }))
         }
         _ => Err(violations),
     }
-}
-
-fn provinces(caller: &Caller) -> Vec<Division> {
-    caller.holds(Role::Helpdesk).filter_map(|scope| Division::parse(scope.division.as_str())).collect()
 }
 
 fn render(fix: OpenFix) -> PhoneFix {

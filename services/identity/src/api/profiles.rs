@@ -13,10 +13,10 @@ use uuid::Uuid;
 use vault::mask;
 
 use super::access_log::looking;
-use super::convert;
+use super::{asked, convert};
 use crate::domain::profile::Form;
 use crate::error::Error;
-use crate::handle::{Asked, Handle, Lookup};
+use crate::handle::{Handle, Lookup};
 
 /// Numbers in one lookup at most.
 const MAX_LOOKUPS: usize = 500;
@@ -54,11 +54,10 @@ impl profiles_server::Profiles for Profiles {
         &self,
         request: Request<CompleteProfileRequest>,
     ) -> Result<Response<CompleteProfileResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
+        let person = Caller::of(&request).signed_in()?.id;
+        let mut violations = Violations::new();
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations).ok_or(violations)?;
         let request = request.into_inner();
-        let id = parse_id("request_id", &request.request_id)?;
         let form = Form {
             ethnicity: request.ethnicity,
             sex: request.sex,
@@ -67,7 +66,7 @@ impl profiles_server::Profiles for Profiles {
             permit_number: request.permit_number,
             email: request.email,
         };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let handle = self.handle.clone();
         rpc::run(&self.handle.lifecycle, async move { handle.complete_profile(&asked, person, &form).await }).await?;
         Ok(Response::new(CompleteProfileResponse {}))
     }
@@ -139,9 +138,4 @@ fn parse_question(person_id: &str, purpose: &str) -> Result<Uuid, Violations> {
     convert::purpose(purpose, &mut violations);
     let person = rpc::parse_uuid("person_id", person_id, &mut violations);
     person.filter(|_| violations.is_empty()).ok_or(violations)
-}
-
-fn parse_id(field: &'static str, text: &str) -> Result<Uuid, Violations> {
-    let mut violations = Violations::new();
-    rpc::parse_uuid(field, text, &mut violations).ok_or(violations)
 }

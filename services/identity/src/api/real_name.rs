@@ -6,8 +6,8 @@ use proto::identity::v1::{VerifyRealNameRequest, VerifyRealNameResponse};
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::convert;
-use crate::handle::{Asked, Handle};
+use super::{asked, convert};
+use crate::handle::Handle;
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -22,14 +22,12 @@ impl real_name_server::RealName for RealName {
         &self,
         request: Request<VerifyRealNameRequest>,
     ) -> Result<Response<VerifyRealNameResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
+        let person = Caller::of(&request).signed_in()?.id;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.get_ref().request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
         let name = convert::name(&request.get_ref().name, &mut violations);
-        let (Some(id), Some(name)) = (id, name) else { return Err(violations.into()) };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let (Some(asked), Some(name)) = (asked, name) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let checking = Box::pin(async move { handle.verify_real_name(&asked, person, &name).await });
         let passed = rpc::run(&self.handle.lifecycle, checking).await?;
         Ok(Response::new(VerifyRealNameResponse { passed }))

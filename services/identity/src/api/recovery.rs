@@ -1,6 +1,5 @@
 //! `Recovery`: a new password for whoever has forgotten the old one.
 
-use access::Caller;
 use proto::identity::v1::recovery_server;
 use proto::identity::v1::{
     ResetPasswordByCodeRequest, ResetPasswordByCodeResponse, ResetPasswordByLinkRequest, ResetPasswordByLinkResponse,
@@ -11,10 +10,10 @@ use rpc::Violations;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{convert, origin};
+use super::{asked, convert, origin};
 use crate::domain::limit::Deed;
 use crate::error::Error;
-use crate::handle::{Asked, Handle, LinkToken};
+use crate::handle::{Handle, LinkToken};
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -62,11 +61,8 @@ impl recovery_server::Recovery for Recovery {
             handle.send_recovery_code(recovery).await
         };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
-        Ok(Response::new(SendRecoveryCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendRecoveryCodeResponse { challenge_id, expire_time, resend_time }))
     }
 
     async fn send_recovery_link(
@@ -91,18 +87,17 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<ResetPasswordByCodeRequest>,
     ) -> Result<Response<ResetPasswordByCodeResponse>, Status> {
-        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
         let code = convert::code("code", &request.code, &mut violations);
         let password = convert::new_password("new_password", request.new_password, &mut violations);
-        let (Some(id), Some(challenge), true) = (id, challenge, violations.is_empty()) else {
+        let (Some(asked), Some(challenge), true) = (asked, challenge, violations.is_empty()) else {
             return Err(violations.into());
         };
-        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let handle = self.handle.clone();
         let resetting = Box::pin(async move {
             handle.limit_origin(Deed::Recover, origin).await?;
             handle.reset_by_code(&asked, challenge, &code, password).await
@@ -115,15 +110,14 @@ impl recovery_server::Recovery for Recovery {
         &self,
         request: Request<ResetPasswordByLinkRequest>,
     ) -> Result<Response<ResetPasswordByLinkResponse>, Status> {
-        let (actor, origin) = (Caller::of(&request).actor(), origin::of(&request, &self.handle));
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let password = convert::new_password("new_password", request.new_password, &mut violations);
-        let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
+        let (Some(asked), true) = (asked, violations.is_empty()) else { return Err(violations.into()) };
         let token = LinkToken::parse(&request.token).ok_or(Error::LinkExpired)?;
-        let (handle, asked) = (self.handle.clone(), Asked { actor, id, fingerprint });
+        let handle = self.handle.clone();
         let resetting = Box::pin(async move {
             handle.limit_origin(Deed::Recover, origin).await?;
             handle.reset_by_link(&asked, &token, password).await

@@ -4,13 +4,13 @@ use access::Caller;
 use proto::identity::v1::second_factor_server;
 use proto::identity::v1::{
     ConfirmTotpRequest, ConfirmTotpResponse, EnrolTotpRequest, EnrolTotpResponse, ResetTotpRequest, ResetTotpResponse,
-    VerifyTotpRequest, VerifyTotpResponse,
+    Role, VerifyTotpRequest, VerifyTotpResponse,
 };
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::{convert, staff};
-use crate::handle::{Asked, Handle};
+use super::{asked, convert, staff};
+use crate::handle::Handle;
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -58,14 +58,12 @@ impl second_factor_server::SecondFactor for SecondFactor {
 
     async fn reset_totp(&self, request: Request<ResetTotpRequest>) -> Result<Response<ResetTotpResponse>, Status> {
         let caller = Caller::of(&request);
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let person = rpc::parse_uuid("person_id", &request.person_id, &mut violations);
-        let (Some(id), Some(person)) = (id, person) else { return Err(violations.into()) };
-        let (handle, by) = (self.handle.clone(), staff::authority(&caller, person));
-        let asked = Asked { actor: caller.actor(), id, fingerprint };
+        let (Some(asked), Some(person)) = (asked, person) else { return Err(violations.into()) };
+        let (handle, by) = (self.handle.clone(), staff::authority(&caller, Role::SecurityAdmin, person));
         let resetting = async move { Box::pin(handle.reset_totp(&asked, person, &by)).await };
         let position = rpc::run(&self.handle.lifecycle, resetting).await?;
         Ok(Response::new(ResetTotpResponse { position }))

@@ -11,11 +11,11 @@ use rpc::Violations;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::convert;
+use super::{asked, convert};
 use crate::domain::account::Authority;
 use crate::domain::role::Division;
 use crate::error::Error;
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 use crate::views::grants::{self, Filter, Row};
 
 /// The RPC service.
@@ -31,17 +31,16 @@ pub struct Staff {
 impl staff_server::Staff for Staff {
     async fn grant_role(&self, request: Request<GrantRoleRequest>) -> Result<Response<GrantRoleResponse>, Status> {
         let caller = Caller::of(&request);
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let person = rpc::parse_uuid("person_id", &request.person_id, &mut violations);
         let role = convert::role_and_scope(request.role, request.scope, &mut violations);
-        let (Some(id), Some(person), Some((role, scope)), true) = (id, person, role, violations.is_empty()) else {
+        let (Some(asked), Some(person), Some((role, scope)), true) = (asked, person, role, violations.is_empty())
+        else {
             return Err(violations.into());
         };
-        let (handle, by) = (self.handle.clone(), authority(&caller, person));
-        let asked = Asked { actor: caller.actor(), id, fingerprint };
+        let (handle, by) = (self.handle.clone(), authority(&caller, Role::SecurityAdmin, person));
         let granting = async move { handle.grant_role(&asked, person, role, scope, &by).await };
         let (grant, position) = rpc::run(&self.handle.lifecycle, granting).await?;
         Ok(Response::new(GrantRoleResponse { grant_id: grant.to_string(), position }))
@@ -49,15 +48,13 @@ impl staff_server::Staff for Staff {
 
     async fn revoke_role(&self, request: Request<RevokeRoleRequest>) -> Result<Response<RevokeRoleResponse>, Status> {
         let caller = Caller::of(&request);
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let person = rpc::parse_uuid("person_id", &request.person_id, &mut violations);
         let grant = rpc::parse_uuid("grant_id", &request.grant_id, &mut violations);
-        let (Some(id), Some(person), Some(grant)) = (id, person, grant) else { return Err(violations.into()) };
-        let (handle, by) = (self.handle.clone(), authority(&caller, person));
-        let asked = Asked { actor: caller.actor(), id, fingerprint };
+        let (Some(asked), Some(person), Some(grant)) = (asked, person, grant) else { return Err(violations.into()) };
+        let (handle, by) = (self.handle.clone(), authority(&caller, Role::SecurityAdmin, person));
         let revoking = async move { handle.revoke_role(&asked, person, grant, &by).await };
         let position = rpc::run(&self.handle.lifecycle, revoking).await?;
         Ok(Response::new(RevokeRoleResponse { position }))
@@ -71,14 +68,7 @@ impl staff_server::Staff for Staff {
         let province = request.province.as_str();
         let is_province = province.is_empty() || province.len() == 2 && province.bytes().all(|b| b.is_ascii_digit());
         violations.check("province", is_province, "MALFORMED", "省级行政区划代码应为前2位数字，如 32。");
-        let place = rpc::parse_page_token("page_token", &request.page_token, &mut violations);
-        let before = place.as_ref().and_then(|place| Some(i64::from_be_bytes(place.as_slice().try_into().ok()?)));
-        violations.check(
-            "page_token",
-            place.is_none() || before.is_some(),
-            "NOT_A_PAGE_TOKEN",
-            "翻页标记无效，请从第一页重新查询。",
-        );
+        let before = rpc::parse_page_position("page_token", &request.page_token, &mut violations);
         let mut optional =
             |field, text: &str| (!text.is_empty()).then(|| rpc::parse_uuid(field, text, &mut violations)).flatten();
         let (person, unit) = (optional("person_id", &request.person_id), optional("unit_id", &request.unit_id));
@@ -91,21 +81,16 @@ impl staff_server::Staff for Staff {
         self.bus.wait_for(grants::NAME, request.min_position).await.map_err(|_| Error::ViewBehind)?;
         let covering: Vec<Division> = divisions(&caller, &[Role::SecurityAdmin, Role::Auditor]);
         let mut rows = self.handle.grants.list(&covering, &filter, before, size + 1).await.map_err(Error::from)?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next = rows.last().filter(|_| more).map(|row| rpc::page_token(&row.position.to_be_bytes()));
-        Ok(Response::new(ListGrantsResponse {
-            grants: rows.into_iter().map(render).collect(),
-            next_page_token: next.unwrap_or_default(),
-        }))
+        let next_page_token = rpc::cut_page(&mut rows, size, |row| row.position.to_be_bytes());
+        Ok(Response::new(ListGrantsResponse { grants: rows.into_iter().map(render).collect(), next_page_token }))
     }
 }
 
-/// Whoever calls, as far as granting goes; that it is an administrator is the access table's business.
-pub(super) fn authority(caller: &Caller, concerned: Uuid) -> Authority {
+/// Whoever calls, as far as this role reaches; that they hold it is the access table's business.
+pub(super) fn authority(caller: &Caller, role: Role, concerned: Uuid) -> Authority {
     Authority::Administrator {
         is_self: caller.person.as_ref().is_some_and(|person| person.id == concerned),
-        divisions: divisions(caller, &[Role::SecurityAdmin]),
+        divisions: divisions(caller, &[role]),
     }
 }
 

@@ -10,9 +10,9 @@ use proto::identity::v1::{
 use rpc::Violations;
 use tonic::{Request, Response, Status};
 
-use super::{convert, origin};
+use super::{asked, convert, origin};
 use crate::domain::limit::Deed;
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -48,14 +48,12 @@ impl wechat_bindings_server::WechatBindings for WechatBindings {
         &self,
         request: Request<CompleteWechatBindingRequest>,
     ) -> Result<Response<CompleteWechatBindingResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
+        let person = Caller::of(&request).signed_in()?.id;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.get_ref().request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
         let ticket = rpc::parse_uuid("ticket_id", &request.get_ref().ticket_id, &mut violations);
-        let (Some(id), Some(ticket)) = (id, ticket) else { return Err(violations.into()) };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let (Some(asked), Some(ticket)) = (asked, ticket) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let completing = Box::pin(async move { handle.complete_wechat_binding(&asked, person, ticket).await });
         rpc::run(&self.handle.lifecycle, completing).await?;
         Ok(Response::new(CompleteWechatBindingResponse {}))
@@ -75,15 +73,13 @@ impl wechat_bindings_server::WechatBindings for WechatBindings {
         &self,
         request: Request<UnbindWechatRequest>,
     ) -> Result<Response<UnbindWechatResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
-        let fingerprint = rpc::fingerprint(request.get_ref());
-        let request = request.into_inner();
+        let person = Caller::of(&request).signed_in()?.id;
         let mut violations = Violations::new();
-        let id = rpc::parse_uuid("request_id", &request.request_id, &mut violations);
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations);
+        let request = request.into_inner();
         let password = convert::known_password("password", request.password, &mut violations);
-        let (Some(id), true) = (id, violations.is_empty()) else { return Err(violations.into()) };
-        let (handle, asked) = (self.handle.clone(), Asked { actor: caller.actor(), id, fingerprint });
+        let (Some(asked), true) = (asked, violations.is_empty()) else { return Err(violations.into()) };
+        let handle = self.handle.clone();
         let unbinding = Box::pin(async move { handle.unbind_wechat(&asked, person, password).await });
         rpc::run(&self.handle.lifecycle, unbinding).await?;
         Ok(Response::new(UnbindWechatResponse {}))
@@ -103,10 +99,7 @@ impl wechat_bindings_server::WechatBindings for WechatBindings {
             handle.send_recovery_wechat_code(recovery).await
         };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
-        Ok(Response::new(SendRecoveryWechatCodeResponse {
-            challenge_id: begun.id.to_string(),
-            expire_time: Some(rpc::timestamp(begun.expires_at)),
-            resend_time: Some(rpc::timestamp(begun.resend_at)),
-        }))
+        let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
+        Ok(Response::new(SendRecoveryWechatCodeResponse { challenge_id, expire_time, resend_time }))
     }
 }

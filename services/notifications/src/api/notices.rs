@@ -34,20 +34,16 @@ impl notices_server::Notices for Notices {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let size = rpc::page_size("page_size", request.page_size, &mut violations);
-        let before = parse_place("page_token", &request.page_token, &mut violations, |bytes| {
-            Some(i64::from_be_bytes(bytes.try_into().ok()?))
-        });
+        let before = rpc::parse_page_position("page_token", &request.page_token, &mut violations);
         violations.into_result()?;
 
         let inbox = &self.handle.inbox;
         let mut entries = inbox.list(person, request.unread_only, before, size + 1).await.map_err(Error::from)?;
         let unread = inbox.unread(person).await.map_err(Error::from)?;
-        let more = entries.len() > size;
-        entries.truncate(size);
-        let next = entries.last().filter(|_| more).map(|entry| rpc::page_token(&entry.position.to_be_bytes()));
+        let next_page_token = rpc::cut_page(&mut entries, size, |entry| entry.position.to_be_bytes());
         Ok(Response::new(ListNoticesResponse {
             notices: entries.into_iter().map(convert::notice).collect::<Result<_, _>>()?,
-            next_page_token: next.unwrap_or_default(),
+            next_page_token,
             unread: i32::try_from(unread).unwrap_or(i32::MAX),
         }))
     }
@@ -73,7 +69,7 @@ impl notices_server::Notices for Notices {
         let request = request.into_inner();
         let mut violations = Violations::new();
         let size = rpc::page_size("page_size", request.page_size, &mut violations);
-        let behind = parse_place("page_token", &request.page_token, &mut violations, Place::from_bytes);
+        let behind = rpc::parse_page_place("page_token", &request.page_token, &mut violations, Place::from_bytes);
         let state = DeliveryState::parse(request.state);
         violations.check("state", request.state == 0 || state.is_some(), "UNKNOWN_VALUE", "投递状态不在可选范围内。");
         violations.into_result()?;
@@ -84,17 +80,4 @@ impl notices_server::Notices for Notices {
             next_page_token: page.next.map(|place| rpc::page_token(&place.to_bytes())).unwrap_or_default(),
         }))
     }
-}
-
-/// Where a page begins, by a token that this very RPC has made.
-fn parse_place<T>(
-    field: &'static str,
-    token: &str,
-    violations: &mut Violations,
-    read: impl FnOnce(&[u8]) -> Option<T>,
-) -> Option<T> {
-    let bytes = rpc::parse_page_token(field, token, violations)?;
-    let place = read(&bytes);
-    violations.check(field, place.is_some(), "NOT_A_PAGE_TOKEN", "翻页标记无效，请从第一页重新查询。");
-    place
 }

@@ -80,8 +80,8 @@ pub use refusal::{
     ReadViolation, Refusal, SHUTTING_DOWN, THROTTLED,
 };
 pub use request::{
-    DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, fingerprint, page_size, page_size_within, page_token, parse_date,
-    parse_page_token, parse_timestamp, parse_uuid, render_date, timestamp,
+    DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, cut_page, fingerprint, page_size, page_size_within, page_token, parse_date,
+    parse_page_place, parse_page_position, parse_page_token, parse_timestamp, parse_uuid, render_date, timestamp,
 };
 pub use server::{Server, StartError};
 pub use settings::Settings;

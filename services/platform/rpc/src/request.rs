@@ -123,6 +123,31 @@ pub fn parse_page_token(field: &'static str, token: &str, violations: &mut Viola
     place
 }
 
+/// The place in a token of this very list, as `read` understands it; `None` as [`parse_page_token`] has it.
+pub fn parse_page_place<T>(
+    field: &'static str,
+    token: &str,
+    violations: &mut Violations,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Option<T> {
+    let place = read(&parse_page_token(field, token, violations)?);
+    violations.check(field, place.is_some(), "NOT_A_PAGE_TOKEN", "翻页标记无效，请从第一页重新查询。");
+    place
+}
+
+/// [`parse_page_place`] for lists whose places are positions, eight bytes each.
+pub fn parse_page_position(field: &'static str, token: &str, violations: &mut Violations) -> Option<i64> {
+    parse_page_place(field, token, violations, |place| Some(i64::from_be_bytes(place.try_into().ok()?)))
+}
+
+/// Cuts rows, of which one more was asked for than the page holds, to the page; gives the token of the next page, empty when
+/// this is the last one.
+pub fn cut_page<T, P: AsRef<[u8]>>(rows: &mut Vec<T>, size: usize, place: impl FnOnce(&T) -> P) -> String {
+    let more = rows.len() > size;
+    rows.truncate(size);
+    rows.last().filter(|_| more).map(|last| page_token(place(last).as_ref())).unwrap_or_default()
+}
+
 /// What tells whether a repeated `request_id` comes with the same request: SHA-256 of the whole encoded message.
 pub fn fingerprint(request: &impl prost::Message) -> [u8; 32] {
     Sha256::digest(request.encode_to_vec()).into()
@@ -199,6 +224,30 @@ mod tests {
         assert!(violations.is_empty());
         page_size("page_size", -1, &mut violations);
         assert_eq!(reasons(violations), [("page_size".to_owned(), "NEGATIVE".to_owned())]);
+    }
+
+    #[test]
+    fn a_page_is_cut_where_the_next_one_begins() {
+        let mut violations = Violations::new();
+        let place = |row: &i64| row.to_be_bytes();
+        for (mut rows, cut, next) in [
+            (vec![9, 8, 7], vec![9, 8], Some(8)),
+            (vec![9, 8], vec![9, 8], None),
+            (vec![9], vec![9], None),
+            (vec![], vec![], None),
+        ] {
+            let token = cut_page(&mut rows, 2, place);
+            assert_eq!(rows, cut);
+            assert_eq!(parse_page_position("page_token", &token, &mut violations), next);
+        }
+        assert_eq!(reasons(violations), []);
+    }
+
+    #[test]
+    fn a_token_of_another_list_is_no_place_of_this_one() {
+        let mut violations = Violations::new();
+        assert_eq!(parse_page_position("page_token", &page_token(b"a name"), &mut violations), None);
+        assert_eq!(reasons(violations), [("page_token".to_owned(), "NOT_A_PAGE_TOKEN".to_owned())]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use lifecycle::Lifecycle;
 use prost::Message as _;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::directory_server::Directory;
-use rpc::{Violations, page_size, page_token, parse_page_token, parse_uuid};
+use rpc::{Violations, cut_page, page_size, parse_page_token, parse_uuid};
 use tonic::{Request, Response, Status};
 
 use super::asked;
@@ -89,12 +89,7 @@ impl Directory for DirectoryApi {
         let place = String::from_utf8_lossy(&place).into_owned();
         let after = place.split_once('/').unwrap_or_default();
         let mut schools = self.listings.schools(&division, &query, after, size + 1).await.map_err(Error::View)?;
-        let more = schools.len() > size;
-        schools.truncate(size);
-        let next_page_token = match schools.last() {
-            Some(last) if more => page_token(format!("{}/{}", last.division, last.name).as_bytes()),
-            _ => String::new(),
-        };
+        let next_page_token = cut_page(&mut schools, size, |last| format!("{}/{}", last.division, last.name));
         Ok(Response::new(wire::ListSchoolsResponse {
             schools: schools.iter().map(store::school).collect(),
             next_page_token,

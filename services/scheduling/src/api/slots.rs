@@ -6,7 +6,7 @@ use prost::Message as _;
 use proto::identity::v1::Role;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::slots_server::Slots;
-use rpc::{Refusal, Violations, page_size, page_token, parse_date, parse_page_token, parse_uuid};
+use rpc::{Refusal, Violations, cut_page, page_size, parse_date, parse_page_token, parse_uuid};
 use time::{Date, Duration};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -207,12 +207,7 @@ impl Slots for SlotsApi {
         }
         let after = String::from_utf8_lossy(&after);
         let mut listed = self.calendar.bookings(&slot, &after, size + 1).await.map_err(Error::View)?;
-        let more = listed.len() > size;
-        listed.truncate(size);
-        let next_page_token = match listed.last() {
-            Some(last) if more => page_token(last.number.as_bytes()),
-            _ => String::new(),
-        };
+        let next_page_token = cut_page(&mut listed, size, |last| last.number.clone());
         let bookings = listed.into_iter().map(|listed| wire::ListedBooking {
             enrolment_number: listed.number,
             seat: listed.seat,
