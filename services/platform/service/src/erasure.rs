@@ -93,8 +93,9 @@ impl<F: Forget> OnPersonErased<F> {
             Err(AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. }) => {}
             Err(error) => return Err(transient("the confirmation", &error)),
         }
-        let noted = self.mark_file.as_deref().map(|file| restored::note(file, erasure)).transpose();
-        noted.map(drop).map_err(|error| transient("the mark outside", &error))
+        let Some(file) = &self.mark_file else { return Ok(()) };
+        let noted = restored::note(self.log.pool(), file, erasure).await;
+        noted.map_err(|error| transient("the mark outside", &*error))
     }
 
     fn append(&self, erasure: Uuid, ids: &ReactionIds, confirmation: &PersonalDataErased) -> Append {

@@ -5,10 +5,13 @@
 //! away. Where one of them lacks what another knows, a database was restored: the reaction begins at identity's first event again,
 //! and nothing is served until it has seen the last.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use eventbus::{BusHandle, LoadError};
+use lifecycle::ids;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::erasure::{ERASED, ON_PERSON_ERASED};
@@ -34,23 +37,19 @@ pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Fail
         return Ok(Some("the key database"));
     }
     if let Some(marked) = ground.vault.newest_erasure_mark().await?
-        && !is_confirmed(ground, marked).await?
+        && !is_confirmed(&ground.pool, marked).await?
     {
         return Ok(Some("the event database"));
     }
     let Some(path) = &ground.erasure_mark_file else { return Ok(None) };
-    match std::fs::read_to_string(path) {
-        Ok(text) if text.trim() == NONE => Ok(None),
-        Ok(text) => {
-            let noted = Uuid::parse_str(text.trim())?;
-            Ok((!is_confirmed(ground, noted).await?).then_some("both databases"))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    match read(path)? {
+        Noted::None => Ok(None),
+        Noted::Erasure(noted) => Ok((!is_confirmed(&ground.pool, noted).await?).then_some("both databases")),
+        Noted::Nothing => {
             let is_new = "SELECT NOT EXISTS (SELECT FROM public.event_log)";
             let is_new: bool = sqlx::query_scalar(is_new).fetch_one(&ground.pool).await?;
-            Ok((!is_new).then_some("perhaps everything: the file that names the newest erasure is not there"))
+            Ok((!is_new).then_some("perhaps everything: no file names the newest erasure"))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -96,18 +95,49 @@ pub(crate) async fn note_start(ground: &Ground) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Names the newest erasure in the file: whole, or not at all.
-pub(crate) fn note(path: &Path, erasure: Uuid) -> std::io::Result<()> {
-    write(path, &erasure.to_string())
+/// Names the newest erasure in the file: whole, or not at all. What the file names and the log does not confirm yet stays there
+/// while a restored service catches up, so that it is found out again should it end before.
+pub(crate) async fn note(pool: &PgPool, path: &Path, erasure: Uuid) -> Result<(), Failure> {
+    let kept = match read(path)? {
+        Noted::Nothing => true,
+        Noted::Erasure(noted) => !is_confirmed(pool, noted).await?,
+        Noted::None => false,
+    };
+    if !kept {
+        write(path, &erasure.to_string())?;
+    }
+    Ok(())
 }
 
+/// What the file says.
+enum Noted {
+    /// Nothing: it is not there, or cannot be read.
+    Nothing,
+    /// That nobody was erased.
+    None,
+    /// The newest erasure.
+    Erasure(Uuid),
+}
+
+fn read(path: &Path) -> std::io::Result<Noted> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim() == NONE => Ok(Noted::None),
+        Ok(text) => Ok(Uuid::parse_str(text.trim()).map_or(Noted::Nothing, Noted::Erasure)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Noted::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// By a new file of its own name, since replicas may share the place, that is on the disk before it takes the old one's.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    std::fs::write(&new, text)?;
+    let new = path.with_extension(ids::random().to_string());
+    let mut file = std::fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     std::fs::rename(new, path)
 }
 
-async fn is_confirmed(ground: &Ground, erasure: Uuid) -> Result<bool, sqlx::Error> {
+async fn is_confirmed(pool: &PgPool, erasure: Uuid) -> Result<bool, sqlx::Error> {
     let sql = "SELECT EXISTS (SELECT FROM public.claim WHERE kind = $1 AND key = $2)";
-    sqlx::query_scalar(sql).bind(ERASED).bind(erasure.as_bytes().as_slice()).fetch_one(&ground.pool).await
+    sqlx::query_scalar(sql).bind(ERASED).bind(erasure.as_bytes().as_slice()).fetch_one(pool).await
 }

@@ -1,7 +1,7 @@
 //! Forgetting a person, on a service that keeps a note of each: in what order, how often, and on whose word.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use eventbus::{Bus, BusHandle, ReactionError, ReactionIds};
 use prost::{Message as _, Name as _};
@@ -27,6 +27,9 @@ pub struct Attempts {
     /// It does not come further.
     #[arg(skip)]
     pub held: Arc<AtomicBool>,
+    /// It does not come further with this person.
+    #[arg(skip)]
+    pub held_for: Arc<Mutex<Option<Uuid>>>,
 }
 
 pub struct Notes;
@@ -35,9 +38,10 @@ struct ForgetNotes(Attempts);
 
 #[tonic::async_trait]
 impl Forget for ForgetNotes {
-    async fn make_unreadable(&self, _: Uuid, _: &ReactionIds) -> Result<Vec<Erased>, ReactionError> {
+    async fn make_unreadable(&self, person: Uuid, _: &ReactionIds) -> Result<Vec<Erased>, ReactionError> {
         // As when the process ends after the key is destroyed and before anything else is.
-        if self.0.begun.fetch_add(1, Ordering::SeqCst) == 0 || self.0.held.load(Ordering::SeqCst) {
+        let held = self.0.held.load(Ordering::SeqCst) || *self.0.held_for.lock().unwrap() == Some(person);
+        if self.0.begun.fetch_add(1, Ordering::SeqCst) == 0 || held {
             return Err(ReactionError::Transient("not yet".to_owned()));
         }
         Ok(vec![("sealed_event", 7)])

@@ -8,9 +8,12 @@ use service::testing::Running;
 use sqlx::postgres::PgPoolCopyExt as _;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::erasure::{Attempts, Notes, PERSON, notes};
 
+/// Somebody who was erased before the backup.
+const OTHER: Uuid = Uuid::from_u128(0x33);
 const KEYS: &[&str] = &["person_key", "index_root", "erasure_mark"];
 const EVENTS: &[&str] = &["event_log", "claim", "feed_checkpoint", "note"];
 
@@ -125,4 +128,32 @@ async fn an_ordinary_restart_asks_nobody() {
     assert!(lost.is_err(), "a machine that has lost the file waits for identity");
     let found = timeout(Duration::from_secs(30), running.start_again(&running.settings, attempts)).await;
     drop(found.unwrap().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_service_that_ends_while_it_catches_up_is_found_out_again() {
+    let attempts = Attempts::default();
+    let running = notes(&attempts).await;
+    let pool = operator(&running).await;
+    running.erase(OTHER).await;
+    let before = dump(&pool, &[KEYS, EVENTS].concat()).await;
+    running.erase(PERSON).await;
+    running.stop().await;
+    restore(&pool, &before).await;
+    let file = running.settings.erasure_mark_file.clone().unwrap();
+    let newest = std::fs::read_to_string(&file).unwrap();
+
+    // The older erasure is applied again, the newer one is held up: as if the service ended in between.
+    attempts.held_for.lock().unwrap().replace(PERSON);
+    let early = timeout(Duration::from_secs(4), running.start_again(&running.settings, attempts.clone())).await;
+    assert!(early.is_err(), "nothing is served before the erasures are applied");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), newest, "the file still names what is missing");
+    attempts.held_for.lock().unwrap().take();
+    let patience = Duration::from_secs(30);
+    drop(timeout(patience, running.start_again(&running.settings, attempts.clone())).await.unwrap().unwrap());
+    assert!(!has_key(&pool).await, "the key is destroyed when the service serves");
+    let beside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten();
+    let stem = file.file_stem().unwrap().to_owned();
+    let left: Vec<_> = beside.map(|entry| entry.path()).filter(|path| path.file_stem() == Some(&stem)).collect();
+    assert_eq!(left, [file], "no half-written file is left");
 }
