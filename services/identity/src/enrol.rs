@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use lifecycle::clock;
 use proto::identity::v1::Role as ProtoRole;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::role::{Division, Role, Scope};
 use crate::domain::{contact, password};
-use crate::handle::{Enrolled, EnrolmentError, Handle, Member, SHANGHAI};
+use crate::handle::{Enrolled, EnrolmentError, Handle, Member, today};
 use crate::hashing::Password;
 use crate::store::account_event;
 use crate::totp::Secret;
@@ -85,7 +84,7 @@ impl Entry {
     fn parse(self, number: usize, types: &DocumentTypes, flaws: &mut Vec<String>) -> Option<Member> {
         let mut keep =
             |field: &str, problem: &dyn std::fmt::Display| flaws.push(format!("entry {number}, {field}: {problem}"));
-        let today = clock::now().to_offset(SHANGHAI).date();
+        let today = today();
         let document = types.on(today).judge(&self.number, today).map_err(|flaw| keep("number", &flaw)).ok();
         let name = contact::name(&self.name).map_err(|flaw| keep("name", &flaw)).ok();
         let phone = contact::phone(&self.phone).map_err(|flaw| keep("phone", &flaw)).ok();

@@ -27,6 +27,7 @@ use access::root::RootKey;
 use decider::Decider as _;
 use eventlog::{Append, Claim, EventLog, Remembered, RequestKey};
 use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
@@ -35,7 +36,7 @@ pub use enrolment::{Enrolled, EnrolmentError, Member};
 pub use erasure::Asking;
 pub use legacy::{LegacyAccount, LegacyTaken};
 pub use looking::Looking;
-pub(crate) use people::SHANGHAI;
+pub(crate) use people::today;
 pub use people::{Details, Lookup, Match};
 pub use phone_fix::{OpenFix, PhoneFixAsked};
 pub use puzzle::{Answered, Posed};
@@ -73,6 +74,8 @@ use crate::views::standing::Filed;
 use crate::views::units::Units;
 use crate::wechat::Wechat;
 
+/// What a stranger asks for is not answered earlier, found or not: longer than the work takes, whatever of it is remembered.
+const ANSWER_AFTER: Duration = Duration::from_millis(300);
 /// How often a command is decided again when others are faster.
 const TRIES: usize = 5;
 /// How often records that count no more are removed.
@@ -116,6 +119,14 @@ pub struct Handle {
     pub(crate) archive_years: u16,
     /// Requests hold passwords and numbers: what is kept of them is a keyed hash.
     pub(crate) requests: Index,
+}
+
+/// Answers after a time that tells nothing of the work.
+async fn no_earlier<T>(work: impl Future<Output = T>) -> T {
+    let answer_at = Instant::now() + ANSWER_AFTER;
+    let done = work.await;
+    sleep_until(answer_at).await;
+    done
 }
 
 /// A changing request, as its caller identifies it.

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use lifecycle::clock;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
@@ -13,7 +12,7 @@ use crate::domain::document::DocumentFlaw;
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::recovery::is_legacy;
 use crate::error::Error;
-use crate::handle::{Handle, LegacyAccount, SHANGHAI};
+use crate::handle::{Handle, LegacyAccount, today};
 
 /// Columns of the file, in this order.
 const HEADER: [&str; 3] = ["number", "name", "created_at"];
@@ -80,7 +79,7 @@ pub async fn import(handle: &Handle, path: &Path, report: &Path, dry_run: bool) 
     }
     let mut report_file = csv::Writer::from_path(report).map_err(unwritable)?;
     report_file.write_record(["line", "field", "reason"]).map_err(unwritable)?;
-    let today = clock::now().to_offset(SHANGHAI).date();
+    let today = today();
     let (mut done, mut batch) = (ImportDone::default(), Vec::with_capacity(BATCH));
     loop {
         let line = lines.next_line().map_err(unreadable)?;

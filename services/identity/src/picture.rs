@@ -378,7 +378,8 @@ mod tests {
     fn there_is_room_for_the_second_gap_wherever_the_first_is() {
         for left in [*GAP.start(), 168, *GAP.end()] {
             for top in [*TOP.start(), 52, *TOP.end()] {
-                decoy(&mut StdRng::from_seed(seed(3)), Place { left, top });
+                let (x, y) = decoy(&mut StdRng::from_seed(seed(3)), Place { left, top });
+                assert!((x - i32::from(left)).abs() >= P / 2 && (y - i32::from(top)).abs() >= 12, "{x} {y}");
             }
         }
     }

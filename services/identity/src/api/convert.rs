@@ -3,7 +3,6 @@
 use prost_types::Timestamp;
 use proto::identity::v1 as api;
 use rpc::Violations;
-use time::Date;
 use uuid::Uuid;
 
 use crate::domain::contact::{self, ContactFlaw};
@@ -13,18 +12,13 @@ use crate::domain::password::{self, PasswordFlaw};
 use crate::domain::profile::{Field, Flaw};
 use crate::domain::role::{Division, Role, Scope, ScopeFlaw};
 use crate::domain::session::Entry;
-use crate::handle::{NextStep, SHANGHAI, TokenPair};
+use crate::handle::{NextStep, TokenPair, today};
 use crate::hashing::Password;
 use crate::store::account_event;
 use crate::store::codes::Begun;
 
 const REQUIRED: &str = "REQUIRED";
 const EMPTY: &str = "此项不能为空。";
-
-/// Today, in China.
-pub(super) fn today() -> Date {
-    lifecycle::clock::now().to_offset(SHANGHAI).date()
-}
 
 pub(super) fn document(
     types: &DocumentTypes,

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::convert;
 use crate::domain::document_table::{Check, Requirement, TypeRules};
 use crate::domain::personal::render_date;
-use crate::handle::Handle;
+use crate::handle::{Handle, today};
 use crate::store::account_event;
 
 /// The RPC service.
@@ -25,7 +25,7 @@ impl document_types_server::DocumentTypes for DocumentTypes {
         &self,
         _: Request<ListDocumentTypesRequest>,
     ) -> Result<Response<ListDocumentTypesResponse>, Status> {
-        let table = self.handle.document_types.on(convert::today());
+        let table = self.handle.document_types.on(today());
         Ok(Response::new(ListDocumentTypesResponse {
             version: table.version().cast_signed(),
             holds_from: render_date(table.holds_from()),

@@ -23,7 +23,7 @@ use crate::domain::document::DocumentType;
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::role::Role;
 use crate::error::Error;
-use crate::handle::{Handle, Listed, Run, Taken};
+use crate::handle::{Handle, Listed, Run, Taken, today};
 use crate::staff_list::{self, COLUMNS, FileFlaw, LARGEST_FILE, Row};
 use crate::views::grants;
 
@@ -218,7 +218,7 @@ fn parse(types: &DocumentTypes, cells: &[String; 6], violations: &mut Violations
 }
 
 fn document_type(types: &DocumentTypes, text: &str, violations: &mut Violations) -> Option<DocumentType> {
-    let kind = types.on(convert::today()).called(text);
+    let kind = types.on(today()).called(text);
     violations.check(
         "document_type",
         kind.is_some(),

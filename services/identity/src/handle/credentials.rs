@@ -9,6 +9,7 @@ use crate::domain::account::Command;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Password;
+use crate::store::accounts::Loaded;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::failures;
 use crate::store::sessions;
@@ -37,7 +38,7 @@ impl Handle {
             return Ok(());
         }
         match self.re_authenticate(person, password).await {
-            Ok(()) => {}
+            Ok(_) => {}
             // The very same request may have made the new password the one that counts.
             Err(Error::WrongPassword) => return self.answered_meanwhile(asked, Error::WrongPassword).await,
             Err(error) => return Err(error),
@@ -131,7 +132,7 @@ impl Handle {
     }
 
     /// Whoever is signed in shows that they know the password; counted and locked like a sign-in.
-    pub(super) async fn re_authenticate(&self, person: Uuid, password: Password) -> Result<(), Error> {
+    pub(super) async fn re_authenticate(&self, person: Uuid, password: Password) -> Result<Loaded, Error> {
         let waiting = self.hasher.enter()?;
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::NotFound)?;
@@ -140,7 +141,8 @@ impl Handle {
         if !waiting.core().await.verify(password, Some(account.password_hash.clone())).await {
             return Err(Error::WrongPassword);
         }
-        Ok(failures::forget(&mut *self.connection().await?, &account.number_hash).await?)
+        failures::forget(&mut *self.connection().await?, &account.number_hash).await?;
+        Ok(loaded)
     }
 
     /// Spends the code and records the change; returns what was known before, or nothing when the code was spent before.

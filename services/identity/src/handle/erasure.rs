@@ -5,7 +5,7 @@ use lifecycle::{clock, ids};
 use time::Date;
 use uuid::Uuid;
 
-use super::{Asked, Handle, SHANGHAI, TRIES, decide};
+use super::{Asked, Handle, TRIES, decide, today};
 use crate::domain::account::{Account, Command, Event};
 use crate::domain::erasure::Standing;
 use crate::domain::personal::render_date;
@@ -94,7 +94,7 @@ impl Handle {
             return Err(Error::StandingUnknown);
         }
         let (open_applications, concluded): (u32, Option<Date>) = self.filed.of(person).await?;
-        let today = clock::now().to_offset(SHANGHAI).date();
+        let today = today();
         Ok(Standing { open_applications, concluded, archive_years: self.archive_years, today })
     }
 }

@@ -54,16 +54,16 @@ impl Handle {
         fields: Vec<Field>,
         purpose: &str,
     ) -> Result<(), Error> {
-        let role = match looking.viewer.filter(|viewer| looking.role.is_none() && *viewer != person) {
+        let role = match looking.viewer.filter(|viewer| *viewer != person) {
             Some(viewer) => {
                 let loaded = self.accounts.load(viewer).await?;
-                let grants = loaded.account.registered().map(|account| account.grants.clone()).unwrap_or_default();
-                grants.into_iter().find(|grant| READERS.contains(&grant.role))
+                let grants = loaded.account.registered().map(|account| account.grants.as_slice()).unwrap_or_default();
+                let reader = grants.iter().find(|grant| READERS.contains(&grant.role));
+                reader.map(|grant| (grant.role, grant.scope.division))
             }
             None => None,
         };
-        let looking =
-            Looking { role: role.map(|grant| (grant.role, grant.scope.division)).or(looking.role), ..looking };
+        let looking = Looking { role, ..looking };
         self.access_log.record_first(looking.at(person, fields, purpose)).await
     }
 
@@ -83,7 +83,7 @@ impl Handle {
         let province = *covering.ok_or(Error::NotFound)?;
         let looking =
             Looking { service: "identity".to_owned(), viewer: Some(viewer), role: Some((Role::Helpdesk, province)) };
-        self.record_reveal(looking, person, fields.to_vec(), purpose).await?;
+        self.access_log.record_first(looking.at(person, fields.to_vec(), purpose)).await?;
         Ok(access::reveal(known, fields))
     }
 

@@ -14,8 +14,8 @@ impl Handle {
         let loaded = self.accounts.load(person).await?;
         let account = loaded.account.registered().ok_or(Error::NotFound)?;
         let (limits, now) = (Limits::of(account.is_staff()), clock::now());
-        let mut sessions = self.sessions.list(person).await?;
-        sessions.retain(|kept| kept.session.used(limits, now).is_some());
+        let mut sessions = self.sessions.of_person(person).await?;
+        sessions.retain(|kept| !kept.ended && kept.session.used(limits, now).is_some());
         Ok(sessions)
     }
 

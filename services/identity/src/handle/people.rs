@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lifecycle::clock;
-use time::UtcOffset;
+use time::{Date, UtcOffset};
 use uuid::Uuid;
 
 use super::{Asked, Handle, TRIES, decide};
@@ -58,7 +58,7 @@ impl Handle {
         for _ in 0..TRIES {
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
             let document = self.document_types.recognise(&known.number).ok_or(Error::NotFound)?;
-            let today = clock::now().to_offset(SHANGHAI).date();
+            let today = super::today();
             let table = self.document_types.on(today);
             let mut personal = profile::check(table, &document, form, today).map_err(Error::Profile)?;
             if loaded.account.registered().is_some_and(|account| account.email_verified) {
@@ -123,3 +123,8 @@ impl Handle {
 
 /// China has one time.
 pub(crate) const SHANGHAI: UtcOffset = time::macros::offset!(+8);
+
+/// Today, in China.
+pub(crate) fn today() -> Date {
+    clock::now().to_offset(SHANGHAI).date()
+}

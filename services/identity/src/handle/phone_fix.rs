@@ -1,12 +1,9 @@
 //! 手机号码不正确: asked for by whoever matches an account, settled by the helpdesk of a province; a stranger is answered alike.
 
-use std::time::Duration;
-
 use lifecycle::{clock, ids};
-use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::{Asked, Handle, TRIES, decide};
+use super::{Asked, Handle, TRIES, decide, no_earlier};
 use crate::courier::Message;
 use crate::domain::account::{Authority, Command, FixOutcome, PhoneFix, Rejection};
 use crate::domain::contact::same_name;
@@ -17,9 +14,6 @@ use crate::error::Error;
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::phone_fix::{self, Claimed};
 use crate::views::phone_fixes::Row;
-
-/// No answer comes earlier, found or not: longer than the work takes.
-const ANSWER_AFTER: Duration = Duration::from_millis(300);
 
 /// A request whose fields are all right.
 #[derive(Debug)]
@@ -55,10 +49,7 @@ impl Handle {
 
     /// Records a request. Whoever matches nothing is answered alike, after the same time.
     pub async fn request_phone_fix(&self, asked: &Asked, fix: &PhoneFixAsked) -> Result<(), Error> {
-        let answer_at = Instant::now() + ANSWER_AFTER;
-        let outcome = self.record_phone_fix(asked, fix).await;
-        sleep_until(answer_at).await;
-        outcome
+        no_earlier(self.record_phone_fix(asked, fix)).await
     }
 
     async fn record_phone_fix(&self, asked: &Asked, fix: &PhoneFixAsked) -> Result<(), Error> {

@@ -1,13 +1,10 @@
 //! 忘记密码: type, number and name, then a code or a link, then a new password; the same answers whoever asks.
 
-use std::time::Duration;
-
 use lifecycle::{OnDeath, clock, ids};
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::{Asked, Handle, TRIES, decide};
+use super::{Asked, Handle, TRIES, decide, no_earlier};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::{Account, Command};
@@ -20,9 +17,6 @@ use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::failures;
 use crate::store::recoveries::{LinkMade, Recovery};
 use crate::store::sessions;
-
-/// No answer comes earlier, found or not: longer than the work takes, whatever of it is remembered.
-const ANSWER_AFTER: Duration = Duration::from_millis(300);
 
 /// A recovery that has begun.
 #[derive(Clone, Debug)]
@@ -51,10 +45,7 @@ enum Proof {
 impl Handle {
     /// Begins a recovery. Whoever matches nothing is answered alike, after the same time.
     pub async fn start_recovery(&self, document: &Document, name: &str) -> Result<RecoveryBegun, Error> {
-        let answer_at = Instant::now() + ANSWER_AFTER;
-        let begun = self.begin_recovery(document, name).await;
-        sleep_until(answer_at).await;
-        begun
+        no_earlier(self.begin_recovery(document, name)).await
     }
 
     async fn begin_recovery(&self, document: &Document, name: &str) -> Result<RecoveryBegun, Error> {
@@ -83,15 +74,21 @@ impl Handle {
 
     /// Sends a code to the phone of whoever recovers, behind the answer.
     pub async fn send_recovery_code(&self, id: Uuid) -> Result<Begun, Error> {
+        let (recovery, begun, code) = self.begin_recovery_code(id, "recovery").await?;
+        self.send_behind(recovery, begun.id, Message::RecoveryCode, code);
+        Ok(begun)
+    }
+
+    /// Records a code for whoever recovers; the ways by which codes go wait for the next one each by itself.
+    pub(super) async fn begin_recovery_code(&self, id: Uuid, way: &str) -> Result<(Recovery, Begun, String), Error> {
         let now = clock::now();
         let recovery = self.recoveries.find(id, now).await?.ok_or(Error::RecoveryExpired)?;
         let (challenge, code) = (ids::random(), chance::code());
-        let number = format!("recovery:{}", hex::encode(recovery.number_hash));
+        let number = format!("{way}:{}", hex::encode(recovery.number_hash));
         let purpose = Purpose::Recover { person: recovery.person };
         let begun = self.codes.begin(challenge, &code, &number, purpose, now).await?;
         let begun = begun.map_err(|retry_after| Error::TooSoon { retry_after })?;
-        self.send_behind(recovery, challenge, Message::RecoveryCode, code);
-        Ok(begun)
+        Ok((recovery, begun, code))
     }
 
     /// Sends a link to the verified mail address of whoever recovers, behind the answer.

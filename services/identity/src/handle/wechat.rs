@@ -6,14 +6,13 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Asked, Handle, TRIES, decide};
-use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::{Command, Rejection};
 use crate::domain::limit::Deed;
 use crate::domain::wechat::OpenId;
 use crate::error::Error;
 use crate::hashing::Password;
-use crate::store::codes::{Begun, Purpose};
+use crate::store::codes::Begun;
 use crate::store::wechat::{self, CLAIM};
 
 /// A binding that has begun.
@@ -31,8 +30,7 @@ impl Handle {
     /// Makes a ticket for whoever has no WeChat and knows the password.
     pub async fn begin_wechat_binding(&self, person: Uuid, password: Password) -> Result<WechatTicket, Error> {
         self.limit_account(Deed::BindWechat, &self.requests.hash(&format!("wechat:{person}"))).await?;
-        self.re_authenticate(person, password).await?;
-        let loaded = self.accounts.load(person).await?;
+        let loaded = self.re_authenticate(person, password).await?;
         if loaded.account.registered().ok_or(Error::NotFound)?.wechat.is_some() {
             return Err(Rejection::WechatAlreadyBound.into());
         }
@@ -89,9 +87,7 @@ impl Handle {
 
     /// The WeChat of a person, for themselves, and since when it is bound.
     pub async fn wechat_of(&self, person: Uuid) -> Result<Option<(OpenId, OffsetDateTime)>, Error> {
-        let loaded = self.accounts.load(person).await?;
-        let (Some(recorded), Some(key)) = (loaded.wechat()?, self.vault.find(person).await?) else { return Ok(None) };
-        Ok(Some((wechat::open(recorded, &key)?, recorded.recorded_at)))
+        self.accounts.wechat(person).await
     }
 
     /// Ends the binding; what was sent there counts no more, and the phone is told.
@@ -125,21 +121,13 @@ impl Handle {
 
     /// Sends a code to the WeChat of whoever recovers, behind the answer; the same answer where there is none.
     pub async fn send_recovery_wechat_code(&self, id: Uuid) -> Result<Begun, Error> {
-        let now = clock::now();
-        let recovery = self.recoveries.find(id, now).await?.ok_or(Error::RecoveryExpired)?;
-        let (challenge, code) = (ids::random(), chance::code());
-        let number = format!("recovery-wechat:{}", hex::encode(recovery.number_hash));
-        let purpose = Purpose::Recover { person: recovery.person };
-        let begun = self.codes.begin(challenge, &code, &number, purpose, now).await?;
-        let begun = begun.map_err(|retry_after| Error::TooSoon { retry_after })?;
-        let (accounts, vault, wechat) = (self.accounts.clone(), self.vault.clone(), self.wechat.clone());
+        let (recovery, begun, code) = self.begin_recovery_code(id, "recovery-wechat").await?;
+        let (challenge, accounts, wechat) = (begun.id, self.accounts.clone(), self.wechat.clone());
         // Neither looking for the openid nor sending may be felt by whoever asks.
         self.lifecycle.spawn("send recovery by WeChat", OnDeath::IsItsEnd, async move {
             let Some(person) = recovery.person else { return Ok(()) };
-            let Some(key) = vault.find(person).await? else { return Ok(()) };
-            let loaded = accounts.load(person).await?;
-            let Some(recorded) = loaded.wechat()? else { return Ok(()) };
-            wechat.send_recovery_code(challenge, &wechat::open(recorded, &key)?, &code).await
+            let Some((openid, _)) = accounts.wechat(person).await? else { return Ok(()) };
+            wechat.send_recovery_code(challenge, &openid, &code).await
         });
         Ok(begun)
     }

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use decider::Decider as _;
 use eventlog::{EventLog, Recorded};
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
 use super::phone_fix::{self, Claimed};
-use super::{CorruptEvent, account_event};
+use super::{CorruptEvent, account_event, wechat};
 use crate::domain::account::{Account, Event};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
+use crate::domain::wechat::OpenId;
 use crate::error::Error;
 
 /// Kind of the claim that makes an account the only one of its number.
@@ -96,6 +98,14 @@ impl Accounts {
         }
         let personal = loaded.personal(&key)?;
         Ok(Some((loaded, personal)))
+    }
+
+    /// The WeChat of a person, and since when it is bound; `None` where there is none, or the key was destroyed.
+    pub async fn wechat(&self, person: Uuid) -> Result<Option<(OpenId, OffsetDateTime)>, Error> {
+        let Some(key) = self.vault.find(person).await? else { return Ok(None) };
+        let loaded = self.load(person).await?;
+        let Some(recorded) = loaded.wechat()? else { return Ok(None) };
+        Ok(Some((wechat::open(recorded, &key)?, recorded.recorded_at)))
     }
 
     fn pool(&self) -> &PgPool {

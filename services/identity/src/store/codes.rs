@@ -156,9 +156,7 @@ impl Codes {
         phone: &str,
         now: OffsetDateTime,
     ) -> Result<Answer<()>, sqlx::Error> {
-        let Some(tried) = self.count_try(id, REGISTER, now).await? else { return Ok(Answer::Expired) };
-        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(phone);
-        Ok(if right { Answer::Right(()) } else { Answer::Wrong })
+        self.answer_address(id, REGISTER, code, phone, now).await
     }
 
     /// Judges the code of a recovery, and says whose it is.

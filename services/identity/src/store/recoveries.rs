@@ -1,11 +1,11 @@
 //! Recoveries under way and the links in mails: only hashes of tokens, and rows for whoever matches nothing, too.
 
-use sha2::{Digest as _, Sha256};
 use sqlx::{PgPool, Postgres, Transaction};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use vault::{Index, Vault};
 
+use super::token_hash;
 use crate::domain::recovery::{LIFE, LINK_LIFE, LINK_RESEND};
 
 /// A recovery that counts.
@@ -81,7 +81,7 @@ impl Recoveries {
         .bind(wait.as_slice())
         .bind(made.resend_at)
         .bind(now)
-        .bind(hash(token))
+        .bind(token_hash(token))
         .bind(recovery.person)
         .bind(made.expires_at)
         .execute(&self.pool)
@@ -101,7 +101,7 @@ impl Recoveries {
         let person: Option<Option<Uuid>> = sqlx::query_scalar(
             "SELECT person FROM recovery_link WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
         )
-        .bind(hash(token))
+        .bind(token_hash(token))
         .bind(now)
         .fetch_optional(&self.pool)
         .await?;
@@ -118,7 +118,7 @@ impl Recoveries {
         let spent = sqlx::query(
             "UPDATE recovery_link SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
         )
-        .bind(hash(token))
+        .bind(token_hash(token))
         .bind(now)
         .execute(&mut *transaction)
         .await?;
@@ -140,9 +140,4 @@ impl Recoveries {
         super::wechat::void_in(transaction, person, now).await?;
         sqlx::query("DELETE FROM recovery WHERE person = $1").bind(person).execute(&mut **transaction).await.map(drop)
     }
-}
-
-/// A token is 32 random bytes: a plain hash tells nobody what it was.
-fn hash(token: &[u8; 32]) -> Vec<u8> {
-    Sha256::digest(token).to_vec()
 }

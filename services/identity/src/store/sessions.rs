@@ -1,10 +1,10 @@
 //! Sessions and their refresh tokens, which are stored hashed and spent once.
 
-use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::token_hash;
 use crate::domain::session::{Entry, Session};
 
 /// A session as it stands.
@@ -63,7 +63,7 @@ impl Sessions {
         .bind(new.session.started_at)
         .bind(new.session.used_at)
         .bind(new.by_code)
-        .bind(hash(token))
+        .bind(token_hash(token))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await
@@ -76,7 +76,7 @@ impl Sessions {
                     s.ended_at IS NOT NULL, t.spent_at IS NOT NULL
              FROM refresh_token t JOIN session s ON s.id = t.session WHERE t.hash = $1",
         )
-        .bind(hash(token))
+        .bind(token_hash(token))
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.and_then(kept))
@@ -87,7 +87,7 @@ impl Sessions {
         let mut transaction = self.pool.begin().await?;
         let now = used.session.used_at;
         let rotated = sqlx::query("UPDATE refresh_token SET spent_at = $2 WHERE hash = $1 AND spent_at IS NULL")
-            .bind(hash(spent))
+            .bind(token_hash(spent))
             .bind(now)
             .execute(&mut *transaction)
             .await?;
@@ -114,13 +114,6 @@ impl Sessions {
             .execute(&self.pool)
             .await
             .map(drop)
-    }
-
-    /// The sessions of a person that were not ended, the one that was used last first; some may be too old by now.
-    pub async fn list(&self, person: Uuid) -> Result<Vec<Kept>, sqlx::Error> {
-        let mut sessions = self.of_person(person).await?;
-        sessions.retain(|session| !session.ended);
-        Ok(sessions)
     }
 
     /// The sessions of a person that are still kept, ended or not, the one that was used last first.
@@ -198,12 +191,13 @@ pub async fn end_all_in(
 /// Records that a session has passed the second factor, with its next token in place of all before; false where it has ended.
 pub async fn pass_in(connection: &mut PgConnection, passed: &Kept, next: &[u8; 32]) -> Result<bool, sqlx::Error> {
     let now = passed.session.used_at;
-    let alive = sqlx::query("UPDATE session SET passed_at = $2, used_at = $2 WHERE id = $1 AND ended_at IS NULL")
+    // The token before the session, as a refresh takes them.
+    sqlx::query("UPDATE refresh_token SET spent_at = $2 WHERE session = $1 AND spent_at IS NULL")
         .bind(passed.id)
         .bind(now)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("UPDATE refresh_token SET spent_at = $2 WHERE session = $1 AND spent_at IS NULL")
+    let alive = sqlx::query("UPDATE session SET passed_at = $2, used_at = $2 WHERE id = $1 AND ended_at IS NULL")
         .bind(passed.id)
         .bind(now)
         .execute(&mut *connection)
@@ -219,14 +213,9 @@ fn kept((id, person, entry, started_at, used_at, by_code, passed, ended, spent):
 
 async fn give(connection: &mut PgConnection, session: Uuid, token: &[u8; 32]) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO refresh_token (hash, session) VALUES ($1, $2)")
-        .bind(hash(token))
+        .bind(token_hash(token))
         .bind(session)
         .execute(connection)
         .await
         .map(drop)
-}
-
-/// A token is 32 random bytes: a plain hash tells nobody what it was.
-fn hash(token: &[u8; 32]) -> Vec<u8> {
-    Sha256::digest(token).to_vec()
 }
