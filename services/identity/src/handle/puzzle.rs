@@ -14,6 +14,7 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
+use crate::store::accounts::Accounts;
 use crate::store::failures;
 use crate::store::puzzles::Puzzles;
 use crate::store::sessions;
@@ -89,9 +90,11 @@ impl Handle {
         sessions::hold_in(&mut transaction, loaded.person).await?;
         failures::forget(&mut transaction, &number_hash).await?;
         // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
-        let now = self.accounts.load(loaded.person).await?;
-        if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
-            return Err(Error::WrongCredentials);
+        if Accounts::version_in(&mut transaction, loaded.person).await? != loaded.version {
+            let now = self.accounts.load(loaded.person).await?;
+            if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
+                return Err(Error::WrongCredentials);
+            }
         }
         self.sessions.begin_in(transaction, &kept, tokens.refresh.secret()).await?;
         Ok(SignedIn::new(tokens, account))

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
 use super::phone_fix::{self, Claimed};
-use super::{CorruptEvent, account_event, wechat};
+use super::{Connection, CorruptEvent, account_event, wechat};
 use crate::domain::account::{Account, Event};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
@@ -80,6 +80,12 @@ impl Accounts {
     /// The account of a person; an empty one where there is none.
     pub async fn load(&self, person: Uuid) -> Result<Loaded, Error> {
         Ok(Loaded::fold(person, self.log.load(person).await?)?)
+    }
+
+    /// How many events a person's stream has by now, over a connection that is there.
+    pub async fn version_in(connection: &mut Connection, person: Uuid) -> Result<i64, Error> {
+        let newest = "SELECT coalesce(max(version), 0) FROM public.event_log WHERE stream = $1";
+        Ok(sqlx::query_scalar(newest).bind(person).fetch_one(connection).await?)
     }
 
     /// The accounts of many people; those without one are left out.
