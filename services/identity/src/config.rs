@@ -1,4 +1,4 @@
-//! The settings of this service: its two secrets, from files, and whom it believes.
+//! The settings of this service: its two secrets, from files, whom it believes and asks, and how long papers are kept.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

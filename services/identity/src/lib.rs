@@ -4,7 +4,7 @@
 //! api/ ──> handle/ ──> domain/account ──> event_log: one stream per person, found by the claim on its number
 //!            │  └────> courier ──> notifications: one-time codes
 //!            ├──> hashing: argon2id behind a bounded queue
-//!            ├──> store/{codes, failures, puzzles, attempts, sessions}: plain records of signing in
+//!            ├──> store/: plain records of signing in and of getting back in, and who looked at whom
 //!            ├──> picture: slider puzzles
 //!            ├──> real_name, wechat ──> gateway: providers of a deployment
 //!            ├──> shipped: document types, as versioned files

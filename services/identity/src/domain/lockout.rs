@@ -1,4 +1,4 @@
-//! How many wrong passwords a number gets, known or not (RELIABILITY "Security").
+//! How many wrong tries in a row anybody gets, of passwords, second factors and names (RELIABILITY "Security").
 
 use time::Duration;
 

@@ -8,6 +8,7 @@ use crate::courier::Message;
 use crate::domain::account::{Authority, Command, FixOutcome, PhoneFix, Rejection};
 use crate::domain::contact::same_name;
 use crate::domain::document::Document;
+use crate::domain::limit::Deed;
 use crate::domain::personal::Personal;
 use crate::domain::role::Division;
 use crate::error::Error;
@@ -56,13 +57,14 @@ impl Handle {
         if self.remembered(asked).await?.is_some() {
             return Ok(());
         }
+        let number_hash = self.accounts.hash(&fix.document);
+        self.limit_account(Deed::Recover, &number_hash).await?;
         let (challenge, code) = &fix.code;
         match self.codes.answer_phone_fix(*challenge, code, &fix.claimed.phone, clock::now()).await? {
             Answer::Right(()) => {}
             Answer::Wrong => return Err(Error::WrongCode),
             Answer::Expired => return self.answered_meanwhile(asked, Error::CodeExpired).await,
         }
-        let number_hash = self.accounts.hash(&fix.document);
         for _ in 0..TRIES {
             let person = self.accounts.find(&number_hash).await?.unwrap_or_else(ids::random);
             let loaded = self.accounts.load(person).await?;

@@ -10,6 +10,7 @@ use crate::courier::Message;
 use crate::domain::account::{Account, Command};
 use crate::domain::contact::same_name;
 use crate::domain::document::Document;
+use crate::domain::limit::Deed;
 use crate::domain::recovery::{self, Shown};
 use crate::error::Error;
 use crate::hashing::Password;
@@ -50,6 +51,7 @@ impl Handle {
 
     async fn begin_recovery(&self, document: &Document, name: &str) -> Result<RecoveryBegun, Error> {
         let number_hash = self.accounts.hash(document);
+        self.limit_account(Deed::Recover, &number_hash).await?;
         // A number of nobody looks for a stream and a key that are not there.
         let holder = self.accounts.find(&number_hash).await?.unwrap_or_else(ids::random);
         let loaded = self.accounts.load(holder).await?;
@@ -83,6 +85,7 @@ impl Handle {
     pub(super) async fn begin_recovery_code(&self, id: Uuid, way: &str) -> Result<(Recovery, Begun, String), Error> {
         let now = clock::now();
         let recovery = self.recoveries.find(id, now).await?.ok_or(Error::RecoveryExpired)?;
+        self.limit_account(Deed::SendCode, &recovery.number_hash).await?;
         let (challenge, code) = (ids::random(), chance::code());
         let number = format!("{way}:{}", hex::encode(recovery.number_hash));
         let purpose = Purpose::Recover { person: recovery.person };
@@ -95,6 +98,7 @@ impl Handle {
     pub async fn send_recovery_link(&self, id: Uuid) -> Result<LinkMade, Error> {
         let now = clock::now();
         let recovery = self.recoveries.find(id, now).await?.ok_or(Error::RecoveryExpired)?;
+        self.limit_account(Deed::SendCode, &recovery.number_hash).await?;
         let token = LinkToken(chance::bytes());
         let made = self.recoveries.make_link(&token.0, recovery, now).await?;
         let made = made.map_err(|retry_after| Error::TooSoon { retry_after })?;

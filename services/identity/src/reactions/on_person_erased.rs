@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::store::forgetting;
 
-/// Forgets an account: its sealed events, its sessions, its codes.
+/// Forgets an account: its sealed events, and every plain record that names the person.
 #[derive(Clone, Debug)]
 pub struct ForgetAccount {
     /// The service's own log.

@@ -1,4 +1,4 @@
-//! Wrong passwords by number: counted before the password is looked at, so that many at once are no way around.
+//! Wrong passwords by number, and wrong names by person: counted before they are looked at, so that many at once are no way around.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};

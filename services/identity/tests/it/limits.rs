@@ -6,6 +6,7 @@ use proto::identity::v1 as api;
 use proto::identity::v1::credentials_client::CredentialsClient;
 use proto::identity::v1::phone_fixes_client::PhoneFixesClient;
 use proto::identity::v1::recovery_client::RecoveryClient;
+use proto::identity::v1::wechat_bindings_client::WechatBindingsClient;
 use tonic::{Code, Request};
 
 use crate::desk::{Desk, Teacher, refusal, retry_within};
@@ -15,7 +16,7 @@ async fn exhaust(desk: &Desk, by_address: bool) {
     desk.sql(if by_address {
         "UPDATE attempt SET count = 600 WHERE kind > 100"
     } else {
-        "UPDATE attempt SET count = CASE kind WHEN 3 THEN 10 ELSE 30 END WHERE kind < 100"
+        "UPDATE attempt SET count = CASE WHEN kind IN (3, 5) THEN 10 ELSE 30 END WHERE kind < 100"
     })
     .await;
 }
@@ -111,6 +112,46 @@ async fn one_number_and_one_phone_are_asked_for_so_often_and_no_more() {
     throttled(desk.accounts().register_account(again).await);
     throttled(desk.accounts().send_phone_code(api::SendPhoneCodeRequest { phone: known.phone }).await);
     desk.register(&Teacher::new(5)).await;
+}
+
+#[tokio::test]
+async fn lost_access_to_one_number_is_asked_for_so_often_and_no_more() {
+    let desk = Desk::open().await;
+    let (known, unknown) = (Teacher::new(1), Teacher::new(2));
+    desk.register(&known).await;
+    let mut recovery = RecoveryClient::new(desk.identity.anyone());
+    let mut wechat = WechatBindingsClient::new(desk.identity.anyone());
+    let phone = Teacher::new(3).phone;
+    let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
+    let sent = fixes.send_phone_fix_code(api::SendPhoneFixCodeRequest { phone: phone.clone() }).await.unwrap();
+    for teacher in [&known, &unknown] {
+        let start = api::StartRecoveryRequest {
+            document_type: api::DocumentType::ResidentId.into(),
+            number: teacher.number.clone(),
+            name: teacher.name.clone(),
+        };
+        let begun = recovery.start_recovery(start.clone()).await.unwrap().into_inner();
+        let recovery_id = begun.recovery_id;
+        let code = api::SendRecoveryCodeRequest { recovery_id: recovery_id.clone() };
+        recovery.send_recovery_code(code.clone()).await.unwrap();
+        exhaust(&desk, false).await;
+        throttled(recovery.start_recovery(start).await);
+        throttled(recovery.send_recovery_code(code).await);
+        throttled(recovery.send_recovery_link(api::SendRecoveryLinkRequest { recovery_id: recovery_id.clone() }).await);
+        throttled(wechat.send_recovery_wechat_code(api::SendRecoveryWechatCodeRequest { recovery_id }).await);
+        let fix = api::RequestPhoneFixRequest {
+            request_id: lifecycle::ids::random().to_string(),
+            document_type: api::DocumentType::ResidentId.into(),
+            number: teacher.number.clone(),
+            name: teacher.name.clone(),
+            phone: phone.clone(),
+            challenge_id: sent.get_ref().challenge_id.clone(),
+            code: "123456".to_owned(),
+            province: "32".to_owned(),
+            evidence: "原手机号码已停用，附单位证明。".to_owned(),
+        };
+        throttled(fixes.request_phone_fix(fix).await);
+    }
 }
 
 #[tokio::test]
