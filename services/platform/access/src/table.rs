@@ -175,19 +175,31 @@ mod tests {
     use super::*;
     use crate::caller::{Grant, Person, Scope};
 
-    /// An operator, in a session that has passed the second factor or not.
-    fn operator(complete: bool, second_factor: bool) -> Caller {
-        let scope = Scope { division: Division::NONE, unit: None };
-        let grants: Arc<[Grant]> = [Grant { id: Uuid::from_u128(3), role: Role::Operator, scope }].into();
-        let person = Person {
+    /// Somebody with a complete profile in a session that has passed the second factor.
+    fn somebody() -> Person {
+        Person {
             id: Uuid::from_u128(1),
             session: Uuid::from_u128(2),
             entry: Entry::Registration,
-            complete,
-            second_factor,
+            complete: true,
+            second_factor: true,
             restricted: false,
             token: "".into(),
-        };
+        }
+    }
+
+    fn holding(role: Role) -> Arc<[Grant]> {
+        let scope = Scope { division: Division::NONE, unit: None };
+        [Grant { id: Uuid::from_u128(3), role, scope }].into()
+    }
+
+    fn caller(person: Person, grants: Arc<[Grant]>) -> Caller {
+        Caller { person: Some(person), grants, ..Caller::default() }
+    }
+
+    /// An operator, in a session that has passed the second factor or not.
+    fn operator(complete: bool, second_factor: bool) -> Caller {
+        let (grants, person) = (holding(Role::Operator), Person { complete, second_factor, ..somebody() });
         let (grants, withheld) = if second_factor { (grants, Arc::default()) } else { (Arc::default(), grants) };
         Caller { person: Some(person), service: None, grants, withheld }
     }
@@ -214,59 +226,32 @@ mod tests {
         assert_eq!(uncovered(rows, "dingzhu.operations.v1"), Vec::<String>::new());
     }
 
-    fn somebody(restricted: bool) -> Caller {
-        let person = crate::Person {
-            id: uuid::Uuid::from_u128(1),
-            session: uuid::Uuid::from_u128(2),
-            entry: proto::identity::v1::Entry::Registration,
-            complete: true,
-            second_factor: true,
-            restricted,
-            token: "".into(),
-        };
-        let scope = crate::Scope { division: eventlog::Division::NONE, unit: None };
-        let grant = crate::Grant { id: uuid::Uuid::from_u128(3), role: Role::Clerk, scope };
-        Caller { person: Some(person), service: None, grants: vec![grant].into(), ..Caller::default() }
-    }
-
     #[test]
     fn a_restricted_account_opens_what_is_open_to_everybody_who_is_signed_in_and_nothing_else() {
+        let clerk = |restricted| caller(Person { restricted, ..somebody() }, holding(Role::Clerk));
         for rule in [Rule::Anyone, Rule::SignedIn] {
-            assert_eq!(rule.admits(&somebody(true)), Ok(()));
+            assert_eq!(rule.admits(&clerk(true)), Ok(()));
         }
-        let clerk = &[Role::Clerk];
-        for rule in [Rule::Person, Rule::Staff(clerk), Rule::PersonOrStaff(clerk), Rule::ServiceOrStaff(&[], clerk)] {
-            assert_eq!(rule.admits(&somebody(true)), Err(Denied::Restricted), "{rule:?}");
-            assert_eq!(rule.admits(&somebody(false)), Ok(()), "{rule:?}");
+        let roles = &[Role::Clerk];
+        for rule in [Rule::Person, Rule::Staff(roles), Rule::PersonOrStaff(roles), Rule::ServiceOrStaff(&[], roles)] {
+            assert_eq!(rule.admits(&clerk(true)), Err(Denied::Restricted), "{rule:?}");
+            assert_eq!(rule.admits(&clerk(false)), Ok(()), "{rule:?}");
         }
     }
 
     #[test]
     fn an_incomplete_profile_admits_to_nothing_but_itself_unless_its_holder_is_staff() {
-        let somebody = |complete, grants: Vec<Grant>| {
-            let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person = Person {
-                id,
-                session,
-                entry: Entry::Registration,
-                complete,
-                second_factor: true,
-                restricted: false,
-                token: "".into(),
-            };
-            Caller { person: Some(person), service: None, grants: grants.into(), withheld: Vec::new().into() }
-        };
-        let scope = Scope { division: Division::parse("32").unwrap(), unit: None };
-        let clerk = vec![Grant { id: Uuid::from_u128(3), role: Role::Clerk, scope }];
-        let newcomer = somebody(false, Vec::new());
+        let of = |complete, grants| caller(Person { complete, ..somebody() }, grants);
+        let clerk = holding(Role::Clerk);
+        let newcomer = of(false, Arc::default());
         for rule in [Rule::Admitted, Rule::Person, Rule::PersonOrStaff(&[Role::Auditor])] {
             assert_eq!(rule.admits(&newcomer), Err(Denied::ProfileIncomplete), "{rule:?}");
-            assert_eq!(rule.admits(&somebody(true, Vec::new())), Ok(()), "{rule:?}");
+            assert_eq!(rule.admits(&of(true, Arc::default())), Ok(()), "{rule:?}");
             assert_eq!(rule.admits(&Caller::default()), Err(Denied::SignInRequired), "{rule:?}");
         }
         assert_eq!(Rule::SignedIn.admits(&newcomer), Ok(()));
-        assert_eq!(Rule::Admitted.admits(&somebody(false, clerk.clone())), Ok(()));
-        assert_eq!(Rule::Person.admits(&somebody(false, clerk)), Err(Denied::ProfileIncomplete));
+        assert_eq!(Rule::Admitted.admits(&of(false, clerk.clone())), Ok(()));
+        assert_eq!(Rule::Person.admits(&of(false, clerk)), Err(Denied::ProfileIncomplete));
     }
 
     #[test]
@@ -290,16 +275,7 @@ mod tests {
 
     #[test]
     fn an_incomplete_profile_is_admitted_only_where_it_is_enough_to_be_signed_in() {
-        let person = |complete| crate::Person {
-            id: uuid::Uuid::from_u128(1),
-            session: uuid::Uuid::from_u128(2),
-            entry: proto::identity::v1::Entry::Registration,
-            complete,
-            second_factor: true,
-            restricted: false,
-            token: "token".into(),
-        };
-        let caller = |complete| Caller { person: Some(person(complete)), ..Caller::default() };
+        let of = |complete| caller(Person { complete, ..somebody() }, Arc::default());
         for (rule, complete, incomplete) in [
             (Rule::Anyone, Ok(()), Ok(())),
             (Rule::SignedIn, Ok(()), Ok(())),
@@ -310,26 +286,14 @@ mod tests {
             (Rule::Service(&["applications"]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
             (Rule::ServiceOrStaff(&["x"], &[Role::Clerk]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
         ] {
-            assert_eq!(rule.admits(&caller(true)), complete, "{rule:?}");
-            assert_eq!(rule.admits(&caller(false)), incomplete, "{rule:?}");
+            assert_eq!(rule.admits(&of(true)), complete, "{rule:?}");
+            assert_eq!(rule.admits(&of(false)), incomplete, "{rule:?}");
         }
     }
 
     #[test]
     fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
-        let person = |complete| {
-            let (id, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
-            let person = Person {
-                id,
-                session,
-                entry: Entry::Registration,
-                complete,
-                second_factor: true,
-                restricted: false,
-                token: "".into(),
-            };
-            Caller { person: Some(person), service: None, grants: Vec::new().into(), withheld: Vec::new().into() }
-        };
+        let person = |complete| caller(Person { complete, ..somebody() }, Arc::default());
         let service = Caller { service: Some("identity".to_owned()), ..Caller::default() };
         assert!(Rule::Staff(&[Role::Clerk]).rests_on_a_role(&person(true)));
         assert!(Rule::ServiceOrStaff(SERVICES, &[Role::Operator]).rests_on_a_role(&person(true)));
