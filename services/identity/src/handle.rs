@@ -124,7 +124,7 @@ pub struct Handle {
 /// Answers after a time that tells nothing of the work.
 async fn no_earlier<T>(work: impl Future<Output = T>) -> T {
     let answer_at = Instant::now() + ANSWER_AFTER;
-    let done = work.await;
+    let done = Box::pin(work).await;
     sleep_until(answer_at).await;
     done
 }

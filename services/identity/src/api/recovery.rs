@@ -36,10 +36,10 @@ impl recovery_server::Recovery for Recovery {
         let name = convert::name(&request.name, &mut violations);
         let (Some(document), Some(name)) = (document, name) else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let starting = async move {
+        let starting = Box::pin(async move {
             handle.limit_origin(Deed::Recover, origin).await?;
             handle.start_recovery(&document, &name).await
-        };
+        });
         let begun = rpc::run(&self.handle.lifecycle, starting).await?;
         Ok(Response::new(StartRecoveryResponse {
             recovery_id: begun.id.to_string(),
