@@ -74,7 +74,10 @@ impl Service for Notifications {
         let bus = bus
             .own_view(Inbox::new(ground.pool.clone()))
             .view("applications", applicants.clone())
-            .reaction("applications", OnApplicationStep { handle: handle.clone(), applicants })
+            .reaction(
+                "applications",
+                OnApplicationStep { handle: handle.clone(), applicants, vault: ground.vault.clone() },
+            )
             .reaction("identity", OnPersonErased::new(Self::NAME, ground, ForgetRecipient { handle: handle.clone() }));
         Ok((Self { handle }, bus))
     }

@@ -14,6 +14,7 @@ use time::Date;
 use time::macros::format_description;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
+use vault::Vault;
 
 use crate::domain::step::{Conclusion, Level, Returner, Step};
 use crate::error::Error;
@@ -34,6 +35,8 @@ pub struct OnApplicationStep {
     pub handle: Handle,
     /// Knows whose application it is.
     pub applicants: Applicants,
+    /// Knows who is erased here, before the service applications has said so.
+    pub vault: Vault,
 }
 
 #[eventbus::async_trait]
@@ -45,6 +48,10 @@ impl Reaction for OnApplicationStep {
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
         let Some((enrolment_number, step)) = read(event)? else { return Ok(()) };
         let Some(person) = self.applicant(&enrolment_number, event.position).await? else { return Ok(()) };
+        let erased = self.vault.is_destroyed(person).await;
+        if erased.map_err(|error| service::erasure::transient("the keys", &error))? {
+            return Ok(());
+        }
         let told = Told {
             step,
             enrolment_number,

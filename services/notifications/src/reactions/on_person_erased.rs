@@ -16,18 +16,13 @@ pub struct ForgetRecipient {
     pub handle: Handle,
 }
 
-impl ForgetRecipient {
-    /// The person's notices, all of them, since every notice goes into the inbox; none once the confirmation has emptied it.
-    async fn notices(&self, person: Uuid) -> Result<Vec<Uuid>, ReactionError> {
-        self.handle.inbox.notices_of(person).await.map_err(|error| transient("the inbox", &error))
-    }
-}
-
 #[eventbus::async_trait]
 impl Forget for ForgetRecipient {
     async fn make_unreadable(&self, person: Uuid, _: &ReactionIds) -> Result<Vec<Erased>, ReactionError> {
         caught_up(&self.handle.log, inbox::NAME).await?;
-        let notices = self.notices(person).await?;
+        // All of them, since every notice goes into the inbox; none once the confirmation has emptied it.
+        let notices = self.handle.inbox.notices_of(person).await;
+        let notices = notices.map_err(|error| transient("the inbox", &error))?;
         let on_their_way = self.handle.store.take_over(&notices, lifecycle::ids::random()).await;
         for lease in on_their_way.map_err(|error| transient("the deliveries", &error))? {
             let settled = self.handle.settle(&lease, Outcome::Failed(Failure::PersonUnknown), "").await;
@@ -37,8 +32,7 @@ impl Forget for ForgetRecipient {
     }
 
     async fn remove_records(&self, tx: &mut Confirming, person: Uuid) -> Result<Vec<Erased>, ReactionError> {
-        let notices = self.notices(person).await?;
-        let removed = forgetting::remove(tx, &notices).await.map_err(|error| transient("the records", &error))?;
+        let removed = forgetting::remove(tx, person).await.map_err(|error| transient("the records", &error))?;
         Ok(vec![("masked_address", removed.masked_addresses), ("read_mark", removed.read_marks)])
     }
 }

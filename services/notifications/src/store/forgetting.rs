@@ -36,14 +36,21 @@ impl Store {
     }
 }
 
-/// Removes what the records of these notices say of their person.
-pub async fn remove(tx: &mut PgConnection, notices: &[Uuid]) -> Result<Removed, sqlx::Error> {
-    let blanked =
-        sqlx::query("UPDATE delivery SET masked_address = '' WHERE notice_id = ANY($1) AND masked_address <> ''")
-            .bind(notices)
-            .execute(&mut *tx)
-            .await?;
-    let read = sqlx::query("DELETE FROM notice_read WHERE notice_id = ANY($1)").bind(notices).execute(tx).await?;
+/// Removes what the records of a person's notices say of them.
+pub async fn remove(tx: &mut PgConnection, person: Uuid) -> Result<Removed, sqlx::Error> {
+    let blanked = sqlx::query(
+        "UPDATE public.delivery SET masked_address = '' WHERE masked_address <> '' \
+             AND notice_id IN (SELECT notice_id FROM views.inbox WHERE person_id = $1)",
+    )
+    .bind(person)
+    .execute(&mut *tx)
+    .await?;
+    let read = sqlx::query(
+        "DELETE FROM public.notice_read WHERE notice_id IN (SELECT notice_id FROM views.inbox WHERE person_id = $1)",
+    )
+    .bind(person)
+    .execute(tx)
+    .await?;
     let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
     Ok(Removed { masked_addresses: count(blanked.rows_affected()), read_marks: count(read.rows_affected()) })
 }

@@ -96,3 +96,20 @@ async fn what_is_on_its_way_to_an_erased_person_never_arrives() {
     assert!(all.iter().all(|one| one.state != i32::from(DeliveryState::Queued)));
     assert!(stage.files("mail").is_empty() && stage.files("sms").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_comes_after_the_erasure_is_told_to_nobody() {
+    let stage = Stage::set(&[]).await;
+    let certificate = stage.submit(person(1), NUMBER).await;
+    stage.inbox_of(person(1), 1).await;
+    stage.running.erase(person(1)).await;
+    // The service applications has not forgotten them yet.
+    let withdrawn =
+        ApplicationWithdrawn { certificate_id: certificate.to_string(), enrolment_number: NUMBER.to_owned() };
+    let last = stage.applications().publish(certificate, "320302", &withdrawn).await;
+    let bus = &stage.running.service.bus;
+    let told = async || bus.wait_for("application-steps", last.position).await.ok();
+    wait::until("the step to be passed over", DEADLINE, told).await.unwrap();
+    let notices = stage.log().await.iter().filter(|event| event.kind.ends_with("NoticeQueued")).count();
+    assert_eq!(notices, 1);
+}
