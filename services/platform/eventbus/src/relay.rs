@@ -211,7 +211,7 @@ impl Relay {
         stream::create(&self.nats.jetstream, config).await.map_err(|error| error.to_string())
     }
 
-    /// Publishes what comes after `last`, many in flight; gives the last position acknowledged, and why it paused.
+    /// Publishes what comes after `last`, what is next while the answer to what went before is on its way; gives the last position acknowledged, and why it paused.
     async fn publish_after(
         &self,
         last: i64,
@@ -284,7 +284,7 @@ impl Relay {
             if Instant::now() >= next_look {
                 fork::published(&self.core.pool, flight.acknowledged).await.map_err(unreadable)?;
                 match self.standing().await? {
-                    Standing::At { last, .. } if last >= flight.acknowledged => {}
+                    Standing::At { last, batches: now } if last >= flight.acknowledged && now == batches => {}
                     _ => return Ok(Pause::Look("the stream is not what was published".to_owned())),
                 }
                 next_look = Instant::now() + LOOK;
@@ -295,7 +295,7 @@ impl Relay {
     /// Hands a batch to NATS: all of it stands behind the position before its first event, or nothing does.
     async fn publish(&self, batch: &[Arc<Recorded>], mut previous: [u8; 32]) -> Result<Ack, String> {
         let service = self.core.service;
-        let id = lifecycle::ids::random().to_string();
+        let id = (batch.len() > 1).then(|| lifecycle::ids::random().to_string());
         for (place, recorded) in (1..).zip(batch) {
             let event = message::publish(recorded, previous);
             previous = recorded.hash;
@@ -304,7 +304,7 @@ impl Relay {
             if place == 1 {
                 headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (event.position - 1).to_string());
             }
-            if batch.len() > 1 {
+            if let Some(id) = &id {
                 headers.insert(NATS_BATCH_ID, id.as_str());
                 headers.insert(NATS_BATCH_SEQUENCE, place.to_string());
             }
@@ -313,7 +313,7 @@ impl Relay {
                 handed.map_err(|error| error.to_string())?;
                 continue;
             }
-            if batch.len() > 1 {
+            if id.is_some() {
                 headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
             }
             let ack = self.nats.jetstream.publish_with_headers(subject, headers, event.payload).await;
@@ -339,15 +339,19 @@ impl Relay {
 
 /// Takes the next events that are published together, and names the last of them.
 fn next_batch<'p>(rest: &mut &'p [Arc<Recorded>], together: usize) -> Option<(&'p [Arc<Recorded>], &'p Arc<Recorded>)> {
-    let mut bytes = 0;
-    let fits = |event: &&Arc<Recorded>| {
-        bytes += event.payload.len();
-        bytes <= BATCH_BYTES
-    };
-    let count = rest.iter().take(together).take_while(fits).count().max(1).min(rest.len());
-    let (batch, later) = rest.split_at(count);
+    let count = how_many(rest.iter().map(|event| event.payload.len()), together);
+    let (batch, later) = rest.split_at(count.min(rest.len()));
     *rest = later;
     Some((batch, batch.last()?))
+}
+
+/// How many events of these sizes are published together: one at least.
+fn how_many(sizes: impl Iterator<Item = usize>, together: usize) -> usize {
+    let fits = |bytes: &mut usize, size| {
+        *bytes += size;
+        (*bytes <= BATCH_BYTES).then_some(())
+    };
+    sizes.take(together).scan(0, fits).count().max(1)
 }
 
 type Ack = BoxFuture<'static, Result<PublishAck, PublishError>>;
@@ -379,4 +383,24 @@ impl Flight {
 #[expect(clippy::needless_pass_by_value, reason = "it takes the error that map_err gives")]
 fn unreadable(error: sqlx::Error) -> String {
     format!("the relay's state cannot be read or written: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_bounded_by_events_and_by_bytes_and_never_empty() {
+        let half = BATCH_BYTES / 2;
+        for (sizes, together, count) in [
+            (vec![1; 10], 4, 4),
+            (vec![1; 3], 4, 3),
+            (vec![half, half, 1], 4, 2),
+            (vec![half, half + 1, 1], 4, 1),
+            (vec![BATCH_BYTES + 1, 1], 4, 1),
+            (vec![1, 1], 1, 1),
+        ] {
+            assert_eq!(how_many(sizes.iter().copied(), together), count, "{sizes:?}");
+        }
+    }
 }

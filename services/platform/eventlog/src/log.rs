@@ -138,7 +138,7 @@ impl EventLog {
         }
         let (_, placed) = plan.carried_out();
         let (head, previous) = (placed.head, placed.previous);
-        self.0.recent.extend(previous, placed.recorded(commands));
+        self.0.recent.extend(previous, placed.recorded(commands, std::slice::from_ref(&answer)));
         raise(&self.0.head, head);
         answer
     }
@@ -195,7 +195,7 @@ impl EventLog {
     }
 
     /// The newest position in the database.
-    pub(crate) async fn newest(&self) -> Result<i64, ReadError> {
+    pub async fn newest(&self) -> Result<i64, ReadError> {
         Ok(newest(&self.0.pool).await?)
     }
 

@@ -146,8 +146,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) now: OffsetDateTime,
     /// Hash of the last event before.
     previous: [u8; 32],
-    /// Of each event, the index of its command.
-    commands: Vec<usize>,
     first_request: Option<(usize, i64)>,
 }
 
@@ -195,7 +193,6 @@ pub(crate) struct Placed {
 
 #[derive(Debug)]
 struct Place {
-    command: usize,
     position: i64,
     epoch: i64,
     version: i64,
@@ -206,34 +203,35 @@ impl Plan<'_> {
     /// The answers, and where the events stand.
     pub(crate) fn carried_out(self) -> (Vec<Answer>, Placed) {
         let EventRows { position, epoch, version, hash, .. } = self.events;
-        let rows = position.into_iter().zip(epoch).zip(version).zip(hash).zip(self.commands);
-        let place = |((((position, epoch), version), hash), command)| Place { command, position, epoch, version, hash };
+        let rows = position.into_iter().zip(epoch).zip(version).zip(hash);
+        let place = |(((position, epoch), version), hash)| Place { position, epoch, version, hash };
         let places = rows.map(place).collect();
         (self.answers, Placed { head: self.head, previous: self.previous, recorded_at: self.now, places })
     }
 }
 
 impl Placed {
-    /// The events of the batch as they stand in the log.
-    pub(crate) fn recorded(self, commands: Vec<Command>) -> impl Iterator<Item = Recorded> {
-        let mut places = self.places.into_iter().peekable();
-        commands.into_iter().enumerate().flat_map(move |(index, Command { append, records })| {
-            let own: Vec<Place> = std::iter::from_fn(|| places.next_if(|place| place.command == index)).collect();
-            own.into_iter().zip(append.events.into_iter().zip(records)).map(move |(place, (event, record))| Recorded {
-                position: place.position,
-                epoch: place.epoch,
-                stream: append.stream,
-                version: place.version,
-                kind: event.kind,
-                payload: event.payload,
-                inner: event.inner,
-                sealed: event.sealed,
-                metadata: record.metadata,
-                metadata_bytes: record.metadata_bytes,
-                event_id: event.event_id,
-                recorded_at: self.recorded_at,
-                hash: place.hash,
-            })
+    /// The events of the batch as they stand in the log: those of the commands that these answers accept.
+    pub(crate) fn recorded(self, commands: Vec<Command>, answers: &[Answer]) -> impl Iterator<Item = Recorded> {
+        let accepted = |(_, answer): &(_, &Answer)| answer.as_ref().is_ok_and(|appended| !appended.repeated);
+        let accepted = commands.into_iter().zip(answers).filter(accepted);
+        let events = accepted.flat_map(|(Command { append, records }, _)| {
+            append.events.into_iter().zip(records).map(move |(event, record)| (append.stream, event, record))
+        });
+        self.places.into_iter().zip(events).map(move |(place, (stream, event, record))| Recorded {
+            position: place.position,
+            epoch: place.epoch,
+            stream,
+            version: place.version,
+            kind: event.kind,
+            payload: event.payload,
+            inner: event.inner,
+            sealed: event.sealed,
+            metadata: record.metadata,
+            metadata_bytes: record.metadata_bytes,
+            event_id: event.event_id,
+            recorded_at: self.recorded_at,
+            hash: place.hash,
         })
     }
 }
@@ -249,7 +247,6 @@ pub(crate) fn plan<'a>(ground: Ground<'a>, commands: &'a [Command]) -> Plan<'a> 
         head: position,
         now,
         previous: hash,
-        commands: Vec::with_capacity(commands.len()),
         first_request: None,
     };
     let mut planner = Planner { plan, epoch, hash, versions, kept: requests };
@@ -286,7 +283,7 @@ impl<'a> Planner<'a> {
             return Err(AppendError::VersionConflict { expected: append.expected_version, actual: version });
         }
         self.claim(append)?;
-        self.record(index, command, version);
+        self.record(command, version);
         self.remember(index, append);
         Ok(Appended {
             position: self.plan.head,
@@ -318,7 +315,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn record(&mut self, index: usize, command: &'a Command, mut version: i64) {
+    fn record(&mut self, command: &'a Command, mut version: i64) {
         let append = &command.append;
         let rows = &mut self.plan.events;
         for (event, record) in append.events.iter().zip(&command.records) {
@@ -353,7 +350,6 @@ impl<'a> Planner<'a> {
             rows.metadata.push(&record.metadata_bytes);
             rows.event_id.push(event.event_id);
             rows.hash.push(self.hash);
-            self.plan.commands.push(index);
         }
         self.versions.insert(append.stream, version);
     }

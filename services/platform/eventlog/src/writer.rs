@@ -99,7 +99,7 @@ impl Writer {
             match self.attempt(&batch.commands).await {
                 Ok((answers, placed)) => {
                     let (head, previous) = (placed.head, placed.previous);
-                    self.recent.extend(previous, placed.recorded(std::mem::take(&mut batch.commands)));
+                    self.recent.extend(previous, placed.recorded(std::mem::take(&mut batch.commands), &answers));
                     raise(&self.head, head);
                     return batch.answer(answers);
                 }

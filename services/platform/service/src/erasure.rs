@@ -146,8 +146,7 @@ impl<F: Forget> Reaction for OnPersonErased<F> {
 /// seen then. Of every replica's log, which only the database knows.
 pub async fn caught_up(log: &EventLog, feed: &str) -> Result<(), ReactionError> {
     let stored = |error: sqlx::Error| transient("the log", &error);
-    let head = "SELECT coalesce(max(position), 0) FROM public.event_log";
-    let head: i64 = sqlx::query_scalar(head).fetch_one(log.pool()).await.map_err(stored)?;
+    let head = log.newest().await.map_err(|error| transient("the log", &error))?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let position = "SELECT position FROM public.feed_checkpoint WHERE name = $1";

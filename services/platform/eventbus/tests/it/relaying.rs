@@ -225,5 +225,23 @@ async fn a_stream_from_before_there_were_batches_is_filled_too() {
     let node = relaying(&database, &server).await;
     node.append(60).await;
     until_stream_is_log(&server.url(), STREAM, &node.log).await;
+    let stream = jetstream.get_stream(STREAM).await.unwrap();
+    let is_batched = async |position: i64| {
+        let message = stream.get_raw_message(position.cast_unsigned()).await.unwrap();
+        message.headers.get("Nats-Batch-Id").is_some()
+    };
+    assert!(!is_batched(60).await);
+
+    // From when an operator allows them they are used, without a restart.
+    let mut config = stream.cached_info().config.clone();
+    config.allow_atomic_publish = true;
+    jetstream.update_stream(&config).await.unwrap();
+    cluster::wait::until("batches", std::time::Duration::from_secs(30), async || {
+        let last = node.append(20).await;
+        until_stream_is_log(&server.url(), STREAM, &node.log).await;
+        is_batched(last).await.then_some(())
+    })
+    .await
+    .unwrap();
     node.stop().await;
 }
