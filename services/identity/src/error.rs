@@ -1,6 +1,6 @@
 //! What can go wrong in this service, as one enum.
 
-use eventlog::{AppendError, ReadError};
+use eventlog::{AppendError, ReadError, is_away};
 use vault::VaultError;
 
 use crate::domain::account::Rejection;
@@ -200,18 +200,6 @@ impl From<VaultError> for Error {
             VaultError::Database(error) if is_away(&error) => away(&error),
             error => Self::Vault(error),
         }
-    }
-}
-
-/// Whether the database, rather than what it was asked, is the trouble: the same may succeed soon.
-fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-        // Connection trouble, too little of something, operator's intervention.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
     }
 }
 

@@ -64,15 +64,16 @@ impl From<Error> for Status {
             Error::Append(AppendError::TooLarge { .. }) => {
                 Refusal::new(Code::InvalidArgument, "TOO_LARGE", "提交的内容过长，请精简后再提交。")
             }
-            Error::Storage(_) => {
+            error if eventlog::is_away(&error) => {
                 log(&error);
                 Refusal::unavailable("database")
             }
-            Error::Vault(_) => {
-                log(&error);
-                Refusal::unavailable("keys")
-            }
-            Error::Corrupt(_) | Error::Read(_) | Error::Append(_) | Error::Directory(_) => {
+            Error::Storage(_)
+            | Error::Vault(_)
+            | Error::Corrupt(_)
+            | Error::Read(_)
+            | Error::Append(_)
+            | Error::Directory(_) => {
                 log(&error);
                 Refusal::internal(rpc::request_id())
             }

@@ -27,6 +27,10 @@ impl From<Error> for Refusal {
             Error::Conflict => Self::conflict(),
             Error::Overloaded { retry_after } => Self::overloaded(retry_after),
             Error::Unavailable { dependency } => Self::unavailable(dependency),
+            Error::Storage(source) if eventlog::is_away(source.as_ref()) => {
+                tracing::warn!(error = source.to_string(), "the database does not answer");
+                Self::unavailable("database")
+            }
             Error::Storage(source) => {
                 let id = lifecycle::ids::random().to_string();
                 tracing::error!(error = source.to_string(), request_id = id, "cannot use what is stored");

@@ -17,6 +17,10 @@ impl From<Error> for Status {
                 .retry_after(Duration::from_secs(2)),
             Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
             Error::Append(AppendError::Unavailable) => Refusal::unavailable("database"),
+            error if eventlog::is_away(&error) => {
+                tracing::warn!(%error, "the database does not answer");
+                Refusal::unavailable("database")
+            }
             Error::Append(_)
             | Error::Read(_)
             | Error::Storage(_)

@@ -32,7 +32,7 @@ pub use append::{Append, AppendError, Appended, Claim, RequestKey};
 pub use chain::{Link, digest};
 pub use event::{Division, Metadata, NewEvent, Recorded};
 pub use log::{EventLog, Settings};
-pub use pool::pool;
+pub use pool::{is_away, pool};
 pub use read::{ReadError, Remembered};
 pub use verify::{Verdict, VerifyError};
 

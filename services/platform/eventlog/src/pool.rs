@@ -1,5 +1,7 @@
 //! Connections to a service's database, with the limits that keep one caller's trouble from becoming everybody's.
 
+use std::error::Error;
+use std::iter::successors;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -15,6 +17,21 @@ const LIMITS: [(&str, &str); 5] = [
     // `ROLLBACK` outside a transaction warns, and that is the normal case here.
     ("client_min_messages", "error"),
 ];
+
+/// Whether the database, rather than what it was asked, is the trouble behind an error: the same may succeed soon.
+pub fn is_away(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = successors(Some(error), |error| (*error).source());
+    causes.any(|error| match error.downcast_ref() {
+        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => {
+            true
+        }
+        // Connection trouble, too little of something, operator's intervention.
+        Some(sqlx::Error::Database(error)) => {
+            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    })
+}
 
 /// A pool that connects when it is first used.
 ///

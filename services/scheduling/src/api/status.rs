@@ -37,7 +37,11 @@ fn refusal(error: Error) -> Refusal {
         }
         Error::Conflict => Refusal::conflict(),
         Error::Overloaded { retry_after } => Refusal::overloaded(retry_after),
-        Error::Unavailable => Refusal::unavailable("postgresql"),
+        Error::Unavailable => Refusal::unavailable("database"),
+        error if eventlog::is_away(&error) => {
+            tracing::warn!(%error, "the database does not answer");
+            Refusal::unavailable("database")
+        }
         Error::NotReady => {
             Refusal::new(Code::Unavailable, "REFERENCE_NOT_READY", "系统正在加载机构和计划信息，请稍后再试。")
                 .retry_after(Duration::from_secs(1))

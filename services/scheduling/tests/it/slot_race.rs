@@ -7,12 +7,12 @@ use futures::{StreamExt as _, stream};
 use lifecycle::Lifecycle;
 use proto::identity::v1::Entry;
 use proto::scheduling::v1::slots_client::SlotsClient;
-use proto::scheduling::v1::{BookSlotRequest, Booking, HalfDay, ListSlotsRequest, Slot};
+use proto::scheduling::v1::{BookSlotRequest, BookSlotResponse, Booking, HalfDay, ListSlotsRequest, Slot};
 use scheduling::Scheduling;
 use service::NoSettings;
 use service::testing::person_token;
-use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Response, Status};
 
 use crate::harness::eventually;
 use crate::slot_world::{SlotWorld, book, outcome, person};
@@ -21,6 +21,8 @@ const PEOPLE: u32 = 2_000;
 const PLACES: i32 = 100;
 /// Connections to each replica: one carries some hundred calls at a time.
 const CONNECTIONS: usize = 8;
+/// How often somebody asks who is told to ask again.
+const TRIES: u32 = 30;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_thousand_people_through_two_replicas_exactly_a_hundred_get_the_hundred_places() {
@@ -47,8 +49,7 @@ async fn of_two_thousand_people_through_two_replicas_exactly_a_hundred_get_the_h
 
     let race = stream::iter(1..=PEOPLE).map(|n| {
         let channel = channels[usize::try_from(n).unwrap() % channels.len()].clone();
-        let request = authorized(n, &slot);
-        async move { SlotsClient::new(channel).book_slot(request).await }
+        ask(channel, n, book(n, &slot))
     });
     let answers: Vec<_> = race.buffer_unordered(usize::try_from(PEOPLE).unwrap()).collect().await;
 
@@ -84,15 +85,27 @@ async fn of_two_thousand_people_through_two_replicas_exactly_a_hundred_get_the_h
 /// Waits until a replica knows plans, applications and keys: then it refuses an application that nobody has submitted.
 async fn ready(channel: &Channel, slot: &Slot) {
     eventually("the replica to be ready", || async {
-        let answer = SlotsClient::new(channel.clone()).book_slot(authorized(PEOPLE + 1, slot)).await;
+        let answer = SlotsClient::new(channel.clone()).book_slot(authorized(PEOPLE + 1, book(PEOPLE + 1, slot))).await;
         (outcome(answer) == "NOT_FOUND").then_some(())
     })
     .await;
 }
 
-/// The n-th person asks for a place.
-fn authorized(n: u32, slot: &Slot) -> Request<BookSlotRequest> {
-    let mut request = Request::new(book(n, slot));
+/// The n-th person asks for a place, the same again while the replica has too much to do to decide.
+async fn ask(channel: Channel, n: u32, wanted: BookSlotRequest) -> Result<Response<BookSlotResponse>, Status> {
+    for _ in 0..TRIES {
+        let answer = SlotsClient::new(channel.clone()).book_slot(authorized(n, wanted.clone())).await;
+        match answer {
+            Err(status) if matches!(status.code(), Code::Unavailable | Code::ResourceExhausted) => {}
+            decided => return decided,
+        }
+    }
+    Err(Status::unavailable("nobody decided"))
+}
+
+/// As the n-th person.
+fn authorized(n: u32, wanted: BookSlotRequest) -> Request<BookSlotRequest> {
+    let mut request = Request::new(wanted);
     let token = person_token(person(n), Entry::Registration, true);
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     request

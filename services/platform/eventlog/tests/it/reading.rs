@@ -1,7 +1,7 @@
 //! What comes back is what was appended: streams, the log in order, the head, epochs, sessions of the pool.
 
 use cluster::wait;
-use eventlog::{Append, AppendError, Division, Link, Metadata, NewEvent, ReadError, digest, pool};
+use eventlog::{Append, AppendError, Division, Link, Metadata, NewEvent, ReadError, digest, is_away, pool};
 use lifecycle::ids;
 use prost::Message as _;
 use proto::operations::v1::EpochStarted;
@@ -181,7 +181,11 @@ async fn a_pool_is_limited_in_every_session() {
         assert_eq!(setting, value, "{name}");
     }
     let session = pool.acquire().await.unwrap();
-    assert!(matches!(pool.acquire().await, Err(sqlx::Error::PoolTimedOut)));
+    let none = pool.acquire().await.unwrap_err();
+    assert!(matches!(none, sqlx::Error::PoolTimedOut));
+    assert!(is_away(&ReadError::from(none)), "whatever it is wrapped in");
     drop(session);
     wait::until("the session", PATIENCE, async || pool.acquire().await.ok()).await.unwrap();
+    let nonsense = sqlx::query("SELECT 1 / 0").execute(&pool).await.unwrap_err();
+    assert!(!is_away(&nonsense), "the database is there, the question is wrong");
 }
