@@ -14,9 +14,6 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
-use crate::store::accounts::Accounts;
-use crate::store::failures;
-use crate::store::puzzles::Puzzles;
 use crate::store::sessions;
 
 /// A puzzle as it is handed out.
@@ -69,10 +66,11 @@ impl Handle {
         let number_hash = self.accounts.hash(document);
         let mut transaction = self.sessions.begin_transaction().await?;
         let judged = async {
-            self.limit_origin_in(&mut transaction, Deed::SignIn, origin).await?;
-            let puzzle = Puzzles::spend(&mut transaction, answered.id).await?.ok_or(Error::PuzzleExpired)?;
-            match puzzle.judge(&number_hash, answered.offset, clock::now()) {
-                Verdict::Right => self.count_try(&mut transaction, &number_hash).await,
+            let now = clock::now();
+            let arrived = self.attempts.arrive(&mut transaction, origin, answered.id, now).await?;
+            let puzzle = arrived.map_err(|retry_after| Error::Throttled { retry_after })?;
+            match puzzle.ok_or(Error::PuzzleExpired)?.judge(&number_hash, answered.offset, now) {
+                Verdict::Right => Self::count_try(&mut transaction, &number_hash).await,
                 Verdict::Wrong => Err(Error::PuzzleWrong),
                 Verdict::Expired => Err(Error::PuzzleExpired),
             }
@@ -86,17 +84,17 @@ impl Handle {
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
         let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
         let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
-        let mut transaction = self.sessions.begin_transaction().await?;
-        sessions::hold_in(&mut transaction, loaded.person).await?;
-        failures::forget(&mut transaction, &number_hash).await?;
+        let mut transaction = self.sessions.begin_held(loaded.person).await?;
+        let version =
+            sessions::begin_by_password(&mut transaction, &kept, tokens.refresh.secret(), &number_hash).await?;
         // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
-        if Accounts::version_in(&mut transaction, loaded.person).await? != loaded.version {
+        if version != loaded.version {
             let now = self.accounts.load(loaded.person).await?;
             if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
                 return Err(Error::WrongCredentials);
             }
         }
-        self.sessions.begin_in(transaction, &kept, tokens.refresh.secret()).await?;
+        transaction.commit().await?;
         Ok(SignedIn::new(tokens, account))
     }
 }

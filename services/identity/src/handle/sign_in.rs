@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::hashing::{Password, Waiting};
 use crate::store::Connection;
 use crate::store::accounts::Loaded;
+use crate::store::attempts::{Attempts, Refused};
 use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::failures;
 use crate::store::sessions::Kept;
@@ -77,7 +78,7 @@ impl Handle {
         let mut transaction = self.sessions.begin_transaction().await?;
         let counted = async {
             self.limit_origin_in(&mut transaction, Deed::SignIn, origin).await?;
-            self.count_try(&mut transaction, &number_hash).await
+            Self::count_try(&mut transaction, &number_hash).await
         };
         let counted = counted.await;
         // What was counted stays counted, and is on the disk before a password is looked at.
@@ -94,10 +95,12 @@ impl Handle {
     }
 
     /// Counts a try with a number as failed, known or not, until it is forgotten; refuses one too many.
-    pub(super) async fn count_try(&self, connection: &mut Connection, number_hash: &[u8; 32]) -> Result<(), Error> {
-        self.limit_account_in(connection, Deed::SignIn, number_hash).await?;
-        let counted = failures::count(connection, number_hash, clock::now()).await?;
-        counted.map_err(|retry_after| Error::LockedOut { retry_after })
+    pub(super) async fn count_try(connection: &mut Connection, number_hash: &[u8; 32]) -> Result<(), Error> {
+        let counted = Attempts::try_password(connection, number_hash, clock::now()).await?;
+        counted.map_err(|refused| match refused {
+            Refused::Throttled(retry_after) => Error::Throttled { retry_after },
+            Refused::LockedOut(retry_after) => Error::LockedOut { retry_after },
+        })
     }
 
     /// The account of a number and its password, found with the same work whether or not there is one; the try was counted.
@@ -107,9 +110,7 @@ impl Handle {
         number_hash: &[u8; 32],
         password: Password,
     ) -> Result<Loaded, Error> {
-        // A number of nobody looks for a stream that is not there.
-        let person = self.accounts.find(number_hash).await?.unwrap_or_else(ids::random);
-        let loaded = self.accounts.load(person).await?;
+        let loaded = self.accounts.load_by_number(number_hash).await?;
         let known = loaded.account.registered().map(|account| account.password_hash.clone());
         // A core is taken for the hash alone: nobody holds one while the database answers.
         if !waiting.core().await.verify(password, known).await {

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use decider::Decider as _;
 use eventlog::{EventLog, Recorded};
+use lifecycle::ids;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
 use super::phone_fix::{self, Claimed};
-use super::{Connection, CorruptEvent, account_event, wechat};
+use super::{CorruptEvent, account_event, wechat};
 use crate::domain::account::{Account, Event};
 use crate::domain::document::Document;
 use crate::domain::personal::Personal;
@@ -82,10 +83,11 @@ impl Accounts {
         Ok(Loaded::fold(person, self.log.load(person).await?)?)
     }
 
-    /// How many events a person's stream has by now, over a connection that is there.
-    pub async fn version_in(connection: &mut Connection, person: Uuid) -> Result<i64, Error> {
-        let newest = "SELECT coalesce(max(version), 0) FROM public.event_log WHERE stream = $1";
-        Ok(sqlx::query_scalar(newest).bind(person).fetch_one(connection).await?)
+    /// The account of a number; an empty one of nobody where there is none, after the same work.
+    pub async fn load_by_number(&self, number_hash: &[u8; 32]) -> Result<Loaded, Error> {
+        let events = self.log.load_claimed(CLAIM, number_hash).await?;
+        let person = events.first().map_or_else(ids::random, |event| event.stream);
+        Ok(Loaded::fold(person, events)?)
     }
 
     /// The accounts of many people; those without one are left out.

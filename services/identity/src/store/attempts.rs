@@ -1,11 +1,48 @@
 //! How often something was asked for lately, by keyed hashes of numbers, phones and addresses.
+//!
+//! What belongs together is counted in one statement: beside a password, round trips are what a sign-in costs.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 use vault::{Index, Vault};
 
-use crate::domain::limit::{self, By, Deed};
+use super::failures::count_failure;
+use crate::domain::limit::{self, By, Deed, Limit};
+use crate::domain::lockout::{FAILURES, LOCKED_FOR};
 use crate::domain::origin::Origin;
+use crate::domain::puzzle::Puzzle;
+
+/// Counts: $1 kind, $2 key, $3 now, $4 when a window began that is over by now, $5 the most. No row where it is one too many.
+macro_rules! count_attempt {
+    () => {
+        "INSERT INTO attempt AS a (kind, key, count, began_at) VALUES ($1, $2, 1, $3)
+         ON CONFLICT (kind, key) DO UPDATE
+         SET count = CASE WHEN a.began_at <= $4 THEN 1 ELSE a.count + 1 END,
+             began_at = CASE WHEN a.began_at <= $4 THEN $3 ELSE a.began_at END
+         WHERE a.count < $5 OR a.began_at <= $4
+         RETURNING kind"
+    };
+}
+
+/// Since when it is counted.
+macro_rules! began_at {
+    () => {
+        "(SELECT began_at FROM attempt WHERE kind = $1 AND key = $2)"
+    };
+}
+
+/// Whether an arrival was counted, since when arrivals are, and the puzzle that was taken away.
+type Arrived = (bool, Option<OffsetDateTime>, Option<[u8; 32]>, Option<i16>, Option<OffsetDateTime>);
+
+/// Why a try is not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many within the window; so long until it is over.
+    Throttled(Duration),
+    /// Too many wrong ones; so long until the lock is off.
+    LockedOut(Duration),
+}
 
 /// The counters.
 #[derive(Clone, Debug)]
@@ -30,6 +67,79 @@ impl Attempts {
         count(connection, deed, By::Address, &self.addresses.hash(&origin.name()), now).await
     }
 
+    /// Counts a sign-in from an address and, where it is not one too many, takes its puzzle away; `None` where there is no such puzzle.
+    pub async fn arrive(
+        &self,
+        connection: &mut PgConnection,
+        origin: Origin,
+        puzzle: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Result<Option<Puzzle>, Duration>, sqlx::Error> {
+        let (deed, by) = (Deed::SignIn, By::Address);
+        let limit = limit::of(deed, by);
+        let (counted, began_at, number_hash, gap, expires_at): Arrived = sqlx::query_as(concat!(
+            "WITH counted AS (",
+            count_attempt!(),
+            "), spent AS (DELETE FROM puzzle WHERE id = $6 AND EXISTS (SELECT FROM counted) \
+             RETURNING number_hash, gap, expires_at) \
+             SELECT EXISTS (SELECT FROM counted), ",
+            began_at!(),
+            ", number_hash, gap, expires_at \
+             FROM (SELECT) AS always LEFT JOIN spent ON true"
+        ))
+        .bind(limit::code(deed, by))
+        .bind(self.addresses.hash(&origin.name()).as_slice())
+        .bind(now)
+        .bind(now - limit.within)
+        .bind(limit.most)
+        .bind(puzzle)
+        .fetch_one(connection)
+        .await?;
+        if !counted {
+            return Ok(Err(rest(began_at, limit, now)));
+        }
+        let spent = Option::zip(Option::zip(number_hash, gap), expires_at);
+        Ok(Ok(spent.map(|((number_hash, gap), expires_at)| Puzzle {
+            number_hash,
+            gap: i16::unsigned_abs(gap),
+            expires_at,
+        })))
+    }
+
+    /// Counts a password for a number, known or not: as asked for and, until [`super::failures::forget`] is told otherwise, as wrong.
+    pub async fn try_password(
+        connection: &mut PgConnection,
+        number_hash: &[u8; 32],
+        now: OffsetDateTime,
+    ) -> Result<Result<(), Refused>, sqlx::Error> {
+        let (deed, by) = (Deed::SignIn, By::Account);
+        let limit = limit::of(deed, by);
+        let (counted, failed, began_at, last_at): (bool, bool, _, Option<OffsetDateTime>) = sqlx::query_as(concat!(
+            "WITH counted AS (",
+            count_attempt!(),
+            "), failed AS (",
+            count_failure!("FROM counted", "$2", "$3", "$6", "$7"),
+            ") \
+             SELECT EXISTS (SELECT FROM counted), EXISTS (SELECT FROM failed), ",
+            began_at!(),
+            ", (SELECT last_at FROM sign_in_failure WHERE number_hash = $2)"
+        ))
+        .bind(limit::code(deed, by))
+        .bind(number_hash.as_slice())
+        .bind(now)
+        .bind(now - limit.within)
+        .bind(limit.most)
+        .bind(now - LOCKED_FOR)
+        .bind(FAILURES)
+        .fetch_one(connection)
+        .await?;
+        Ok(match (counted, failed) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Refused::LockedOut(super::failures::rest(last_at, now))),
+            (false, _) => Err(Refused::Throttled(rest(began_at, limit, now))),
+        })
+    }
+
     /// Counts a deed for an account, by the keyed hash of its number or phone; `Err` says how long nothing more is counted.
     pub async fn count_for(
         &self,
@@ -49,30 +159,23 @@ async fn count(
     key: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Result<(), Duration>, sqlx::Error> {
-    let (limit, code) = (limit::of(deed, by), limit::code(deed, by));
-    let counted = sqlx::query(
-        "INSERT INTO attempt AS a (kind, key, count, began_at) VALUES ($1, $2, 1, $3)
-         ON CONFLICT (kind, key) DO UPDATE
-         SET count = CASE WHEN a.began_at <= $4 THEN 1 ELSE a.count + 1 END,
-             began_at = CASE WHEN a.began_at <= $4 THEN $3 ELSE a.began_at END
-         WHERE a.count < $5 OR a.began_at <= $4",
-    )
-    .bind(code)
+    let limit = limit::of(deed, by);
+    let (counted, began_at): (bool, Option<OffsetDateTime>) = sqlx::query_as(concat!(
+        "WITH counted AS (",
+        count_attempt!(),
+        ") SELECT EXISTS (SELECT FROM counted), ",
+        began_at!()
+    ))
+    .bind(limit::code(deed, by))
     .bind(key.as_slice())
     .bind(now)
     .bind(now - limit.within)
     .bind(limit.most)
-    .execute(&mut *connection)
+    .fetch_one(connection)
     .await?;
-    if counted.rows_affected() == 1 {
-        return Ok(Ok(()));
-    }
-    let began_at: Option<OffsetDateTime> =
-        sqlx::query_scalar("SELECT began_at FROM attempt WHERE kind = $1 AND key = $2")
-            .bind(code)
-            .bind(key.as_slice())
-            .fetch_optional(connection)
-            .await?;
-    let rest = began_at.map_or(Duration::SECOND, |began_at| began_at + limit.within - now);
-    Ok(Err(rest.max(Duration::SECOND)))
+    Ok(if counted { Ok(()) } else { Err(rest(began_at, limit, now)) })
+}
+
+fn rest(began_at: Option<OffsetDateTime>, limit: Limit, now: OffsetDateTime) -> Duration {
+    began_at.map_or(Duration::SECOND, |began_at| began_at + limit.within - now).max(Duration::SECOND)
 }

@@ -5,34 +5,55 @@ use time::{Duration, OffsetDateTime};
 
 use crate::domain::lockout::{FAILURES, LOCKED_FOR};
 
+/// Counts a failure for each row of `from`, the number's hash, now, when a failure was that counts no more, and the most. No row where
+/// it is locked.
+macro_rules! count_failure {
+    ($from:literal, $number_hash:literal, $now:literal, $over:literal, $most:literal) => {
+        concat!(
+            "INSERT INTO sign_in_failure AS f (number_hash, failures, last_at) SELECT ",
+            $number_hash,
+            ", 1, ",
+            $now,
+            " ",
+            $from,
+            " ON CONFLICT (number_hash) DO UPDATE
+              SET failures = CASE WHEN f.last_at <= ",
+            $over,
+            " THEN 1 ELSE f.failures + 1 END, last_at = excluded.last_at
+              WHERE f.failures < ",
+            $most,
+            " OR f.last_at <= ",
+            $over,
+            "
+              RETURNING number_hash"
+        )
+    };
+}
+pub(super) use count_failure;
+
 /// Counts a try as failed, until [`forget`] is told otherwise; `Err` says how long the number is still locked.
 pub async fn count(
     connection: &mut PgConnection,
     number_hash: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Result<(), Duration>, sqlx::Error> {
-    let counted = sqlx::query(
-        "INSERT INTO sign_in_failure AS f (number_hash, failures, last_at) VALUES ($1, 1, $2)
-         ON CONFLICT (number_hash) DO UPDATE
-         SET failures = CASE WHEN f.last_at <= $3 THEN 1 ELSE f.failures + 1 END, last_at = $2
-         WHERE f.failures < $4 OR f.last_at <= $3",
-    )
+    let (counted, last_at): (bool, Option<OffsetDateTime>) = sqlx::query_as(concat!(
+        "WITH failed AS (",
+        count_failure!("", "$1", "$2", "$3", "$4"),
+        ") \
+         SELECT EXISTS (SELECT FROM failed), (SELECT last_at FROM sign_in_failure WHERE number_hash = $1)"
+    ))
     .bind(number_hash.as_slice())
     .bind(now)
     .bind(now - LOCKED_FOR)
     .bind(FAILURES)
-    .execute(&mut *connection)
+    .fetch_one(connection)
     .await?;
-    if counted.rows_affected() == 1 {
-        return Ok(Ok(()));
-    }
-    let last_at: Option<OffsetDateTime> =
-        sqlx::query_scalar("SELECT last_at FROM sign_in_failure WHERE number_hash = $1")
-            .bind(number_hash.as_slice())
-            .fetch_optional(connection)
-            .await?;
-    let rest = last_at.map_or(Duration::SECOND, |last_at| last_at + LOCKED_FOR - now);
-    Ok(Err(rest.max(Duration::SECOND)))
+    Ok(if counted { Ok(()) } else { Err(rest(last_at, now)) })
+}
+
+pub(super) fn rest(last_at: Option<OffsetDateTime>, now: OffsetDateTime) -> Duration {
+    last_at.map_or(Duration::SECOND, |last_at| last_at + LOCKED_FOR - now).max(Duration::SECOND)
 }
 
 /// Forgets all failures of a number: the password was right.

@@ -1,6 +1,6 @@
-//! Puzzles that wait for their answer. An answer takes its puzzle away, whatever comes of it.
+//! Puzzles that wait for their answer. An answer takes its puzzle away ([`super::attempts::Attempts::arrive`]), whatever comes of it.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -36,15 +36,5 @@ impl Puzzles {
         .execute(&self.pool)
         .await
         .map(drop)
-    }
-
-    /// Takes a puzzle away to judge its only answer; `None` where there is none, or not any more.
-    pub async fn spend(connection: &mut PgConnection, id: Uuid) -> Result<Option<Puzzle>, sqlx::Error> {
-        let row: Option<([u8; 32], i16, OffsetDateTime)> =
-            sqlx::query_as("DELETE FROM puzzle WHERE id = $1 RETURNING number_hash, gap, expires_at")
-                .bind(id)
-                .fetch_optional(connection)
-                .await?;
-        Ok(row.map(|(number_hash, gap, expires_at)| Puzzle { number_hash, gap: gap.unsigned_abs(), expires_at }))
     }
 }
