@@ -31,7 +31,7 @@ pub trait MasterKeys: fmt::Debug + Send + Sync + 'static {
         wrapped: &'a [u8],
     ) -> Wrapping<'a, Zeroizing<[u8; 32]>>;
 
-    /// The secret that keyed hashes rest on in a key database from before they had one of their own.
+    /// The secret that keyed hashes rest on in a key database from before they had one of their own; `None` where it is not known.
     fn first_index_root(&self) -> Option<Zeroizing<[u8; 32]>> {
         None
     }
@@ -80,8 +80,9 @@ impl MasterKeys for KeyRing {
     }
 
     fn first_index_root(&self) -> Option<Zeroizing<[u8; 32]>> {
-        // Nothing was ever rotated there: the oldest key that is known is the one.
-        self.0.last().map(|key| Zeroizing::new(*key.secret()))
+        // Nothing was ever rotated there, so there was one key; of several nobody could say which.
+        let [only] = self.0.as_slice() else { return None };
+        Some(Zeroizing::new(*only.secret()))
     }
 }
 

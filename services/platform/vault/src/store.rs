@@ -49,6 +49,9 @@ pub enum VaultError {
     /// `migrate` has never been run here.
     #[error("the key database has no index root: run the command migrate first")]
     NoIndexRoot,
+    /// Keys from before there was an index root, and more than one master key that their hashes may rest on.
+    #[error("the index root is not known: run the command migrate with the master key alone that was in use before")]
+    IndexRootUnknown,
     /// A KMS does not answer, or refuses.
     #[error("the master key cannot be used: {0}")]
     Master(String),
@@ -95,7 +98,11 @@ impl Vault {
         if self.stored_index_root().await?.is_none() {
             let is_used = "SELECT EXISTS (SELECT FROM person_key)";
             let is_used: bool = sqlx::query_scalar(is_used).fetch_one(&self.pool).await?;
-            let root = if is_used { self.masters.first_index_root() } else { None }.unwrap_or_else(random);
+            let root = if is_used {
+                self.masters.first_index_root().ok_or(VaultError::IndexRootUnknown)?
+            } else {
+                random()
+            };
             sqlx::query("INSERT INTO index_root (wrapped, master) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(self.masters.wrap(Uuid::nil(), &root).await?)
                 .bind(self.masters.current())

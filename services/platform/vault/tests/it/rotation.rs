@@ -160,6 +160,8 @@ async fn hashes_of_a_key_database_that_is_in_use_already_stay_what_they_were() {
     sqlx::query("DELETE FROM index_root").execute(&pool).await.unwrap();
     let vault = with(&used, &["a"]).await;
     assert!(matches!(vault.load().await, Err(VaultError::NoIndexRoot)));
+    let rotating = with(&used, &["b", "a"]).await;
+    assert!(matches!(rotating.migrate().await, Err(VaultError::IndexRootUnknown)), "nobody guesses which key it was");
     vault.migrate().await.unwrap();
     let of_master = "9eb7173b";
     assert_eq!(&hex::encode(vault.index("number").hash("320399"))[..8], of_master);
