@@ -6,11 +6,13 @@ mod plans;
 mod slot_refusals;
 mod slots;
 mod status;
+mod watchers;
 
-pub use availability::AvailabilityApi;
+pub use availability::{AvailabilityApi, Memory};
 pub use directory::DirectoryApi;
 pub use plans::PlansApi;
 pub use slots::SlotsApi;
+pub use watchers::Watchers;
 
 use access::Caller;
 use proto::identity::v1::Role;

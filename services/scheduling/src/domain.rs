@@ -7,6 +7,7 @@ pub mod capacity;
 pub mod division;
 pub mod id;
 pub mod name;
+pub mod offered;
 pub mod officer;
 pub mod plan;
 pub mod point;

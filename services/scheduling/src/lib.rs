@@ -10,6 +10,7 @@
 //! What it owns, its commands, events and reasons: `README.md`.
 
 pub mod api;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod handle;
@@ -28,9 +29,10 @@ use proto::scheduling::v1::directory_server::DirectoryServer;
 use proto::scheduling::v1::plans_server::PlansServer;
 use proto::scheduling::v1::slots_server::SlotsServer;
 use rpc::Surface;
-use service::{Failure, Ground, NoSettings, Service};
+use service::{Failure, Ground, Service};
 
-use api::{AvailabilityApi, DirectoryApi, PlansApi, SlotsApi};
+use api::{AvailabilityApi, DirectoryApi, Memory, PlansApi, SlotsApi, Watchers};
+use config::Settings;
 use handle::Handle;
 use handle::slots::Slots;
 use reactions::OnApplicationChanged;
@@ -42,6 +44,7 @@ use views::slots::Calendar;
 
 /// The service.
 pub struct Scheduling {
+    settings: Settings,
     handle: Handle,
     agencies: Reference<Agencies>,
     plans: Reference<Plans>,
@@ -86,6 +89,7 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Plans/AssignPoint", OFFICER),
         ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Availability/WatchAvailability", Rule::Admitted),
         ("dingzhu.scheduling.v1.Slots/PublishCapacity", CLERK),
         ("dingzhu.scheduling.v1.Slots/ListSlots", Rule::Admitted),
         ("dingzhu.scheduling.v1.Slots/BookSlot", Rule::Person),
@@ -97,14 +101,14 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Slots/ListBookings", CLERK),
     ];
 
-    type Settings = NoSettings;
+    type Settings = Settings;
     type Command = Command;
 
     fn migrations() -> sqlx::migrate::Migrator {
         sqlx::migrate!()
     }
 
-    async fn wire(ground: &Ground, NoSettings {}: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
+    async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let aggregates = Aggregates::new(ground.log.clone());
         let handle = Handle::new(ground.log.clone(), aggregates.clone());
         let bus = bus
@@ -117,7 +121,7 @@ impl Service for Scheduling {
         let applications = bus.reference(APPLICATIONS, |_| async { Ok::<_, eventbus::LoadError>(()) });
         let slots = Slots::new(handle.clone(), plans.clone(), applications, Registry::new(ground.pool.clone()));
         let bus = bus.reaction("applications", OnApplicationChanged { slots: slots.clone() });
-        Ok((Self { handle, agencies, plans, slots }, bus))
+        Ok((Self { settings, handle, agencies, plans, slots }, bus))
     }
 
     fn surface(&self, ground: &Ground, _: &BusHandle) -> Surface {
@@ -129,7 +133,11 @@ impl Service for Scheduling {
         };
         let plans =
             PlansApi { handle: self.handle.clone(), plans: self.plans.clone(), lifecycle: ground.lifecycle.clone() };
-        let availability = AvailabilityApi { agencies: self.agencies.clone(), plans: self.plans.clone() };
+        let availability = AvailabilityApi {
+            memory: Memory { agencies: self.agencies.clone(), plans: self.plans.clone() },
+            watchers: Watchers::new(self.settings.max_watchers),
+            stopping: ground.lifecycle.soft(),
+        };
         let slots = SlotsApi {
             slots: self.slots.clone(),
             calendar: Calendar::new(ground.pool.clone()),
@@ -142,7 +150,7 @@ impl Service for Scheduling {
             .offer(rpc::sized!(SlotsServer::new(slots)))
     }
 
-    async fn run(ground: &Ground, NoSettings {}: NoSettings, command: Command) -> Result<(), Failure> {
+    async fn run(ground: &Ground, _: Settings, command: Command) -> Result<(), Failure> {
         let Command::SeedDirectory { schools, points } = command;
         let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
         Ok(seed::directory(&handle, &Listings::new(ground.pool.clone()), schools.as_deref(), points.as_deref()).await?)

@@ -111,9 +111,15 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
         "GetMyBooking" => json!({"enrolmentNumber": season.enrolment_number}),
         "ListBookings" => json!({"slot": slot(season)}),
         "ReleaseSlot" | "MarkNoShow" => asked(json!({"enrolmentNumber": season.enrolment_number})),
-        "CheckAvailability" => json!({"province": JIANGSU, "city": "3203", "stage": 2, "agencyId": agency}),
+        "CheckAvailability" => question(agency),
+        "WatchAvailability" => json!({"question": question(agency)}),
         _ => json!({}),
     }
+}
+
+/// Whether one may file with an agency of Xuzhou.
+fn question(agency: &str) -> Value {
+    json!({"province": JIANGSU, "city": "3203", "stage": 2, "agencyId": agency})
 }
 
 /// A half-day of the point that the application is filed with, far ahead.

@@ -53,6 +53,14 @@ impl<T> Reference<T> {
         if loaded.ready { Ok(Arc::clone(&loaded.value)) } else { Err(NotReady) }
     }
 
+    /// Waits until something is loaded that this clone has not been told of: whoever looks after each time misses nothing.
+    pub async fn changed(&mut self) {
+        if self.loaded.changed().await.is_err() {
+            // The service stops, and nothing changes any more.
+            std::future::pending().await
+        }
+    }
+
     /// How long ago the feed last knew of nothing unread; `None` before it ever did. For decisions that must not rest on
     /// an old view, such as the rights of staff.
     pub fn age(&self) -> Option<Duration> {

@@ -1,28 +1,56 @@
-//! `Availability`: answered from memory alone.
+//! `Availability`: answered from memory alone, once or for as long as somebody watches.
 
+use std::pin::Pin;
+use std::time::Duration;
+
+use access::Caller;
 use eventbus::Reference;
-use lifecycle::clock;
+use futures::{Stream, StreamExt as _, stream};
+use lifecycle::{CancellationToken, clock};
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::availability_server::Availability;
 use proto::types::v1::Stage;
 use rpc::{Violations, parse_uuid};
+use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
 
+use super::watchers::{Watchers, Watching};
 use crate::domain::availability::{self, Answer, Closed};
-use crate::domain::division::Divisions;
 use crate::domain::id::{AgencyId, PointId};
+use crate::domain::offered::Offered;
 use crate::domain::plan::State;
 use crate::error::Error;
 use crate::store;
 use crate::views::directory::Agencies;
 use crate::views::plans::Plans;
 
+/// A clock that is set back or forth is noticed after this time at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// Serves `Availability`.
 pub struct AvailabilityApi {
+    /// What it answers from.
+    pub memory: Memory,
+    /// Who watches.
+    pub watchers: Watchers,
+    /// Ends every watch: an open one must not hold up the service's stop.
+    pub stopping: CancellationToken,
+}
+
+/// What every replica keeps in memory. Clones share it.
+#[derive(Clone)]
+pub struct Memory {
     /// All agencies.
     pub agencies: Reference<Agencies>,
     /// All plans.
     pub plans: Reference<Plans>,
+}
+
+/// What somebody asks.
+struct Question {
+    offered: &'static Offered,
+    agency: AgencyId,
+    point: Option<PointId>,
 }
 
 #[tonic::async_trait]
@@ -31,51 +59,104 @@ impl Availability for AvailabilityApi {
         &self,
         request: Request<wire::CheckAvailabilityRequest>,
     ) -> Result<Response<wire::CheckAvailabilityResponse>, Status> {
-        let body = request.get_ref();
-        let mut violations = Violations::new();
-        let offered = Divisions::national().offered(&body.province, &body.city);
-        violations.check("city", offered.is_some(), "UNKNOWN_DIVISION", "该省没有这个市，请重新选择省、市。");
-        violations.check("stage", is_a_stage(body.stage), "UNKNOWN_CODE", "请选择现任教学段。");
-        let agency = parse_uuid("agency_id", &body.agency_id, &mut violations).map(AgencyId);
-        let point = match body.point_id.as_str() {
-            "" => None,
-            point => parse_uuid("point_id", point, &mut violations).map(PointId),
-        };
-        let (Some(offered), Some(agency), true) = (offered, agency, violations.is_empty()) else {
-            return Err(violations.into());
-        };
-        let is_offered = offered.iter().any(|division| AgencyId::of(division.code()) == agency);
-        violations.check(
-            "agency_id",
-            is_offered,
-            "NOT_OFFERED",
-            "该机构不受理所选省、市的注册申请，请重新选择注册机构。",
-        );
-        violations.into_result()?;
-
-        let (agencies, plans) =
-            (self.agencies.require().map_err(Error::from)?, self.plans.require().map_err(Error::from)?);
-        let not_found = || Error::NotFound { kind: "agency", name: agency.to_string() };
-        let agency = agencies.find(agency).ok_or_else(not_found)?;
-        let none = State::Empty;
-        let plan = plans.current(agency.division.province()).map_or(&none, |at| &at.state);
-        Ok(Response::new(render(&availability::check(plan, agency, point, clock::now()))))
+        let question = read(request.get_ref())?;
+        Ok(Response::new(self.memory.answer(&question, clock::now())?.0))
     }
+
+    type WatchAvailabilityStream = Pin<Box<dyn Stream<Item = Result<wire::WatchAvailabilityResponse, Status>> + Send>>;
+
+    async fn watch_availability(
+        &self,
+        request: Request<wire::WatchAvailabilityRequest>,
+    ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let question = read(&request.into_inner().question.unwrap_or_default())?;
+        // Whoever would hear a refusal takes nobody's place.
+        self.memory.answer(&question, clock::now())?;
+        let place = self.watchers.admit(person)?;
+        let watch = Watch { memory: self.memory.clone(), question, told: None, _place: place };
+        let answers = stream::unfold(watch, |mut watch| async { Some((watch.next().await, watch)) });
+        Ok(Response::new(answers.take_until(self.stopping.clone().cancelled_owned()).boxed()))
+    }
+}
+
+impl Memory {
+    /// The answer at an instant, and when the clock may make it another one.
+    fn answer(
+        &self,
+        question: &Question,
+        now: OffsetDateTime,
+    ) -> Result<(wire::CheckAvailabilityResponse, Option<OffsetDateTime>), Error> {
+        let (agencies, plans) = (self.agencies.require()?, self.plans.require()?);
+        let not_found = || Error::NotFound { kind: "agency", name: question.agency.to_string() };
+        let agency = agencies.find(question.agency).ok_or_else(not_found)?;
+        let plan = plans.current(agency.division.province()).map_or(&State::Empty, |at| &at.state);
+        let answer = render(&availability::check(plan, agency, question.point, now), question.offered);
+        Ok((answer, availability::next_turn(plan, agency.id, now)))
+    }
+}
+
+/// Somebody who watches.
+struct Watch {
+    memory: Memory,
+    question: Question,
+    told: Option<wire::CheckAvailabilityResponse>,
+    _place: Watching,
+}
+
+impl Watch {
+    /// The first answer, or the next one that differs from the one before.
+    async fn next(&mut self) -> Result<wire::WatchAvailabilityResponse, Status> {
+        loop {
+            let now = clock::now();
+            let (answer, turn) = self.memory.answer(&self.question, now)?;
+            if self.told.as_ref() != Some(&answer) {
+                self.told = Some(answer.clone());
+                return Ok(wire::WatchAvailabilityResponse { answer: Some(answer) });
+            }
+            let pause = turn.map_or(LONGEST_PAUSE, |turn| (turn - now).unsigned_abs().min(LONGEST_PAUSE));
+            tokio::select! {
+                () = self.memory.plans.changed() => {}
+                () = self.memory.agencies.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+fn read(asked: &wire::CheckAvailabilityRequest) -> Result<Question, Status> {
+    let mut violations = Violations::new();
+    let offered = Offered::find(&asked.province, &asked.city);
+    violations.check("city", offered.is_some(), "UNKNOWN_DIVISION", "该省没有这个市，请重新选择省、市。");
+    violations.check("stage", is_a_stage(asked.stage), "UNKNOWN_CODE", "请选择现任教学段。");
+    let agency = parse_uuid("agency_id", &asked.agency_id, &mut violations).map(AgencyId);
+    let point = match asked.point_id.as_str() {
+        "" => None,
+        point => parse_uuid("point_id", point, &mut violations).map(PointId),
+    };
+    let (Some(offered), Some(agency), true) = (offered, agency, violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    let sentence = "该机构不受理所选省、市的注册申请，请重新选择注册机构。";
+    violations.check("agency_id", offered.includes(agency), "NOT_OFFERED", sentence);
+    violations.into_result()?;
+    Ok(Question { offered, agency, point })
 }
 
 fn is_a_stage(stage: i32) -> bool {
     Stage::try_from(stage).is_ok_and(|stage| stage != Stage::Unspecified)
 }
 
-fn render(answer: &Answer) -> wire::CheckAvailabilityResponse {
+fn render(answer: &Answer<'_>, offered: &Offered) -> wire::CheckAvailabilityResponse {
     wire::CheckAvailabilityResponse {
         open: answer.closed.is_none(),
         reason: answer.closed.map(reason).unwrap_or_default().to_owned(),
         message: answer.message.clone(),
         windows: answer.windows.iter().map(store::window).collect(),
-        current: answer.current.as_ref().map(store::window),
+        current: answer.current.map(store::window),
         next_begin_time: answer.next_begin.map(rpc::timestamp),
-        points: answer.points.iter().map(store::assignment).collect(),
+        points: answer.points.iter().copied().map(store::assignment).collect(),
+        advice: offered.advice().to_owned(),
     }
 }
 

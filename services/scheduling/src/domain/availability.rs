@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::agency::Agency;
-use super::id::PointId;
+use super::id::{AgencyId, PointId};
 use super::plan::{AgencyPlan, Assignment, State};
 use super::shanghai;
 use super::window::Window;
@@ -38,27 +38,27 @@ pub enum Closed {
 
 /// Whether one may file with an agency now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'p> {
     /// Why not; `None` when one may.
     pub closed: Option<Closed>,
     /// A sentence for the applicant, with the dates.
     pub message: String,
     /// All windows of the agency, in order.
-    pub windows: Vec<Window>,
+    pub windows: &'p [Window],
     /// The one that is open now.
-    pub current: Option<Window>,
+    pub current: Option<&'p Window>,
     /// Begin of the next one.
     pub next_begin: Option<OffsetDateTime>,
-    /// Points that may be chosen.
-    pub points: Vec<Assignment>,
+    /// Points that may be chosen; of a question that names one of them, that one alone.
+    pub points: Vec<&'p Assignment>,
 }
 
 /// Judges at the instant `now`, by the province's newest plan.
-pub fn check(plan: &State, agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Answer {
+pub fn check<'p>(plan: &'p State, agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Answer<'p> {
     let refuse = |closed, message: &str| Answer {
         closed: Some(closed),
         message: message.to_owned(),
-        windows: Vec::new(),
+        windows: &[],
         current: None,
         next_begin: None,
         points: Vec::new(),
@@ -78,27 +78,37 @@ pub fn check(plan: &State, agency: &Agency, point: Option<PointId>, now: OffsetD
         return refuse(Closed::NoWindow, NOT_STARTED);
     }
     let current = joined.windows.iter().find(|window| window.contains(now));
-    let points: Vec<Assignment> = match current {
-        Some(_) => joined.points.values().filter(|assignment| now < assignment.confirm_end).cloned().collect(),
-        None => Vec::new(),
-    };
-    let chosen = |point| points.iter().any(|assignment| assignment.point == point);
-    let (closed, message) = match (current, point) {
-        (None, _) => (Some(Closed::WindowNotOpen), all_windows(agency, joined, now)),
-        (Some(_), _) if points.is_empty() => {
-            (Some(Closed::NoPoint), format!("{}目前还没有安排确认点，请与该机构联系！", agency.name))
+    let confirms = |assignment: &&Assignment| now < assignment.confirm_end;
+    let mut points = joined.points.values().filter(confirms).peekable();
+    let (closed, message, points) = match (current, point) {
+        (None, _) => (Some(Closed::WindowNotOpen), all_windows(agency, joined, now), Vec::new()),
+        (Some(_), _) if points.peek().is_none() => {
+            (Some(Closed::NoPoint), format!("{}目前还没有安排确认点，请与该机构联系！", agency.name), Vec::new())
         }
-        (Some(_), Some(point)) if !chosen(point) => (Some(Closed::PointClosed), point_closed(joined, point)),
-        (Some(window), _) => (None, open(agency, window)),
+        (Some(window), None) => (None, open(agency, window), points.collect()),
+        (Some(window), Some(point)) => match joined.points.get(&point).filter(confirms) {
+            Some(chosen) => (None, open(agency, window), vec![chosen]),
+            None => (Some(Closed::PointClosed), point_closed(joined, point), points.collect()),
+        },
     };
     Answer {
         closed,
         message,
-        windows: joined.windows.clone(),
-        current: current.cloned(),
+        windows: &joined.windows,
+        current,
         next_begin: joined.windows.iter().map(|window| window.begin).find(|begin| *begin > now),
         points,
     }
+}
+
+/// The next instant after `now` at which the answer about an agency may be another one by the clock alone; `None` when only an
+/// event can change it.
+pub fn next_turn(plan: &State, agency: AgencyId, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let State::Live(plan) = plan else { return None };
+    let joined = plan.agencies.get(&agency)?;
+    let windows = joined.windows.iter().flat_map(|window| [window.begin, window.end]);
+    let points = joined.points.values().map(|assignment| assignment.confirm_end);
+    windows.chain(points).filter(|turn| *turn > now).min()
 }
 
 fn open(agency: &Agency, window: &Window) -> String {

@@ -1,6 +1,7 @@
 //! 省级计划: which agencies of a province take part, when one may file with them, and which points confirm.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use decider::Decider;
 use time::{Duration, OffsetDateTime};
@@ -67,8 +68,8 @@ pub struct Plan {
     pub province: Code,
     /// 2026年秋季
     pub batch: String,
-    /// 机构计划 of those who were asked whether they take part.
-    pub agencies: BTreeMap<AgencyId, AgencyPlan>,
+    /// 机构计划 of those who were asked whether they take part; the next state shares those that a change leaves alone.
+    pub agencies: BTreeMap<AgencyId, Arc<AgencyPlan>>,
 }
 
 impl Plan {
@@ -375,26 +376,31 @@ fn evolve_live(plan: &mut Plan, event: &Event) {
     match event {
         Event::PlanPublished { .. } | Event::PlanFinished => {}
         Event::AgencyJoined { agency, join_in, is_open } => {
-            let joined = plan.agencies.entry(*agency).or_default();
+            let joined = of(plan, *agency);
             (joined.join_in, joined.is_open) = (*join_in, *is_open);
         }
         Event::WindowOpened { agency, window }
         | Event::WindowExtended { agency, window }
         | Event::WindowClosed { agency, window } => {
-            let windows = &mut plan.agencies.entry(*agency).or_default().windows;
+            let windows = &mut of(plan, *agency).windows;
             windows.retain(|known| known.id != window.id);
             windows.push(window.clone());
             windows.sort_by_key(|window| (window.begin, window.id));
         }
         Event::PointAssigned { agency, assignment } => {
-            plan.agencies.entry(*agency).or_default().points.insert(assignment.point, assignment.clone());
+            of(plan, *agency).points.insert(assignment.point, assignment.clone());
         }
     }
 }
 
+/// 机构计划 of an agency, to be changed.
+fn of(plan: &mut Plan, agency: AgencyId) -> &mut AgencyPlan {
+    Arc::make_mut(plan.agencies.entry(agency).or_default())
+}
+
 /// The plan of an agency that takes part.
 fn joined(plan: &Plan, agency: AgencyId) -> Result<&AgencyPlan, Rejection> {
-    plan.agencies.get(&agency).filter(|plan| plan.join_in).ok_or(Rejection::AgencyNotJoined)
+    plan.agencies.get(&agency).map(Arc::as_ref).filter(|plan| plan.join_in).ok_or(Rejection::AgencyNotJoined)
 }
 
 /// Whether a window has its time for itself.

@@ -11,7 +11,7 @@ use crate::harness::{World, at, eventually, refused, request_id};
 
 const HOUR: i64 = 3_600;
 
-fn question(agency: &Agency) -> CheckAvailabilityRequest {
+pub(crate) fn question(agency: &Agency) -> CheckAvailabilityRequest {
     CheckAvailabilityRequest {
         province: "32".to_owned(),
         city: "3203".to_owned(),
@@ -21,7 +21,11 @@ fn question(agency: &Agency) -> CheckAvailabilityRequest {
     }
 }
 
-async fn becomes(world: &World, question: &CheckAvailabilityRequest, reason: &str) -> CheckAvailabilityResponse {
+pub(crate) async fn becomes(
+    world: &World,
+    question: &CheckAvailabilityRequest,
+    reason: &str,
+) -> CheckAvailabilityResponse {
     eventually(reason, || async {
         let answer = world.availability().check_availability(question.clone()).await.ok()?.into_inner();
         (answer.reason == reason).then_some(answer)

@@ -12,7 +12,7 @@ use proto::scheduling::v1::{
 };
 use rpc::{ReadRefusal, Refusal};
 use scheduling::Scheduling;
-use service::NoSettings;
+use scheduling::config::Settings;
 use service::testing::{Channel, Neighbour, Running, start};
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -60,7 +60,11 @@ impl World {
     }
 
     pub(crate) async fn beside(neighbours: Vec<Neighbour>) -> Self {
-        let running = start::<Scheduling>(NoSettings {}, neighbours).await;
+        Self::with(Settings::default(), neighbours).await
+    }
+
+    pub(crate) async fn with(settings: Settings, neighbours: Vec<Neighbour>) -> Self {
+        let running = start::<Scheduling>(settings, neighbours).await;
         let officer = running.staff(Uuid::from_u128(0xa), Role::ScheduleOfficer, "320000", None).await;
         Self { running, officer }
     }

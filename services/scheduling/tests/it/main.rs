@@ -12,3 +12,4 @@ mod seed;
 mod slot_race;
 mod slot_world;
 mod slots;
+mod watch;

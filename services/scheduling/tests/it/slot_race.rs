@@ -9,7 +9,7 @@ use proto::identity::v1::Entry;
 use proto::scheduling::v1::slots_client::SlotsClient;
 use proto::scheduling::v1::{BookSlotRequest, BookSlotResponse, Booking, HalfDay, ListSlotsRequest, Slot};
 use scheduling::Scheduling;
-use service::NoSettings;
+use scheduling::config::Settings;
 use service::testing::person_token;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
@@ -36,7 +36,7 @@ async fn of_two_thousand_people_through_two_replicas_exactly_a_hundred_get_the_h
     }
 
     let (running, lifecycle) = (&world.world.running, Lifecycle::new(Duration::from_secs(5)));
-    let second = service::serve::<Scheduling>(&running.settings, NoSettings {}, &lifecycle).await.unwrap();
+    let second = service::serve::<Scheduling>(&running.settings, Settings::default(), &lifecycle).await.unwrap();
     let addresses = [running.service.address, second.address];
     let connect = |n: usize| {
         let address = addresses[n % addresses.len()];

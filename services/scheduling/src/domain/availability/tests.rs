@@ -1,5 +1,7 @@
 //! Every message of DOMAIN 6, and availability against a plain model over random plans.
 
+use std::collections::{BTreeMap, HashMap};
+
 use decider::Decider as _;
 use proptest::prelude::*;
 use time::Duration;
@@ -36,18 +38,24 @@ fn window(n: u128, begin: OffsetDateTime, end: OffsetDateTime) -> Event {
 }
 
 fn assigned(confirm_end: OffsetDateTime) -> Event {
+    assigned_to(7, confirm_end)
+}
+
+fn assigned_to(point: u128, confirm_end: OffsetDateTime) -> Event {
     let (range, notes) = ("本校教师".to_owned(), "请携带证书原件".to_owned());
-    let assignment = Assignment { point: POINT, confirm_begin: BEGIN, confirm_end, range, notes };
+    let point = PointId(Uuid::from_u128(point));
+    let assignment = Assignment { point, confirm_begin: BEGIN, confirm_end, range, notes };
     Event::PointAssigned { agency: xuzhou().id, assignment }
 }
 
-fn asked(history: &[Event], point: Option<PointId>, now: OffsetDateTime) -> Answer {
-    check(&Decisions::fold(history), &xuzhou(), point, now)
+fn asked(plan: &State, point: Option<PointId>, now: OffsetDateTime) -> Answer<'_> {
+    check(plan, &xuzhou(), point, now)
 }
 
 #[track_caller]
 fn expect(history: &[Event], now: OffsetDateTime, closed: Option<Closed>, message: &str) {
-    let answer = asked(history, None, now);
+    let plan = Decisions::fold(history);
+    let answer = asked(&plan, None, now);
     assert_eq!((answer.closed, answer.message.as_str()), (closed, message));
 }
 
@@ -84,9 +92,10 @@ fn outside_every_window_all_are_listed_and_marked() {
         "徐州市教育局网报时间：2026年10月25日 09:00 至 2026年11月4日 17:00（网报时间已截止）；\
          2026年12月1日 09:00 至 2026年12月2日 09:00（还未到网报时间）。",
     );
-    let answer = asked(&history, None, END);
+    let plan = Decisions::fold(&history);
+    let answer = asked(&plan, None, END);
     assert_eq!((answer.windows.len(), answer.current, answer.next_begin), (2, None, Some(later)));
-    let before = asked(&history, None, BEGIN - Duration::MICROSECOND);
+    let before = asked(&plan, None, BEGIN - Duration::MICROSECOND);
     assert_eq!((before.closed, before.next_begin), (Some(Closed::WindowNotOpen), Some(BEGIN)));
 }
 
@@ -96,8 +105,9 @@ fn inside_is_from_the_begin_until_before_the_end() {
     let message = "徐州市教育局已开通网报，网报时间：2026年10月25日 09:00 至 2026年11月4日 17:00。";
     expect(&history, BEGIN, None, message);
     expect(&history, END - Duration::MICROSECOND, None, message);
-    assert_eq!(asked(&history, None, END).closed, Some(Closed::WindowNotOpen));
-    let answer = asked(&history, Some(POINT), BEGIN);
+    let plan = Decisions::fold(&history);
+    assert_eq!(asked(&plan, None, END).closed, Some(Closed::WindowNotOpen));
+    let answer = asked(&plan, Some(POINT), BEGIN);
     assert_eq!((answer.closed, answer.points.len()), (None, 1));
     assert_eq!(answer.current.map(|window| window.end), Some(END));
 }
@@ -113,28 +123,76 @@ fn an_agency_without_points_that_confirm_says_so() {
 
 #[test]
 fn a_point_that_does_not_confirm_any_more_is_named_with_its_date() {
-    let mut history = vec![published(), join(true, true), window(5, BEGIN, END), assigned(BEGIN)];
-    let Event::PointAssigned { agency, mut assignment } = assigned(END) else { unreachable!() };
-    assignment.point = PointId(Uuid::from_u128(8));
-    history.push(Event::PointAssigned { agency, assignment });
-    let over = asked(&history, Some(POINT), BEGIN);
+    let history = [published(), join(true, true), window(5, BEGIN, END), assigned(BEGIN), assigned_to(8, END)];
+    let plan = Decisions::fold(&history);
+    let over = asked(&plan, Some(POINT), BEGIN);
     assert_eq!(over.closed, Some(Closed::PointClosed));
     assert_eq!(over.message, "您选择的确认点现场确认时间已于2026年10月25日 09:00截止，请选择其他确认点。");
-    let never = asked(&history, Some(PointId(Uuid::from_u128(9))), BEGIN);
+    let never = asked(&plan, Some(PointId(Uuid::from_u128(9))), BEGIN);
     assert_eq!(never.closed, Some(Closed::PointClosed));
     assert_eq!(never.message, "您选择的确认点未列入该机构本次注册安排，请选择其他确认点。");
 }
 
+/// Each obstacle alone with all that come after it: the first one is told, until nothing is in the way.
+#[test]
+fn obstacles_are_told_in_the_order_of_checks() {
+    let earlier = window(4, BEGIN - Duration::days(9), BEGIN - Duration::days(8));
+    let steps = [
+        (published(), Closed::AgencyNotJoined),
+        (join(true, false), Closed::OnlineNotOpen),
+        (join(true, true), Closed::NoWindow),
+        (earlier, Closed::WindowNotOpen),
+        (window(5, BEGIN, END), Closed::NoPoint),
+        (assigned_to(8, END), Closed::PointClosed),
+    ];
+    let mut history = Vec::new();
+    let mut closed = Some(Closed::NoPlan);
+    for (event, next) in steps {
+        let plan = Decisions::fold(&history);
+        assert_eq!(asked(&plan, Some(POINT), BEGIN).closed, closed);
+        let finished = [&history[..], &[Event::PlanFinished]].concat();
+        if !history.is_empty() {
+            assert_eq!(asked(&Decisions::fold(&finished), Some(POINT), BEGIN).closed, Some(Closed::PlanFinished));
+        }
+        history.push(event);
+        closed = Some(next);
+    }
+    assert_eq!(asked(&Decisions::fold(&history), Some(POINT), BEGIN).closed, closed);
+    history.push(assigned(END));
+    assert_eq!(asked(&Decisions::fold(&history), Some(POINT), BEGIN).closed, None);
+}
+
+#[test]
+fn the_clock_turns_an_answer_at_the_edges_of_windows_and_at_the_end_of_points() {
+    let history = [published(), join(true, true), window(5, BEGIN, END), assigned(END - Duration::days(1))];
+    let plan = Decisions::fold(&history);
+    let turns: Vec<OffsetDateTime> =
+        std::iter::successors(next_turn(&plan, xuzhou().id, BEGIN - Duration::days(9)), |turn| {
+            next_turn(&plan, xuzhou().id, *turn)
+        })
+        .collect();
+    assert_eq!(turns, [BEGIN, END - Duration::days(1), END]);
+    assert_eq!(next_turn(&plan, agency("3201").id, BEGIN), None);
+    assert_eq!(next_turn(&State::Empty, xuzhou().id, BEGIN), None);
+}
+
+/// What the rules give.
+#[derive(Debug, PartialEq, Eq)]
+struct Expected {
+    closed: Option<Closed>,
+    points: Vec<PointId>,
+}
+
 /// The rules once more, read off the events one by one without any state.
-fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Option<Closed> {
+fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Expected {
     let of = |id| id == agency.id;
     let last = |pick: &dyn Fn(&Event) -> Option<(bool, bool)>| events.iter().rev().find_map(pick);
     let joined = last(&|event| match event {
         Event::AgencyJoined { agency, join_in, is_open } if of(*agency) => Some((*join_in, *is_open)),
         _ => None,
     });
-    let mut spans = std::collections::HashMap::new();
-    let mut ends = std::collections::HashMap::new();
+    let mut spans = HashMap::new();
+    let mut ends = BTreeMap::new();
     for event in events {
         match event {
             Event::WindowOpened { agency, window }
@@ -150,7 +208,7 @@ fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetD
             _ => {}
         }
     }
-    let confirms = |point: &PointId| ends.get(point).is_some_and(|end| now < *end);
+    let open: Vec<PointId> = ends.iter().filter(|(_, end)| now < **end).map(|(point, _)| *point).collect();
     let rules = [
         (events.is_empty(), Closed::NoPlan),
         (events.contains(&Event::PlanFinished), Closed::PlanFinished),
@@ -158,10 +216,16 @@ fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetD
         (joined.is_none_or(|(_, is_open)| !is_open), Closed::OnlineNotOpen),
         (spans.is_empty(), Closed::NoWindow),
         (!spans.values().any(|(begin, end)| *begin <= now && now < *end), Closed::WindowNotOpen),
-        (!ends.keys().any(confirms), Closed::NoPoint),
-        (point.is_some_and(|point| !confirms(&point)), Closed::PointClosed),
+        (open.is_empty(), Closed::NoPoint),
+        (point.is_some_and(|point| !open.contains(&point)), Closed::PointClosed),
     ];
-    rules.into_iter().find(|(applies, _)| *applies).map(|(_, closed)| closed)
+    let closed = rules.into_iter().find(|(applies, _)| *applies).map(|(_, closed)| closed);
+    let points = match (closed, point) {
+        (None, Some(point)) => vec![point],
+        (None, None) | (Some(Closed::PointClosed), _) => open,
+        (Some(_), _) => Vec::new(),
+    };
+    Expected { closed, points }
 }
 
 /// The instants at which an answer may change.
@@ -184,20 +248,39 @@ proptest! {
         commands in proptest::collection::vec(command(), 0..40),
         steps in -1..46_i64,
         edge in proptest::option::of(any::<proptest::sample::Index>()),
+        beside in -1..2_i64,
         point in proptest::option::of(7..10_u128),
     ) {
         let events = history(commands);
         let edges = edges(&events);
-        let now = edge.filter(|_| !edges.is_empty()).map_or(step(steps), |edge| *edge.get(&edges));
+        let at = edge.filter(|_| !edges.is_empty()).map_or(step(steps), |edge| *edge.get(&edges));
+        let now = at + Duration::MICROSECOND * i32::try_from(beside).unwrap();
         let point = point.map(|n| PointId(Uuid::from_u128(n)));
+        let plan = Decisions::fold(&events);
         for agency in [agency("3203"), agency("3201"), agency("320302")] {
-            let answer = check(&Decisions::fold(&events), &agency, point, now);
-            prop_assert_eq!(answer.closed, model(&events, &agency, point, now));
+            let answer = check(&plan, &agency, point, now);
+            let points = answer.points.iter().map(|assignment| assignment.point).collect();
+            prop_assert_eq!(Expected { closed: answer.closed, points }, model(&events, &agency, point, now));
             prop_assert_eq!(answer.current.is_some(), answer.windows.iter().any(|window| window.contains(now)));
             prop_assert_eq!(
                 answer.next_begin,
                 answer.windows.iter().map(|window| window.begin).filter(|begin| *begin > now).min()
             );
         }
+    }
+
+    #[test]
+    fn between_two_turns_of_the_clock_the_answer_stays_the_same(
+        commands in proptest::collection::vec(command(), 0..40),
+        steps in -1..46_i64,
+        point in proptest::option::of(7..10_u128),
+    ) {
+        let plan = Decisions::fold(&history(commands));
+        let point = point.map(|n| PointId(Uuid::from_u128(n)));
+        let agency = agency("3203");
+        let now = step(steps);
+        let until = next_turn(&plan, agency.id, now).map_or(now + Duration::days(9), |turn| turn - Duration::MICROSECOND);
+        prop_assert!(until >= now);
+        prop_assert_eq!(check(&plan, &agency, point, now), check(&plan, &agency, point, until));
     }
 }

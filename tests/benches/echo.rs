@@ -1,4 +1,4 @@
-//! The other reference: an empty gRPC echo, a bare tonic server in a process of its own.
+//! The reference of what is answered from memory: an empty gRPC echo, a bare tonic server in a process of its own.
 
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
@@ -15,8 +15,10 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// Makes this program the server.
 pub const ARGUMENT: &str = "serve-echo";
-const SECONDS: Duration = Duration::from_secs(8);
-const CONNECTIONS: usize = 8;
+/// How long a measurement takes.
+pub const SECONDS: Duration = Duration::from_secs(8);
+/// Connections that the callers share.
+pub const CONNECTIONS: usize = 8;
 
 /// Serves until it is killed; the first line says where.
 pub fn serve() -> ExitCode {
