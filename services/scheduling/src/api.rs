@@ -1,6 +1,7 @@
 //! The gRPC face: one file for each service, one for refusals.
 
 mod availability;
+mod changes;
 mod directory;
 mod plans;
 mod slot_refusals;

@@ -14,4 +14,5 @@ pub mod point;
 pub mod school;
 pub mod shanghai;
 pub mod slot;
+pub mod touch;
 pub mod window;

@@ -1,26 +1,23 @@
 //! Use cases: load, decide, append; again when somebody else was faster.
 
+pub mod plans;
 pub mod slots;
 
 use decider::Decider;
 use eventlog::{Append, AppendError, Claim, Division, EventLog, NewEvent, Remembered, RequestKey};
-use lifecycle::{clock, ids};
+use lifecycle::ids;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::agency::{self, AddAgency, Agency};
 use crate::domain::division::{Code, Division as Place};
-use crate::domain::id::{AgencyId, PlanId, PointId, SchoolId, WindowId};
+use crate::domain::id::{AgencyId, PointId, SchoolId};
 use crate::domain::name::Name;
 use crate::domain::officer::Officer;
-use crate::domain::plan::{self, Assignment, Command, Event, Plan};
 use crate::domain::point::{self, AddPoint, Point, Site};
 use crate::domain::school::{self, AddSchool, Kind, School};
 use crate::error::Error;
-use crate::store::{Aggregates, PlanAt, Stored};
-
-/// Attempts at a command while others change the same stream.
-const ATTEMPTS: usize = 5;
+use crate::store::{Aggregates, Stored};
 
 /// Who asks, and by which request.
 #[derive(Clone, Debug)]
@@ -42,49 +39,6 @@ pub struct Answered {
     pub position: i64,
     /// It had been answered before.
     pub repeated: bool,
-}
-
-/// A change of a plan, before it is known what it means there.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Ends it.
-    Finish,
-    /// 是否参加, 是否开通网报
-    Join {
-        /// Which agency.
-        agency: AgencyId,
-        /// 是否参加
-        join_in: bool,
-        /// 是否开通网报
-        is_open: bool,
-    },
-    /// A new window.
-    Open {
-        /// Whose.
-        agency: AgencyId,
-        /// First instant inside.
-        begin: OffsetDateTime,
-        /// First instant after.
-        end: OffsetDateTime,
-        /// Grace after the end.
-        grace_minutes: u32,
-    },
-    /// A later end.
-    Extend {
-        /// Of which window.
-        window: WindowId,
-        /// The end.
-        end: OffsetDateTime,
-    },
-    /// An earlier end.
-    Close {
-        /// Of which window.
-        window: WindowId,
-        /// The end.
-        end: OffsetDateTime,
-    },
-    /// 确认点安排
-    Assign(Assignment),
 }
 
 /// The use cases. Clones share everything.
@@ -124,7 +78,7 @@ impl Handle {
         answer: fn(&Agency) -> Vec<u8>,
     ) -> Result<Answered, Error> {
         let code = division.code();
-        responsible(asked, code, "division", &code)?;
+        responsible(&asked.officer, code, "division", &code)?;
         let command = AddAgency { division, name };
         let added = agency::Decisions::decide(&agency::State::Empty, command).map_err(Error::Agency)?;
         let decided = Decided::new(AgencyId::of(code).0, &added, code);
@@ -144,7 +98,7 @@ impl Handle {
         agency: AgencyId,
         answer: fn(&School) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        let agency = self.agency(asked, agency).await?;
+        let agency = self.agency(&asked.officer, agency).await?;
         let id = SchoolId(ids::random());
         let key = [division.as_str(), name.as_str()].join("/").into_bytes();
         let command = AddSchool { id, name, division, agency, kind };
@@ -173,7 +127,7 @@ impl Handle {
         };
         let id = PointId(ids::random());
         let key = format!("{agency}/{name}").into_bytes();
-        let command = AddPoint { id, agency: self.agency(asked, agency).await?, name, site };
+        let command = AddPoint { id, agency: self.agency(&asked.officer, agency).await?, name, site };
         let added = point::Decisions::decide(&point::State::Empty, command).map_err(Error::Point)?;
         let mut decided = Decided::new(id.0, &added, added[0].0.division);
         decided.claims.push(Claim::Take { kind: "point", key });
@@ -184,114 +138,11 @@ impl Handle {
         })
     }
 
-    /// Publishes the plan of a province, which has one live plan at a time.
-    pub async fn publish_plan(
-        &self,
-        asked: &Asked,
-        province: Code,
-        batch: String,
-        answer: fn(&[Event]) -> Vec<u8>,
-    ) -> Result<Answered, Error> {
-        responsible(asked, province, "division", &province)?;
-        let plan = PlanId(ids::random());
-        let command = Command::PublishPlan { plan, province, batch };
-        let events = plan::Decisions::decide(&plan::State::Empty, command).map_err(Error::Plan)?;
-        let mut decided = Decided::new(plan.0, &events, province);
-        decided.claims.push(Claim::Take { kind: LIVE_PLAN, key: province.as_str().into() });
-        let appended = self.append(asked, decided, answer(&events)).await;
-        appended.map_err(|error| match error {
-            AppendError::ClaimTaken { .. } => Error::Plan(plan::Rejection::PlanExists),
-            error => error.into(),
-        })
-    }
-
-    /// Changes a plan.
-    pub async fn change_plan(
-        &self,
-        asked: &Asked,
-        plan: PlanId,
-        change: Change,
-        answer: fn(&[Event]) -> Vec<u8>,
-    ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        let mut now = clock::now();
-        for _ in 0..ATTEMPTS {
-            let at = self.aggregates.plan(plan).await?;
-            let (division, command) = self.place(asked, &at, &change, now).await?;
-            let not_after = at.state.deadline(&command);
-            let events = plan::Decisions::decide(&at.state, command).map_err(Error::Plan)?;
-            let mut decided = Decided::new(plan.0, &events, division);
-            (decided.version, decided.not_after) = (at.version, not_after);
-            if events.contains(&Event::PlanFinished) {
-                decided.claims.push(Claim::Release { kind: LIVE_PLAN, key: division.as_str().into() });
-            }
-            match self.append(asked, decided, answer(&events)).await {
-                Ok(answered) => return Ok(answered),
-                Err(AppendError::VersionConflict { .. }) => {}
-                // By PostgreSQL's clock it is later: decide again by that.
-                Err(AppendError::TooLate { now: later, .. }) => now = later,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Conflict)
-    }
-
-    /// What a change means for this plan, and whose division it concerns; not found when that is out of reach.
-    async fn place(
-        &self,
-        asked: &Asked,
-        at: &PlanAt,
-        change: &Change,
-        now: OffsetDateTime,
-    ) -> Result<(Code, Command), Error> {
-        let Some(plan) = at.state.plan() else { return Err(Error::Plan(plan::Rejection::UnknownPlan)) };
-        let (agency, command) = match change.clone() {
-            Change::Finish => {
-                responsible(asked, plan.province, "plan", &plan.id)?;
-                (None, Command::FinishPlan)
-            }
-            Change::Join { agency, join_in, is_open } => {
-                let agency = self.agency(asked, agency).await?;
-                (agency.clone(), Command::JoinAgency { agency, join_in, is_open })
-            }
-            Change::Open { agency, begin, end, grace_minutes } => {
-                let window = WindowId(ids::random());
-                let command = Command::OpenWindow { window, agency, begin, end, grace_minutes, now };
-                (self.agency(asked, agency).await?, command)
-            }
-            Change::Extend { window, end } => {
-                (self.agency_of(asked, plan, window).await?, Command::ExtendWindow { window, end, now })
-            }
-            Change::Close { window, end } => {
-                (self.agency_of(asked, plan, window).await?, Command::CloseWindow { window, end, now })
-            }
-            Change::Assign(assignment) => {
-                let point = self.aggregates.point(assignment.point.0).await?.point();
-                let agency = match &point {
-                    Some(point) => self.agency(asked, point.agency).await?,
-                    None => None,
-                };
-                (agency, Command::AssignPoint { point, assignment })
-            }
-        };
-        Ok((agency.map_or(plan.province, |agency| agency.division), command))
-    }
-
-    /// The agency that opened a window; `None` when the plan has no such window.
-    async fn agency_of(&self, asked: &Asked, plan: &Plan, window: WindowId) -> Result<Option<Agency>, Error> {
-        match plan.find_window(window) {
-            Some((agency, _)) => self.agency(asked, agency).await,
-            None => Ok(None),
-        }
-    }
-
     /// An agency that the officer is responsible for; `None` when there is none of that id.
-    async fn agency(&self, asked: &Asked, id: AgencyId) -> Result<Option<Agency>, Error> {
+    async fn agency(&self, officer: &Officer, id: AgencyId) -> Result<Option<Agency>, Error> {
         let agency = self.aggregates.agency(id.0).await?.agency();
         if let Some(agency) = &agency {
-            responsible(asked, agency.division, "agency", &id)?;
+            responsible(officer, agency.division, "agency", &id)?;
         }
         Ok(agency)
     }
@@ -330,9 +181,6 @@ impl Handle {
     }
 }
 
-/// Claim: a province has one live plan.
-const LIVE_PLAN: &str = "live plan";
-
 impl Decided {
     /// Events of a new stream.
     fn new<E: Stored>(stream: Uuid, events: &[E], division: Code) -> Self {
@@ -341,10 +189,6 @@ impl Decided {
     }
 }
 
-fn responsible(asked: &Asked, division: Code, kind: &'static str, name: &dyn ToString) -> Result<(), Error> {
-    if asked.officer.is_responsible_for(division) {
-        Ok(())
-    } else {
-        Err(Error::NotFound { kind, name: name.to_string() })
-    }
+fn responsible(officer: &Officer, division: Code, kind: &'static str, name: &dyn ToString) -> Result<(), Error> {
+    if officer.is_responsible_for(division) { Ok(()) } else { Err(Error::NotFound { kind, name: name.to_string() }) }
 }

@@ -39,6 +39,7 @@ use reactions::OnApplicationChanged;
 use store::Aggregates;
 use views::applications::{APPLICATIONS, Applications, Registry};
 use views::directory::{Agencies, DIRECTORY, Directory, Listings};
+use views::filings::{FILINGS, FilingView, Filings};
 use views::plans::{PLANS, PlanIndex, Plans};
 use views::slots::Calendar;
 
@@ -48,6 +49,8 @@ pub struct Scheduling {
     handle: Handle,
     agencies: Reference<Agencies>,
     plans: Reference<Plans>,
+    /// Whether all applications are known.
+    filed: Reference<()>,
     slots: Slots,
 }
 
@@ -86,7 +89,10 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Plans/OpenWindow", OFFICER),
         ("dingzhu.scheduling.v1.Plans/ExtendWindow", OFFICER),
         ("dingzhu.scheduling.v1.Plans/CloseWindow", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/CancelWindow", OFFICER),
         ("dingzhu.scheduling.v1.Plans/AssignPoint", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/PreviewChange", OFFICER),
+        ("dingzhu.scheduling.v1.Plans/ListSupersededSubmissions", OFFICER),
         ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/WatchAvailability", Rule::Admitted),
@@ -115,13 +121,15 @@ impl Service for Scheduling {
             .own_view(Directory)
             .own_view(PlanIndex)
             .own_view(views::slots::Slots)
-            .view("applications", Applications);
+            .view("applications", Applications)
+            .view("applications", FilingView);
         let agencies = bus.reference(DIRECTORY, Agencies::load);
         let plans = bus.reference(PLANS, move |pool| Plans::load(pool, aggregates.clone()));
         let applications = bus.reference(APPLICATIONS, |_| async { Ok::<_, eventbus::LoadError>(()) });
+        let filed = bus.reference(FILINGS, |_| async { Ok::<_, eventbus::LoadError>(()) });
         let slots = Slots::new(handle.clone(), plans.clone(), applications, Registry::new(ground.pool.clone()));
         let bus = bus.reaction("applications", OnApplicationChanged { slots: slots.clone() });
-        Ok((Self { settings, handle, agencies, plans, slots }, bus))
+        Ok((Self { settings, handle, agencies, plans, filed, slots }, bus))
     }
 
     fn surface(&self, ground: &Ground, _: &BusHandle) -> Surface {
@@ -131,8 +139,13 @@ impl Service for Scheduling {
             listings: Listings::new(ground.pool.clone()),
             lifecycle: ground.lifecycle.clone(),
         };
-        let plans =
-            PlansApi { handle: self.handle.clone(), plans: self.plans.clone(), lifecycle: ground.lifecycle.clone() };
+        let plans = PlansApi {
+            handle: self.handle.clone(),
+            plans: self.plans.clone(),
+            filed: self.filed.clone(),
+            filings: Filings::new(ground.pool.clone()),
+            lifecycle: ground.lifecycle.clone(),
+        };
         let availability = AvailabilityApi {
             memory: Memory { agencies: self.agencies.clone(), plans: self.plans.clone() },
             watchers: Watchers::new(self.settings.max_watchers),

@@ -97,6 +97,10 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
         "ExtendWindow" | "CloseWindow" => {
             asked(json!({"planId": plan, "windowId": window, "endTime": "2098-03-10T00:00:00Z"}))
         }
+        // It has begun: whoever may is told that.
+        "CancelWindow" => asked(json!({"planId": plan, "windowId": window})),
+        "PreviewChange" => json!({"finish": {"planId": plan}}),
+        "ListSupersededSubmissions" => json!({"planId": plan}),
         "AssignPoint" => {
             let assignment = json!({
                 "pointId": season.place.point_id, "range": "本单位", "notes": "请携带原件。",

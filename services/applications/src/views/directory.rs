@@ -44,6 +44,7 @@ impl View for DirectoryView {
             || event.is::<scheduling::WindowOpened>()
             || event.is::<scheduling::WindowExtended>()
             || event.is::<scheduling::WindowClosed>()
+            || event.is::<scheduling::WindowCancelled>()
             || event.is::<scheduling::PointAssigned>()
     }
 
@@ -141,6 +142,10 @@ async fn plan(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
     } else if event.is::<scheduling::WindowClosed>() {
         let scheduling::WindowClosed { plan_id, agency_id, window } = event.decode()?;
         set_window(tx, event, &plan_id, &agency_id, window).await?;
+    } else if event.is::<scheduling::WindowCancelled>() {
+        let cancelled: scheduling::WindowCancelled = event.decode()?;
+        let query = sqlx::query("DELETE FROM filing_window WHERE window_id = $1");
+        query.bind(id(event, &cancelled.window_id)?).execute(tx).await?;
     } else if event.is::<scheduling::PointAssigned>() {
         let assigned: scheduling::PointAssigned = event.decode()?;
         let assignment = assigned.assignment.ok_or_else(|| incomplete(event))?;

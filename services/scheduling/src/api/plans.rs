@@ -1,30 +1,31 @@
 //! `Plans`: officers publish and change them; anybody who is signed in reads them.
 
+use std::collections::BTreeMap;
+
+use access::Caller;
 use eventbus::Reference;
-use lifecycle::Lifecycle;
+use lifecycle::{Lifecycle, clock};
 use prost::Message as _;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::plans_server::Plans;
-use rpc::{Violations, parse_timestamp, parse_uuid};
-use time::OffsetDateTime;
+use rpc::{Violations, cut_page, page_size, parse_page_position, parse_uuid};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::asked;
+use super::changes::{self, Wanted, province, text};
 use super::directory::decoded;
-use crate::domain::division::{Code, Divisions};
-use crate::domain::id::{AgencyId, PlanId, PointId, WindowId};
-use crate::domain::plan::{Assignment, Event, State};
-use crate::domain::window::LONGEST_GRACE_MINUTES;
+use super::{asked, officer};
+use crate::domain::id::{AgencyId, PlanId, WindowId};
+use crate::domain::plan::{Event, State};
+use crate::domain::touch::Touch;
+use crate::domain::window::Window;
 use crate::error::Error;
-use crate::handle::{Answered, Asked, Change, Handle};
+use crate::handle::{Answered, Asked, Handle};
 use crate::store;
+use crate::views::filings::Filings;
 use crate::views::plans;
 
-/// Characters of the longest 批次, 确认范围 and 注意事项.
+/// Characters of the longest 批次.
 const LONGEST_BATCH: usize = 40;
-const LONGEST_RANGE: usize = 500;
-const LONGEST_NOTES: usize = 5_000;
 
 /// Serves `Plans`.
 pub struct PlansApi {
@@ -32,6 +33,10 @@ pub struct PlansApi {
     pub handle: Handle,
     /// All plans.
     pub plans: Reference<plans::Plans>,
+    /// Whether all applications are known.
+    pub filed: Reference<()>,
+    /// What was filed under which window.
+    pub filings: Filings,
     /// Tasks.
     pub lifecycle: Lifecycle,
 }
@@ -40,12 +45,11 @@ impl PlansApi {
     async fn change(
         &self,
         asked: Asked,
-        plan: Uuid,
-        change: Change,
+        Wanted { plan, change }: Wanted,
         answer: fn(&[Event]) -> Vec<u8>,
     ) -> Result<Answered, Error> {
         let handle = self.handle.clone();
-        rpc::run(&self.lifecycle, async move { handle.change_plan(&asked, PlanId(plan), change, answer).await }).await
+        rpc::run(&self.lifecycle, async move { handle.change_plan(&asked, plan, change, answer).await }).await
     }
 }
 
@@ -78,9 +82,9 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let (Some(asked), Some(plan)) = (asked, plan) else { return Err(violations.into()) };
-        let position = self.change(asked, plan, Change::Finish, |_| Vec::new()).await?.position;
+        let wanted = changes::finish(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let position = self.change(asked, wanted, |_| Vec::new()).await?.position;
         Ok(Response::new(wire::FinishPlanResponse { position }))
     }
 
@@ -91,15 +95,9 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let agency = parse_uuid("agency_id", &body.agency_id, &mut violations);
-        let (join_in, is_open) = (body.join_in, body.is_open);
-        violations.check("is_open", join_in || !is_open, "NOT_JOINED", "未参加注册的机构不能开通网报。");
-        let (Some(asked), Some(plan), Some(agency), true) = (asked, plan, agency, violations.is_empty()) else {
-            return Err(violations.into());
-        };
-        let change = Change::Join { agency: AgencyId(agency), join_in, is_open };
-        let position = self.change(asked, plan, change, |_| Vec::new()).await?.position;
+        let wanted = changes::join(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let position = self.change(asked, wanted, |_| Vec::new()).await?.position;
         Ok(Response::new(wire::JoinAgencyResponse { position }))
     }
 
@@ -110,18 +108,9 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let agency = parse_uuid("agency_id", &body.agency_id, &mut violations);
-        let times = span(("begin_time", body.begin_time), ("end_time", body.end_time), &mut violations);
-        let grace_minutes = u32::try_from(body.grace_minutes).ok().filter(|minutes| *minutes <= LONGEST_GRACE_MINUTES);
-        violations.check("grace_minutes", grace_minutes.is_some(), "OUT_OF_RANGE", "宽限时间应为0至120分钟。");
-        let (Some(asked), Some(plan), Some(agency), Some((begin, end)), Some(grace_minutes)) =
-            (asked, plan, agency, times, grace_minutes)
-        else {
-            return Err(violations.into());
-        };
-        let change = Change::Open { agency: AgencyId(agency), begin, end, grace_minutes };
-        let answered = self.change(asked, plan, change, |events| {
+        let wanted = changes::open(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let answered = self.change(asked, wanted, |events| {
             wire::OpenWindowResponse { window: window(events), position: 0 }.encode_to_vec()
         });
         let answered = answered.await?;
@@ -136,13 +125,9 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let extended = parse_uuid("window_id", &body.window_id, &mut violations).map(WindowId);
-        let end = parse_timestamp("end_time", body.end_time.as_ref(), &mut violations);
-        let (Some(asked), Some(plan), Some(extended), Some(end)) = (asked, plan, extended, end) else {
-            return Err(violations.into());
-        };
-        let answered = self.change(asked, plan, Change::Extend { window: extended, end }, |events| {
+        let wanted = changes::extend(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let answered = self.change(asked, wanted, |events| {
             wire::ExtendWindowResponse { window: window(events), position: 0 }.encode_to_vec()
         });
         let answered = answered.await?;
@@ -157,18 +142,27 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let closed = parse_uuid("window_id", &body.window_id, &mut violations).map(WindowId);
-        let end = parse_timestamp("end_time", body.end_time.as_ref(), &mut violations);
-        let (Some(asked), Some(plan), Some(closed), Some(end)) = (asked, plan, closed, end) else {
-            return Err(violations.into());
-        };
-        let answered = self.change(asked, plan, Change::Close { window: closed, end }, |events| {
+        let wanted = changes::close(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let answered = self.change(asked, wanted, |events| {
             wire::CloseWindowResponse { window: window(events), position: 0 }.encode_to_vec()
         });
         let answered = answered.await?;
         let answer = decoded(wire::CloseWindowResponse::decode(&answered.answer[..]), answered.position)?;
         Ok(Response::new(wire::CloseWindowResponse { position: answered.position, ..answer }))
+    }
+
+    async fn cancel_window(
+        &self,
+        request: Request<wire::CancelWindowRequest>,
+    ) -> Result<Response<wire::CancelWindowResponse>, Status> {
+        let mut violations = Violations::new();
+        let body = request.get_ref();
+        let asked = asked(&request, &body.request_id, &mut violations);
+        let wanted = changes::cancel(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let position = self.change(asked, wanted, |_| Vec::new()).await?.position;
+        Ok(Response::new(wire::CancelWindowResponse { position }))
     }
 
     async fn assign_point(
@@ -178,13 +172,65 @@ impl Plans for PlansApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations);
-        let assignment = assignment(body.assignment.clone().unwrap_or_default(), &mut violations);
-        let (Some(asked), Some(plan), Some(assignment)) = (asked, plan, assignment) else {
-            return Err(violations.into());
-        };
-        let position = self.change(asked, plan, Change::Assign(assignment), |_| Vec::new()).await?.position;
+        let wanted = changes::assign(body, &mut violations);
+        let (Some(asked), Some(wanted)) = (asked, wanted) else { return Err(violations.into()) };
+        let position = self.change(asked, wanted, |_| Vec::new()).await?.position;
         Ok(Response::new(wire::AssignPointResponse { position }))
+    }
+
+    async fn preview_change(
+        &self,
+        request: Request<wire::PreviewChangeRequest>,
+    ) -> Result<Response<wire::PreviewChangeResponse>, Status> {
+        let mut violations = Violations::new();
+        let wanted = changes::any(request.get_ref().change.as_ref(), &mut violations);
+        let Some(wanted) = wanted else { return Err(violations.into()) };
+        self.filed.require().map_err(Error::from)?;
+        let officer = officer(&Caller::of(&request));
+        let touch = self.handle.preview(&officer, wanted.plan, wanted.change).await?;
+        let changes = touch.is_some();
+        let touched = self.filings.touched(&touch.unwrap_or(Touch::Nobody), clock::now()).await.map_err(Error::View)?;
+        Ok(Response::new(wire::PreviewChangeResponse {
+            changes,
+            applications: touched.applications,
+            bookings: touched.bookings,
+            notices: touched.people,
+            superseded: touched.superseded,
+        }))
+    }
+
+    async fn list_superseded_submissions(
+        &self,
+        request: Request<wire::ListSupersededSubmissionsRequest>,
+    ) -> Result<Response<wire::ListSupersededSubmissionsResponse>, Status> {
+        let mut violations = Violations::new();
+        let body = request.get_ref();
+        let plan = parse_uuid("plan_id", &body.plan_id, &mut violations).map(PlanId);
+        let agency = match body.agency_id.as_str() {
+            "" => None,
+            agency => parse_uuid("agency_id", agency, &mut violations).map(AgencyId),
+        };
+        let size = page_size("page_size", body.page_size, &mut violations);
+        let before = parse_page_position("page_token", &body.page_token, &mut violations);
+        let (Some(plan), true) = (plan, violations.is_empty()) else { return Err(violations.into()) };
+        self.filed.require().map_err(Error::from)?;
+        let at = self.handle.plan_of(&officer(&Caller::of(&request)), plan, agency).await?;
+        let windows = at.state.plan().into_iter().flat_map(|plan| plan.windows(agency));
+        let windows: BTreeMap<WindowId, &Window> = windows.map(|window| (window.id, window)).collect();
+        let mut listed = self.filings.superseded(&windows, before, size + 1).await.map_err(Error::View)?;
+        let next_page_token = cut_page(&mut listed, size, |last| last.position.to_be_bytes());
+        let submissions = listed.into_iter().map(|filing| wire::SupersededSubmission {
+            enrolment_number: filing.number,
+            agency_id: filing.agency.to_string(),
+            window_id: filing.window.to_string(),
+            accepted_revision: filing.revision,
+            window: windows.get(&filing.window).map(|window| store::window(window)),
+            submit_time: Some(rpc::timestamp(filing.submitted_at)),
+        });
+        Ok(Response::new(wire::ListSupersededSubmissionsResponse {
+            submissions: submissions.collect(),
+            next_page_token,
+        }))
     }
 
     async fn get_plan(
@@ -223,49 +269,9 @@ fn window(events: &[Event]) -> Option<wire::Window> {
         Event::PlanPublished { .. }
         | Event::PlanFinished
         | Event::AgencyJoined { .. }
+        | Event::WindowCancelled { .. }
         | Event::PointAssigned { .. } => None,
     })
-}
-
-fn province(digits: &str, violations: &mut Violations) -> Option<Code> {
-    let province = Divisions::national().find(digits).filter(|division| division.digits.len() == 2);
-    violations.check("province", province.is_some(), "UNKNOWN_DIVISION", "请填写两位省级行政区划代码。");
-    province.map(crate::domain::division::Division::code)
-}
-
-fn text(
-    field: &'static str,
-    text: &str,
-    length: std::ops::RangeInclusive<usize>,
-    violations: &mut Violations,
-) -> Option<String> {
-    let text = text.trim();
-    let sentence = || format!("应为{}至{}个字。", length.start(), length.end());
-    let fits = length.contains(&text.chars().count());
-    violations.check(field, fits, "WRONG_LENGTH", sentence());
-    fits.then(|| text.to_owned())
-}
-
-type Instant = (&'static str, Option<prost_types::Timestamp>);
-
-fn span(begin: Instant, end: Instant, violations: &mut Violations) -> Option<(OffsetDateTime, OffsetDateTime)> {
-    let first = parse_timestamp(begin.0, begin.1.as_ref(), violations);
-    let last = parse_timestamp(end.0, end.1.as_ref(), violations);
-    let (first, last) = (first?, last?);
-    violations.check(end.0, first < last, "NOT_AFTER_BEGIN", "截止时间应晚于开始时间。");
-    (first < last).then_some((first, last))
-}
-
-fn assignment(asked: wire::PointAssignment, violations: &mut Violations) -> Option<Assignment> {
-    let wire::PointAssignment { point_id, confirm_begin_time, confirm_end_time, range, notes } = asked;
-    let point = parse_uuid("assignment.point_id", &point_id, violations);
-    let begin = ("assignment.confirm_begin_time", confirm_begin_time);
-    let end = ("assignment.confirm_end_time", confirm_end_time);
-    let times = span(begin, end, violations);
-    let range = text("assignment.range", &range, 0..=LONGEST_RANGE, violations);
-    let notes = text("assignment.notes", &notes, 0..=LONGEST_NOTES, violations);
-    let (confirm_begin, confirm_end) = times?;
-    Some(Assignment { point: PointId(point?), confirm_begin, confirm_end, range: range?, notes: notes? })
 }
 
 fn plan(state: &State) -> Option<wire::Plan> {

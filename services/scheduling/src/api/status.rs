@@ -134,6 +134,13 @@ fn of_plan(rejection: plan::Rejection) -> Refusal {
             let end = render(end);
             Refusal::rejected("WINDOW_CLOSED", format!("该网报时间段已于{end}截止，如需继续网报请新开时间段。"))
         }
+        R::WindowBegun { begin } => {
+            let begin = render(begin);
+            Refusal::rejected(
+                "WINDOW_BEGUN",
+                format!("该网报时间段已于{begin}开始，不能撤销，如需提前截止请使用关闭操作。"),
+            )
+        }
         R::UnknownPoint => Refusal::rejected("UNKNOWN_POINT", "没有找到该确认点，请重新选择确认点。"),
     }
 }

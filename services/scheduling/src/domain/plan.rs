@@ -51,6 +51,7 @@ impl State {
             Command::OpenWindow { end, .. } => Some(*end),
             Command::ExtendWindow { window, .. } => self.plan()?.find_window(*window).map(|(_, window)| window.end),
             Command::CloseWindow { end, .. } => Some(*end - CLOSING_NOTICE + Duration::MICROSECOND),
+            Command::CancelWindow { window, .. } => self.plan()?.find_window(*window).map(|(_, window)| window.begin),
             Command::PublishPlan { .. }
             | Command::FinishPlan
             | Command::JoinAgency { .. }
@@ -78,6 +79,12 @@ impl Plan {
         let windows =
             self.agencies.iter().flat_map(|(agency, plan)| plan.windows.iter().map(|window| (*agency, window)));
         windows.into_iter().find(|(_, window)| window.id == id)
+    }
+
+    /// All windows, or those of an agency.
+    pub fn windows(&self, agency: Option<AgencyId>) -> impl Iterator<Item = &Window> {
+        let plans = self.agencies.iter().filter(move |(id, _)| agency.is_none_or(|agency| agency == **id));
+        plans.flat_map(|(_, plan)| &plan.windows)
     }
 }
 
@@ -165,6 +172,13 @@ pub enum Command {
         /// Now.
         now: OffsetDateTime,
     },
+    /// Takes a window back before it begins.
+    CancelWindow {
+        /// Which.
+        window: WindowId,
+        /// Now.
+        now: OffsetDateTime,
+    },
     /// Says when a point confirms.
     AssignPoint {
         /// `None` when nobody knows it.
@@ -217,6 +231,13 @@ pub enum Event {
         agency: AgencyId,
         /// As it is now.
         window: Window,
+    },
+    /// A window was taken back before it began.
+    WindowCancelled {
+        /// Whose.
+        agency: AgencyId,
+        /// Which.
+        window: WindowId,
     },
     /// A point has its dates.
     PointAssigned {
@@ -273,6 +294,11 @@ pub enum Rejection {
     WindowClosed {
         /// When.
         end: OffsetDateTime,
+    },
+    /// The window has begun.
+    WindowBegun {
+        /// When.
+        begin: OffsetDateTime,
     },
     /// No such point in this province.
     UnknownPoint,
@@ -363,6 +389,13 @@ fn decide_live(plan: &Plan, command: Command) -> Result<Vec<Event>, Rejection> {
             }
             Ok(vec![Event::WindowClosed { agency, window: window.ending(end) }])
         }
+        Command::CancelWindow { window, now } => {
+            let (agency, window) = plan.find_window(window).ok_or(Rejection::UnknownWindow)?;
+            if window.begin <= now {
+                return Err(Rejection::WindowBegun { begin: window.begin });
+            }
+            Ok(vec![Event::WindowCancelled { agency, window: window.id }])
+        }
         Command::AssignPoint { point, assignment } => {
             let agency = point.ok_or(Rejection::UnknownPoint)?.agency;
             let joined = joined(plan, agency)?;
@@ -386,6 +419,9 @@ fn evolve_live(plan: &mut Plan, event: &Event) {
             windows.retain(|known| known.id != window.id);
             windows.push(window.clone());
             windows.sort_by_key(|window| (window.begin, window.id));
+        }
+        Event::WindowCancelled { agency, window } => {
+            of(plan, *agency).windows.retain(|known| known.id != *window);
         }
         Event::PointAssigned { agency, assignment } => {
             of(plan, *agency).points.insert(assignment.point, assignment.clone());

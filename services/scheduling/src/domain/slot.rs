@@ -53,6 +53,11 @@ impl Slot {
         self.begins_at() + Duration::hours(hours)
     }
 
+    /// Whether it has a time in common with these dates.
+    pub fn meets(&self, dates: Dates) -> bool {
+        self.begins_at() < dates.end && dates.begin < self.ends_at()
+    }
+
     /// Stream of its capacity: a slot has one.
     pub fn stream(&self) -> Uuid {
         Uuid::new_v5(&SLOTS, &self.key())
@@ -117,7 +122,7 @@ pub enum Barred {
 /// Whether somebody can still plan to come to a slot of a point with these dates.
 pub fn open(slot: &Slot, dates: Option<Dates>, now: OffsetDateTime) -> Result<(), Barred> {
     let dates = dates.ok_or(Barred::NotAssigned)?;
-    if slot.begins_at() >= dates.end || slot.ends_at() <= dates.begin {
+    if !slot.meets(dates) {
         return Err(Barred::OutsideDates { dates });
     }
     if slot.begins_at() <= now { Err(Barred::Past) } else { Ok(()) }

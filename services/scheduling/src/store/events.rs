@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::convert;
 use crate::domain::agency::AgencyAdded;
 use crate::domain::division::Code;
-use crate::domain::id::{AgencyId, PlanId};
+use crate::domain::id::{AgencyId, PlanId, WindowId};
 use crate::domain::plan::Event;
 use crate::domain::point::PointAdded;
 use crate::domain::school::SchoolAdded;
@@ -86,6 +86,10 @@ impl Stored for Event {
                 let window = Some(convert::window(window));
                 form(&wire::WindowClosed { plan_id, agency_id: agency.to_string(), window })
             }
+            Self::WindowCancelled { agency, window } => {
+                let (agency_id, window_id) = (agency.to_string(), window.to_string());
+                form(&wire::WindowCancelled { plan_id, agency_id, window_id })
+            }
             Self::PointAssigned { agency, assignment } => {
                 let assignment = Some(convert::assignment(assignment));
                 form(&wire::PointAssigned { plan_id, agency_id: agency.to_string(), assignment })
@@ -117,6 +121,10 @@ impl Stored for Event {
             "WindowClosed" => {
                 let wire::WindowClosed { agency_id, window, .. } = message(kind, payload)?;
                 Some(Self::WindowClosed { agency: agency(&agency_id)?, window: convert::read_window(window)? })
+            }
+            "WindowCancelled" => {
+                let wire::WindowCancelled { agency_id, window_id, .. } = message(kind, payload)?;
+                Some(Self::WindowCancelled { agency: agency(&agency_id)?, window: WindowId(convert::id(&window_id)?) })
             }
             "PointAssigned" => {
                 let wire::PointAssigned { agency_id, assignment, .. } = message(kind, payload)?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use eventbus::{Event, LoadError, View, ViewError};
 use proto::scheduling::v1::{
-    AgencyJoined, PlanFinished, PlanPublished, PointAssigned, WindowClosed, WindowExtended, WindowOpened,
+    AgencyJoined, PlanFinished, PlanPublished, PointAssigned, WindowCancelled, WindowClosed, WindowExtended,
+    WindowOpened,
 };
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -43,6 +44,7 @@ impl View for PlanIndex {
             || event.is::<WindowOpened>()
             || event.is::<WindowExtended>()
             || event.is::<WindowClosed>()
+            || event.is::<WindowCancelled>()
             || event.is::<PointAssigned>()
     }
 

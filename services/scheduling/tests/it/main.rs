@@ -3,6 +3,7 @@
 
 mod access;
 mod availability;
+mod changes;
 mod directory;
 mod harness;
 mod plans;

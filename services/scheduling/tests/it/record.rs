@@ -142,6 +142,14 @@ fn events_of_a_plan_of_the_first_version_decode() {
     golden(&Event::WindowOpened { agency, window: window() }, "WindowOpened", WINDOW);
     golden(&Event::WindowExtended { agency, window: window() }, "WindowExtended", WINDOW);
     golden(&Event::WindowClosed { agency, window: window() }, "WindowClosed", WINDOW);
+    golden(
+        &Event::WindowCancelled { agency, window: window().id },
+        "WindowCancelled",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30303030\
+        2d303030302d303030302d3030303030303030303030321a2430303030303030302d303030302d303030302d303030302d30303030\
+        3030303030303035",
+    );
     let assignment = Assignment {
         point: PointId(Uuid::from_u128(4)),
         confirm_begin: datetime!(2026-11-05 01:00 UTC),

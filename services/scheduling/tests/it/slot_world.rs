@@ -4,8 +4,8 @@ use proto::applications::v1::{ApplicationSubmitted, CodedPart};
 use proto::identity::v1::Role;
 use proto::scheduling::v1::slots_client::SlotsClient;
 use proto::scheduling::v1::{
-    AssignPointRequest, BookSlotRequest, GetMyBookingRequest, GetPlanRequest, HalfDay, Point, PointAssignment,
-    PublishCapacityRequest, Slot,
+    Agency, AssignPointRequest, BookSlotRequest, GetMyBookingRequest, GetPlanRequest, HalfDay, Point, PointAssignment,
+    PublishCapacityRequest, Slot, Window,
 };
 use rpc::Refusal;
 use scheduling::domain::shanghai::SHANGHAI;
@@ -24,6 +24,8 @@ pub(crate) const DATES: i64 = 5;
 /// The service beside applications, with a point of 徐州 that confirms these days.
 pub(crate) struct SlotWorld {
     pub(crate) world: World,
+    pub(crate) agency: Agency,
+    pub(crate) plan: String,
     pub(crate) point: Point,
     pub(crate) clerk: SlotsClient<Channel>,
 }
@@ -68,7 +70,7 @@ impl SlotWorld {
         .await;
         let unit = Some(Uuid::parse_str(&point.point_id).unwrap());
         let clerk = world.running.staff(Uuid::from_u128(0xc1), Role::Clerk, "320300", unit).await;
-        Self { world, point, clerk: SlotsClient::new(clerk) }
+        Self { world, agency: xuzhou, plan, point, clerk: SlotsClient::new(clerk) }
     }
 
     /// The same half-day of another day, counted from today.
@@ -90,16 +92,24 @@ impl SlotWorld {
     /// The form of an application for this point.
     pub(crate) fn form(&self) -> CodedPart {
         let (point_id, school_id) = (self.point.point_id.clone(), SCHOOL.to_string());
-        CodedPart { point_id, school_id, ..CodedPart::default() }
+        CodedPart { point_id, school_id, agency_id: self.agency.agency_id.clone(), ..CodedPart::default() }
     }
 
     /// Submits the n-th application of the n-th person.
     pub(crate) async fn submit(&self, n: u32) {
+        self.submit_under(n, person(n), &Window { window_id: Uuid::from_u128(0x41).to_string(), ..Window::default() })
+            .await;
+    }
+
+    /// Submits the n-th application of a person under a window as it is.
+    pub(crate) async fn submit_under(&self, n: u32, person: Uuid, window: &Window) {
         let submitted = ApplicationSubmitted {
             certificate_id: certificate(n).to_string(),
             enrolment_number: number(n),
-            person_id: person(n).to_string(),
+            person_id: person.to_string(),
             form: Some(self.form()),
+            window_id: window.window_id.clone(),
+            window_revision: window.revision,
             ..ApplicationSubmitted::default()
         };
         self.world.running.neighbour("applications").publish(certificate(n), "320300", &submitted).await;

@@ -202,6 +202,9 @@ fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetD
             {
                 spans.insert(window.id, (window.begin, window.end));
             }
+            Event::WindowCancelled { agency, window } if of(*agency) => {
+                spans.remove(window);
+            }
             Event::PointAssigned { agency, assignment } if of(*agency) => {
                 ends.insert(assignment.point, assignment.confirm_end);
             }
@@ -235,7 +238,10 @@ fn edges(events: &[Event]) -> Vec<OffsetDateTime> {
         | Event::WindowExtended { window, .. }
         | Event::WindowClosed { window, .. } => vec![window.begin, window.end],
         Event::PointAssigned { assignment, .. } => vec![assignment.confirm_end],
-        Event::PlanPublished { .. } | Event::PlanFinished | Event::AgencyJoined { .. } => Vec::new(),
+        Event::PlanPublished { .. }
+        | Event::PlanFinished
+        | Event::AgencyJoined { .. }
+        | Event::WindowCancelled { .. } => Vec::new(),
     });
     edges.collect()
 }

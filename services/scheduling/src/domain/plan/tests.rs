@@ -163,8 +163,21 @@ fn a_window_is_closed_ten_minutes_ahead_at_the_earliest() {
 }
 
 #[test]
-fn an_unknown_window_neither_extends_nor_closes() {
+fn a_window_is_taken_back_before_it_begins() {
+    let cancel = |n, now| Command::CancelWindow { window: window_id(n), now };
+    let cancelled = || Event::WindowCancelled { agency: xuzhou().id, window: window_id(5) };
+    when(going_on(), cancel(5, BEGIN - Duration::MICROSECOND)).then([cancelled()]);
+    when(going_on(), cancel(5, BEGIN)).then_refused(&Rejection::WindowBegun { begin: BEGIN });
+    let history = || [going_on(), vec![cancelled()]].concat();
+    when(history(), cancel(5, NOW)).then_refused(&Rejection::UnknownWindow);
+    // Its time is free again.
+    when(history(), open(6, BEGIN, END, NOW)).then([opened(6, BEGIN, END)]);
+}
+
+#[test]
+fn an_unknown_window_neither_extends_nor_closes_nor_is_taken_back() {
     let window = window_id(9);
+    when(going_on(), Command::CancelWindow { window, now: NOW }).then_refused(&Rejection::UnknownWindow);
     when(going_on(), Command::ExtendWindow { window, end: END, now: NOW }).then_refused(&Rejection::UnknownWindow);
     when(going_on(), Command::CloseWindow { window, end: BEGIN, now: NOW }).then_refused(&Rejection::UnknownWindow);
 }
@@ -190,6 +203,7 @@ fn commands_that_depend_on_the_hour_say_until_when_they_may_be_recorded() {
     assert_eq!(deadline(Command::ExtendWindow { window, end: END + CLOSING_NOTICE, now: NOW }), Some(END));
     let last = END - CLOSING_NOTICE;
     assert_eq!(deadline(Command::CloseWindow { window, end: END, now: NOW }), Some(last + Duration::MICROSECOND));
+    assert_eq!(deadline(Command::CancelWindow { window, now: NOW }), Some(BEGIN));
     assert_eq!(deadline(Command::FinishPlan), None);
 }
 
@@ -214,7 +228,9 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         }),
         40 => (window.clone(), at.clone(), at.clone())
             .prop_map(|(window, end, now)| Command::ExtendWindow { window, end, now }),
-        40 => (window, at.clone(), at).prop_map(|(window, end, now)| Command::CloseWindow { window, end, now }),
+        40 => (window.clone(), at.clone(), at.clone())
+            .prop_map(|(window, end, now)| Command::CloseWindow { window, end, now }),
+        20 => (window, at).prop_map(|(window, now)| Command::CancelWindow { window, now }),
         100 => (span, 7..9_u128).prop_map(|((confirm_begin, confirm_end), n)| {
             let id = PointId(Uuid::from_u128(n));
             Command::AssignPoint {
