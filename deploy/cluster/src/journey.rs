@@ -7,6 +7,7 @@ use proto::certificates::v1 as certificates;
 use proto::identity::v1 as identity;
 use proto::notifications::v1 as notifications;
 use proto::scheduling::v1 as scheduling;
+use time::UtcOffset;
 use tonic::Code;
 
 use crate::actor::{Actor, Addresses, Credentials, Phones};
@@ -16,6 +17,9 @@ use crate::{Failure, Result, wait};
 
 /// How long what travels by events may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(60);
+
+/// Places of a half-day that the point offers.
+const PLACES: i32 = 20;
 
 /// Where a teacher applies: ids of the Directory.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -153,6 +157,22 @@ impl Applicant {
         client.submit_application(request).await.map(tonic::Response::into_inner)
     }
 
+    /// 现场确认预约: a place in a half-day of the point, once the application is known there.
+    pub async fn book(&self, enrolment_number: &str, slot: &scheduling::Slot) -> Result<scheduling::Booking> {
+        let client = scheduling::slots_client::SlotsClient::new(self.to(|at| &at.scheduling)?);
+        let request = scheduling::BookSlotRequest {
+            request_id: request_id(),
+            enrolment_number: enrolment_number.to_owned(),
+            slot: Some(slot.clone()),
+        };
+        let booked = wait::until("a place", ARRIVAL, async || match client.clone().book_slot(request.clone()).await {
+            Err(status) if may_come_true(&status) => None,
+            booked => Some(booked),
+        });
+        let booking = booked.await?.doing(|| "book a place".into())?.into_inner().booking;
+        booking.ok_or_else(|| Failure::new("the answer holds no booking"))
+    }
+
     /// The application as the applicant sees it.
     pub async fn application(&self, key: &applications::ApplicationKey) -> Result<applications::Application> {
         read(&self.actor, key).await
@@ -218,6 +238,27 @@ pub async fn read(actor: &Actor, key: &applications::ApplicationKey) -> Result<a
     let request = applications::GetApplicationRequest { key: Some(key.clone()), ..Default::default() };
     let got = client.get_application(request).await.doing(|| "read the application".into())?.into_inner();
     got.application.ok_or_else(|| Failure::new("the answer holds no application"))
+}
+
+/// What a point offers: some places tomorrow morning.
+pub async fn offer_places(clerk: &Actor, point_id: &str) -> Result<scheduling::Slot> {
+    let client = scheduling::slots_client::SlotsClient::new(clerk.channel(&clerk.addresses.scheduling)?);
+    let shanghai = UtcOffset::from_hms(8, 0, 0).expect("Shanghai's offset");
+    let tomorrow = lifecycle::clock::now().to_offset(shanghai).date() + time::Duration::DAY;
+    let slot = scheduling::Slot {
+        point_id: point_id.to_owned(),
+        date: rpc::render_date(tomorrow),
+        half_day: scheduling::HalfDay::Morning.into(),
+    };
+    let (slots, capacity) = (Some(slot.clone()), PLACES);
+    let request = scheduling::PublishCapacityRequest { request_id: request_id(), slot: slots, capacity };
+    let published =
+        wait::until("places", ARRIVAL, async || match client.clone().publish_capacity(request.clone()).await {
+            Err(status) if may_come_true(&status) => None,
+            published => Some(published),
+        });
+    published.await?.doing(|| "offer places".into())?;
+    Ok(slot)
 }
 
 /// What school and point do: facts for the conclusion, then the confirmation.

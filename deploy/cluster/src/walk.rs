@@ -46,24 +46,27 @@ pub async fn walk(layout: &Layout, seeded: &mut Seeded, say: &dyn Fn(&str)) -> R
     say(&format!("   {}", status(submitted.status)));
 
     let clerk = call::sign_in(layout, "clerk").await?;
+    let slot = journey::offer_places(&clerk, &seeded.place.point_id).await?;
+    let booking = applicant.book(&submitted.enrolment_number, &slot).await?;
+    say(&format!("6. 现场确认预约: {} 上午，{}号", slot.date, booking.seat));
     // The cycle of one who was registered before can end with this year.
     let this_year = lifecycle::clock::now().year();
     let confirmed = journey::confirm(&clerk, &key, this_year).await?;
-    say(&format!("6. 现场确认: {}", shown(&confirmed)));
-    for (step, who, what) in [(7, "county", "县级初审"), (8, "city", "市级复核")] {
+    say(&format!("7. 现场确认: {}", shown(&confirmed)));
+    for (step, who, what) in [(8, "county", "县级初审"), (9, "city", "市级复核")] {
         let reviewer = call::sign_in(layout, who).await?;
         let passed = journey::pass(&reviewer, &key).await?;
         say(&format!("{step}. {what}: {}", shown(&passed)));
     }
     let reviewer = call::sign_in(layout, "province").await?;
     let concluded = journey::conclude(&reviewer, &key).await?;
-    say(&format!("9. 省级终审、注册结论: {}", shown(&concluded)));
+    say(&format!("10. 省级终审、注册结论: {}", shown(&concluded)));
 
     let seen = applicant.application(&key).await?;
     if seen.status() != Status::Concluded || seen.conclusion() != proto::types::v1::Conclusion::Qualified {
         return Err(Failure::new(format!("the applicant sees {}", status(seen.status))));
     }
-    say("10. 站内消息:");
+    say("11. 站内消息:");
     for notice in applicant.notices_once(STEPS_TOLD).await?.iter().rev() {
         say(&format!("   {}", notice.title));
     }

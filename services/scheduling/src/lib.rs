@@ -105,6 +105,7 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Slots/BookBlock", Rule::Staff(&[Role::Liaison])),
         ("dingzhu.scheduling.v1.Slots/MarkNoShow", CLERK),
         ("dingzhu.scheduling.v1.Slots/ListBookings", CLERK),
+        ("dingzhu.scheduling.v1.Slots/ExportBookings", CLERK),
     ];
 
     type Settings = Settings;
@@ -127,7 +128,9 @@ impl Service for Scheduling {
         let plans = bus.reference(PLANS, move |pool| Plans::load(pool, aggregates.clone()));
         let applications = bus.reference(APPLICATIONS, |_| async { Ok::<_, eventbus::LoadError>(()) });
         let filed = bus.reference(FILINGS, |_| async { Ok::<_, eventbus::LoadError>(()) });
-        let slots = Slots::new(handle.clone(), plans.clone(), applications, Registry::new(ground.pool.clone()));
+        let registry = (applications, Registry::new(ground.pool.clone()));
+        let calendar = Calendar::new(ground.pool.clone());
+        let slots = Slots::new(handle.clone(), plans.clone(), registry, calendar, settings.max_no_shows);
         let bus = bus.reaction("applications", OnApplicationChanged { slots: slots.clone() });
         Ok((Self { settings, handle, agencies, plans, filed, slots }, bus))
     }

@@ -114,6 +114,7 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
         "BookBlock" => asked(json!({"enrolmentNumbers": [season.enrolment_number], "slot": slot(season)})),
         "GetMyBooking" => json!({"enrolmentNumber": season.enrolment_number}),
         "ListBookings" => json!({"slot": slot(season)}),
+        "ExportBookings" => json!({"pointId": season.place.point_id, "date": "2098-03-11"}),
         "ReleaseSlot" | "MarkNoShow" => asked(json!({"enrolmentNumber": season.enrolment_number})),
         "CheckAvailability" => question(agency),
         "WatchAvailability" => json!({"question": question(agency)}),

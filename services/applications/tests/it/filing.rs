@@ -116,9 +116,17 @@ async fn before_and_after_the_window_the_refusal_names_its_dates() {
     let before = Stage::with_window(3_600, 7_200).await;
     let teacher = before.teacher().await;
     let submission = before.submission(&teacher).await;
-    let refusal = refused(before.applications(&teacher).submit_application(submission).await);
+    let refusal = refused(before.applications(&teacher).submit_application(submission.clone()).await);
     assert_eq!(refusal.reason, "WINDOW_NOT_OPEN");
     assert!(refusal.sentence.contains("网报时间：20"), "{}", refusal.sentence);
+    // Taken back before it began, it was never there.
+    before.cancel_window().await;
+    let again = wire::SubmitApplicationRequest { request_id: request_id(), ..submission };
+    eventually("the window to be gone", || async {
+        let heard = reason(before.applications(&teacher).submit_application(again.clone()).await);
+        (heard == "NO_WINDOW").then_some(())
+    })
+    .await;
 
     let after = Stage::with_window(-7_200, -3_600).await;
     let teacher = after.teacher().await;

@@ -1,6 +1,7 @@
 //! The service on real PostgreSQL: from draft to conclusion, what is refused and why, what lists and histories say.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod closing;
 mod drafts;
 mod erasure;
 mod filing;

@@ -197,6 +197,29 @@ impl Stage {
         }
     }
 
+    /// Brings the end of the window forward to so many seconds from now.
+    pub(crate) async fn close_in(&self, seconds: i64) -> time::OffsetDateTime {
+        let end = at(seconds);
+        let window = scheduling::Window {
+            window_id: WINDOW.to_string(),
+            begin_time: Some(at(-HOUR)),
+            end_time: Some(end),
+            grace_minutes: 30,
+            revision: 2,
+        };
+        let (plan_id, agency_id) = (PLAN.to_string(), COUNTY.to_string());
+        let closed = scheduling::WindowClosed { plan_id, agency_id, window: Some(window) };
+        self.running.neighbour("scheduling").publish(PLAN, "32", &closed).await;
+        rpc::parse_timestamp("end_time", Some(&end), &mut rpc::Violations::new()).unwrap()
+    }
+
+    /// Takes the window back.
+    pub(crate) async fn cancel_window(&self) {
+        let (plan_id, agency_id, window_id) = (PLAN.to_string(), COUNTY.to_string(), WINDOW.to_string());
+        let cancelled = scheduling::WindowCancelled { plan_id, agency_id, window_id };
+        self.running.neighbour("scheduling").publish(PLAN, "32", &cancelled).await;
+    }
+
     /// Waits until a query over the views answers with a number, and the memory has caught up with it.
     pub(crate) async fn until_known(&self, what: &str, sql: &'static str, count: i64) {
         let pool = &self.running.service.ground.pool;

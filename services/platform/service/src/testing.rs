@@ -120,12 +120,24 @@ pub struct Running<S> {
 /// A service that was started once more.
 #[derive(Debug)]
 pub struct Again {
-    lifecycle: Lifecycle,
+    channel: tonic::transport::Channel,
+    _stop: Stop,
 }
 
-impl Drop for Again {
+impl Again {
+    /// A channel of a person with a complete profile.
+    pub fn person(&self, person: Uuid) -> Channel {
+        show(&self.channel, &person_token(person, identity::Entry::Registration, true))
+    }
+}
+
+/// Stops a service at its end.
+#[derive(Debug)]
+struct Stop(Lifecycle);
+
+impl Drop for Stop {
     fn drop(&mut self) {
-        self.lifecycle.stop();
+        self.0.stop();
     }
 }
 
@@ -143,9 +155,8 @@ pub async fn start<S: Service>(own: S::Settings, mut neighbours: Vec<Neighbour>)
     crate::ground::migrate::<S>(&settings).await.unwrap();
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let service = serve::<S>(&settings, own, &lifecycle).await.unwrap();
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", service.address)).unwrap();
     let running = Running {
-        channel: endpoint.connect_lazy(),
+        channel: channel(&service),
         service,
         settings,
         neighbours,
@@ -173,7 +184,7 @@ impl<S> Running<S> {
 
     /// A channel that shows a token.
     pub fn with_token(&self, token: &str) -> Channel {
-        InterceptedService::new(self.channel.clone(), Bearer(format!("Bearer {token}").into()))
+        show(&self.channel, token)
     }
 
     /// A channel of a person with a complete profile.
@@ -244,12 +255,12 @@ impl<S> Running<S> {
         S: Service,
     {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
-        let again = Again { lifecycle: lifecycle.clone() };
+        let stop = Stop(lifecycle.clone());
         // A stop goes through its stages, and leaves the leases to whoever starts next.
         #[expect(clippy::disallowed_methods, reason = "a lifecycle cannot watch over its own end")]
         tokio::spawn(lifecycle.clone().until_stopped());
-        serve::<S>(settings, own, &lifecycle).await?;
-        Ok(again)
+        let service = serve::<S>(settings, own, &lifecycle).await?;
+        Ok(Again { channel: channel(&service), _stop: stop })
     }
 
     /// Identity says, signed, that a person is erased; gives the service's confirmation as soon as it stands in its log.
@@ -312,6 +323,14 @@ impl<S> Drop for Running<S> {
     fn drop(&mut self) {
         self.lifecycle.stop();
     }
+}
+
+fn channel(service: &crate::serve::Running) -> tonic::transport::Channel {
+    tonic::transport::Endpoint::from_shared(format!("http://{}", service.address)).unwrap().connect_lazy()
+}
+
+fn show(channel: &tonic::transport::Channel, token: &str) -> Channel {
+    InterceptedService::new(channel.clone(), Bearer(format!("Bearer {token}").into()))
 }
 
 /// An access token of a person whose session has passed the second factor, signed by the tests' key.

@@ -42,6 +42,13 @@ pub(super) fn of_booking(rejection: &booking::Rejection) -> Refusal {
             };
             Refusal::rejected("ALREADY_BOOKED", sentence).with("enrolment_number", number.as_str())
         }
+        R::TooManyNoShows { number, no_shows } => {
+            let sentence =
+                format!("报名号{number}已有{no_shows}次预约未到场，不能再自行预约，请联系确认点安排现场确认时间。");
+            Refusal::rejected("TOO_MANY_NO_SHOWS", sentence)
+                .with("enrolment_number", number.as_str())
+                .with("no_shows", no_shows.to_string())
+        }
         R::NotBooked => Refusal::rejected("NOT_BOOKED", "该申请没有有效的预约，请先预约。"),
         R::Begun { slot } => {
             Refusal::rejected("SLOT_BEGUN", format!("预约的{slot}已经开始，不能再改约或取消，请联系确认点。"))

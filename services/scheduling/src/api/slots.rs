@@ -16,12 +16,12 @@ use super::directory::decoded;
 use crate::domain::booking::{EnrolmentNumber, Event, LARGEST_BLOCK, Place};
 use crate::domain::id::PointId;
 use crate::domain::shanghai::SHANGHAI;
-use crate::domain::slot::{MOST_SEATS, Slot};
+use crate::domain::slot::{HalfDay, MOST_SEATS, Slot};
 use crate::error::Error;
 use crate::handle::slots::{self, Change, Party};
 use crate::handle::{Answered, Asked};
 use crate::store;
-use crate::views::slots::Calendar;
+use crate::views::slots::{Calendar, Listed};
 
 /// Days of a list when the caller names none, and at most.
 const DAYS: (i32, i32) = (31, 62);
@@ -202,9 +202,7 @@ impl Slots for SlotsApi {
         let size = page_size("page_size", body.page_size, &mut violations);
         let after = parse_page_token("page_token", &body.page_token, &mut violations).unwrap_or_default();
         let (Some(slot), true) = (slot, violations.is_empty()) else { return Err(violations.into()) };
-        if !Caller::of(&request).holds_for_unit(Role::Clerk, slot.point.0) {
-            return Err(Error::NotFound { kind: "point", name: slot.point.to_string() }.into());
-        }
+        own_point(&Caller::of(&request), slot.point)?;
         let after = String::from_utf8_lossy(&after);
         let mut listed = self.calendar.bookings(&slot, &after, size + 1).await.map_err(Error::View)?;
         let next_page_token = cut_page(&mut listed, size, |last| last.number.clone());
@@ -215,6 +213,41 @@ impl Slots for SlotsApi {
         });
         Ok(Response::new(wire::ListBookingsResponse { bookings: bookings.collect(), next_page_token }))
     }
+
+    async fn export_bookings(
+        &self,
+        request: Request<wire::ExportBookingsRequest>,
+    ) -> Result<Response<wire::ExportBookingsResponse>, Status> {
+        let mut violations = Violations::new();
+        let body = request.get_ref();
+        let point = parse_uuid("point_id", &body.point_id, &mut violations).map(PointId);
+        let date = parse_date("date", &body.date, &mut violations);
+        let (Some(point), Some(date)) = (point, date) else { return Err(violations.into()) };
+        own_point(&Caller::of(&request), point)?;
+        let day = self.calendar.day(point, date).await.map_err(Error::View)?;
+        let csv = csv(date, &day).map_err(|error| Error::View(error.into()))?;
+        Ok(Response::new(wire::ExportBookingsResponse { csv }))
+    }
+}
+
+/// Who asks is clerk of this point.
+fn own_point(caller: &Caller, point: PointId) -> Result<(), Error> {
+    let missing = || Error::NotFound { kind: "point", name: point.to_string() };
+    caller.holds_for_unit(Role::Clerk, point.0).then_some(()).ok_or_else(missing)
+}
+
+/// A day's bookings as a file; the mark at its beginning tells spreadsheets that it is UTF-8.
+fn csv(date: Date, day: &[(HalfDay, Listed)]) -> Result<String, csv::Error> {
+    let mut file =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer("\u{feff}".as_bytes().to_vec());
+    file.write_record(["日期", "时段", "报名号", "序号", "未到场"])?;
+    let date = rpc::render_date(date);
+    for (half, Listed { number, seat, no_show }) in day {
+        let missed = if *no_show { "是" } else { "" };
+        file.write_record([&date, &half.to_string(), number, &seat.to_string(), missed])?;
+    }
+    let file = file.into_inner().map_err(|error| error.into_error())?;
+    Ok(String::from_utf8(file).expect("what was written is text"))
 }
 
 /// The signed-in person, for their own applications.

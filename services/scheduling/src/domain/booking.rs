@@ -75,6 +75,8 @@ pub struct Application {
     pub point: PointId,
     /// 网报待确认
     pub pending: bool,
+    /// How often nobody came.
+    pub no_shows: u32,
 }
 
 /// What a slot has to offer.
@@ -118,6 +120,8 @@ pub enum Command {
         booked: Option<(EnrolmentNumber, Slot)>,
         /// Where.
         offer: Offer,
+        /// Whoever missed so many gets no place any more.
+        most_no_shows: u32,
         /// Now.
         now: OffsetDateTime,
     },
@@ -218,6 +222,13 @@ pub enum Rejection {
         /// Whether that has ended already, without a word on whether somebody came.
         over: bool,
     },
+    /// Nobody came to as many bookings of the application as may be missed.
+    TooManyNoShows {
+        /// Which.
+        number: EnrolmentNumber,
+        /// How many.
+        no_shows: u32,
+    },
     /// The application has no live booking.
     NotBooked,
     /// The booked slot has begun.
@@ -243,10 +254,14 @@ impl Decider for Decisions {
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Book { booking, applications, booked, offer, now } => {
+            Command::Book { booking, applications, booked, offer, most_no_shows, now } => {
                 let held =
                     applications.iter().find_map(|one| Some((one.number.clone(), state.place(&one.number)?.slot)));
                 let seats = seats(&offer, &applications, now, booked.or(held))?;
+                if let Some(missed) = applications.iter().find(|one| one.no_shows >= most_no_shows) {
+                    let (number, no_shows) = (missed.number.clone(), missed.no_shows);
+                    return Err(Rejection::TooManyNoShows { number, no_shows });
+                }
                 let numbers = applications.into_iter().map(|application| application.number);
                 Ok(vec![Event::Booked { booking, slot: offer.slot, seats: numbers.zip(seats).collect() }])
             }

@@ -84,15 +84,21 @@ impl Slot {
     }
 }
 
+/// `上午`
+impl fmt::Display for HalfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Morning => "上午",
+            Self::Afternoon => "下午",
+        })
+    }
+}
+
 /// `2026年11月30日上午`
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let half = match self.half {
-            HalfDay::Morning => "上午",
-            HalfDay::Afternoon => "下午",
-        };
         let (year, month, day) = self.date.to_calendar_date();
-        write!(f, "{year}年{}月{day}日{half}", u8::from(month))
+        write!(f, "{year}年{}月{day}日{}", u8::from(month), self.half)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::store::{At, taken};
 use crate::views::applications::{Known, Registry};
 use crate::views::plans::Plans;
+use crate::views::slots::Calendar;
 
 /// Attempts at a place while others take it: each is a place that somebody got.
 const ATTEMPTS: usize = 32;
@@ -69,6 +70,8 @@ pub struct Slots {
     /// Whether all applications are known.
     applications: Reference<()>,
     registry: Registry,
+    calendar: Calendar,
+    most_no_shows: u32,
     line: Arc<Semaphore>,
 }
 
@@ -83,8 +86,15 @@ struct Step {
 
 impl Slots {
     /// Over this log and these views.
-    pub fn new(handle: Handle, plans: Reference<Plans>, applications: Reference<()>, registry: Registry) -> Self {
-        Self { handle, plans, applications, registry, line: Arc::new(Semaphore::new(IN_HAND)) }
+    pub fn new(
+        handle: Handle,
+        plans: Reference<Plans>,
+        (applications, registry): (Reference<()>, Registry),
+        calendar: Calendar,
+        most_no_shows: u32,
+    ) -> Self {
+        let line = Arc::new(Semaphore::new(IN_HAND));
+        Self { handle, plans, applications, registry, calendar, most_no_shows, line }
     }
 
     /// Says how many a slot of one's own point takes.
@@ -144,7 +154,8 @@ impl Slots {
         for _ in 0..ATTEMPTS {
             let offer = self.offer(&point, slot).await?;
             let (booked, applications) = (self.booked(numbers).await?, applications.clone());
-            let command = Command::Book { booking, applications, booked, offer, now };
+            let most_no_shows = self.most_no_shows;
+            let command = Command::Book { booking, applications, booked, offer, most_no_shows, now };
             let state = booking::State::Empty;
             let events = booking::Decisions::decide(&state, command).map_err(Error::Booking)?;
             let step = Step {
@@ -249,11 +260,13 @@ impl Slots {
         self.applications.require()?;
         self.plans.require()?;
         let known = self.registry.find(numbers).await.map_err(Error::View)?;
+        let missed = self.calendar.no_shows(numbers).await.map_err(Error::View)?;
         let application = |number: &EnrolmentNumber| {
             let known = known.get(number).filter(|known| party.may_act_on(known));
             let missing = || Error::NotFound { kind: "application", name: number.to_string() };
             let known = known.ok_or_else(missing)?;
-            Ok(Application { number: number.clone(), point: known.point, pending: known.pending })
+            let no_shows = missed.get(number.as_str()).copied().unwrap_or_default();
+            Ok(Application { number: number.clone(), point: known.point, pending: known.pending, no_shows })
         };
         numbers.iter().map(application).collect()
     }

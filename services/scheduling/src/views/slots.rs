@@ -1,5 +1,7 @@
 //! Slots and who comes to them, as lists show them; what decides about a booking are the claims of the log.
 
+use std::collections::BTreeMap;
+
 use eventbus::{Event as Published, LoadError, View, ViewError};
 use proto::scheduling::v1::{SlotBooked, SlotCapacityPublished, SlotMissed, SlotMoved, SlotReleased};
 use sqlx::{PgConnection, PgPool};
@@ -178,6 +180,34 @@ impl Calendar {
             Ok(Shown { slot: Slot { point, date, half }, capacity, free: (capacity - booked).max(0) })
         };
         rows.into_iter().map(shown).collect()
+    }
+
+    /// How often nobody came, of those of these applications of which that was noted.
+    pub async fn no_shows(&self, numbers: &[EnrolmentNumber]) -> Result<BTreeMap<String, u32>, LoadError> {
+        let sql = "SELECT enrolment_number, count(*) FROM slot_booking WHERE no_show AND enrolment_number = ANY($1) \
+                   GROUP BY enrolment_number";
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql)
+            .bind(numbers.iter().map(ToString::to_string).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(|(number, count)| Ok((number, u32::try_from(count)?))).collect()
+    }
+
+    /// All bookings of a day at a point, by half-day and number.
+    pub async fn day(&self, point: PointId, date: Date) -> Result<Vec<(HalfDay, Listed)>, LoadError> {
+        let rows: Vec<(i32, String, i32, bool)> = sqlx::query_as(
+            "SELECT half_day, enrolment_number, seat, no_show FROM slot_booking WHERE point_id = $1 AND date = $2 \
+             ORDER BY half_day, enrolment_number",
+        )
+        .bind(point.0)
+        .bind(date)
+        .fetch_all(&self.pool)
+        .await?;
+        let listed = |(half, number, seat, no_show)| {
+            let half = store::read_half_day(half).ok_or("the view holds an unknown half-day")?;
+            Ok((half, Listed { number, seat, no_show }))
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// Bookings of a slot by their number, after one of them.

@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS slot_booking (
     PRIMARY KEY (booking_id, enrolment_number)
 );
 CREATE INDEX IF NOT EXISTS slot_booking_by_slot ON slot_booking (point_id, date, half_day, enrolment_number);
+CREATE INDEX IF NOT EXISTS slot_booking_missed ON slot_booking (enrolment_number) WHERE no_show;

@@ -56,11 +56,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::beside(Vec::new()).await
-    }
-
-    pub(crate) async fn beside(neighbours: Vec<Neighbour>) -> Self {
-        Self::with(Settings::default(), neighbours).await
+        Self::with(Settings::default(), Vec::new()).await
     }
 
     pub(crate) async fn with(settings: Settings, neighbours: Vec<Neighbour>) -> Self {

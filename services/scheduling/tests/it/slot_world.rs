@@ -8,6 +8,7 @@ use proto::scheduling::v1::{
     PublishCapacityRequest, Slot, Window,
 };
 use rpc::Refusal;
+use scheduling::config::Settings;
 use scheduling::domain::shanghai::SHANGHAI;
 use service::testing::{Channel, Neighbour};
 use time::Duration;
@@ -46,8 +47,12 @@ pub(crate) fn person(n: u32) -> Uuid {
 
 impl SlotWorld {
     pub(crate) async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
         let applications = Neighbour::start("applications", rpc::Surface::new()).await;
-        let world = World::beside(vec![applications]).await;
+        let world = World::with(settings, vec![applications]).await;
         let [_, xuzhou, _] = world.agencies().await;
         let plan = world.publish_plan().await;
         world.join(&plan, &xuzhou).await;

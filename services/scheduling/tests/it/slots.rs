@@ -5,10 +5,12 @@ use proto::applications::v1::{ApplicationAmended, ApplicationWithdrawn, CodedPar
 use proto::identity::v1::Role;
 use proto::scheduling::v1::slots_client::SlotsClient;
 use proto::scheduling::v1::{
-    BookBlockRequest, BookSlotRequest, Booking, GetMyBookingRequest, HalfDay, ListBookingsRequest, ListSlotsRequest,
-    ListedBooking, MarkNoShowRequest, MoveSlotRequest, PublishCapacityRequest, ReleaseSlotRequest, Slot,
+    BookBlockRequest, BookSlotRequest, Booking, ExportBookingsRequest, GetMyBookingRequest, HalfDay,
+    ListBookingsRequest, ListSlotsRequest, ListedBooking, MarkNoShowRequest, MoveSlotRequest, PublishCapacityRequest,
+    ReleaseSlotRequest, Slot,
 };
 use proto::types::v1::PersonalDataErased;
+use scheduling::config::Settings;
 use scheduling::domain::booking::{EnrolmentNumber, Event, State};
 use scheduling::domain::id::BookingId;
 use scheduling::store::{self, Stored as _};
@@ -307,6 +309,50 @@ async fn who_did_not_come_books_again() {
         (listed.len() == 1 && listed[0].no_show).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_was_missed_as_often_as_may_be_books_no_more_and_the_day_is_exported() {
+    let world = SlotWorld::with(Settings { max_no_shows: 2, ..Settings::default() }).await;
+    let next = world.slot(2, HalfDay::Morning);
+    world.publish(&next, 2).await;
+    for n in 1..=2 {
+        world.submit(n).await;
+        world.known(n).await;
+    }
+    let mut clerk = world.clerk.clone();
+    for (missed, days) in [(1, -2), (2, -1)] {
+        let slot = world.slot(days, HalfDay::Afternoon);
+        booked_in_the_past(&world, 1, &slot).await;
+        clerk.mark_no_show(no_show(1)).await.unwrap();
+        eventually("the no-show to be listed", || async {
+            listed(&world, &slot).await.first().is_some_and(|booking| booking.no_show).then_some(())
+        })
+        .await;
+        if missed < 2 {
+            world.person(1).book_slot(book(1, &next)).await.unwrap();
+            world.person(1).release_slot(give_back(1)).await.unwrap();
+        }
+    }
+    let refusal = refused(world.person(1).book_slot(book(1, &next)).await);
+    assert_eq!((refusal.reason.as_str(), refusal.metadata["no_shows"].as_str()), ("TOO_MANY_NO_SHOWS", "2"));
+    assert!(refusal.sentence.contains("联系确认点"), "{}", refusal.sentence);
+    let seat = world.person(2).book_slot(book(2, &next)).await.unwrap().into_inner().booking.unwrap().seat;
+
+    let day = |slot: &Slot| ExportBookingsRequest { point_id: slot.point_id.clone(), date: slot.date.clone() };
+    let file = |slot: Slot, row: String| format!("\u{feff}日期,时段,报名号,序号,未到场\r\n{},{row}\r\n", slot.date);
+    eventually("the booking to be exported", || async {
+        let exported = world.clerk.clone().export_bookings(day(&next)).await.unwrap().into_inner().csv;
+        (exported == file(next.clone(), format!("上午,{},{seat},", number(2)))).then_some(())
+    })
+    .await;
+    let yesterday = world.slot(-1, HalfDay::Afternoon);
+    let exported = clerk.export_bookings(day(&yesterday)).await.unwrap().into_inner().csv;
+    assert_eq!(exported, file(yesterday, format!("下午,{},1,是", number(1))));
+    let wrong = refused(clerk.export_bookings(ExportBookingsRequest::default()).await);
+    assert_eq!(wrong.violations.len(), 2);
+    let elsewhere = ExportBookingsRequest { point_id: request_id(), ..day(&next) };
+    assert_eq!(refused(clerk.export_bookings(elsewhere).await).code, Code::NotFound);
 }
 
 #[tokio::test]

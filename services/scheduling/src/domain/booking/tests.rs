@@ -10,6 +10,8 @@ use super::super::slot::tests::{POINT, slot};
 use super::*;
 
 const NOW: OffsetDateTime = datetime!(2026-11-20 00:00 UTC);
+/// No-shows that are too many.
+const MOST: u32 = 2;
 const BOOKING: BookingId = BookingId(Uuid::from_u128(9));
 
 fn number(n: u32) -> EnrolmentNumber {
@@ -25,7 +27,7 @@ fn afternoon() -> Slot {
 }
 
 fn application(n: u32) -> Application {
-    Application { number: number(n), point: POINT, pending: true }
+    Application { number: number(n), point: POINT, pending: true, no_shows: 0 }
 }
 
 fn offer(slot: Slot, free: &[u32]) -> Offer {
@@ -34,7 +36,14 @@ fn offer(slot: Slot, free: &[u32]) -> Offer {
 }
 
 fn book(applications: &[Application], offer: Offer) -> Command {
-    Command::Book { booking: BOOKING, applications: applications.to_vec(), booked: None, offer, now: NOW }
+    Command::Book {
+        booking: BOOKING,
+        applications: applications.to_vec(),
+        booked: None,
+        offer,
+        most_no_shows: MOST,
+        now: NOW,
+    }
 }
 
 fn booked(seats: &[(u32, u32)]) -> Event {
@@ -71,6 +80,14 @@ fn the_first_free_places_are_booked_for_all_or_for_none() {
     when(&[], book(&both, offer(morning(), &[]))).then_refused(&Rejection::Full { free: 0 });
     let closed = Offer { capacity: 0, ..offer(morning(), &[]) };
     when(&[], book(&both, closed)).then_refused(&Rejection::NotOpen);
+}
+
+#[test]
+fn whoever_was_missed_too_often_gets_no_place_and_neither_does_the_block() {
+    let missed = |n, no_shows| Application { no_shows, ..application(n) };
+    when(&[], book(&[missed(1, MOST - 1)], offer(morning(), &[1]))).then([booked(&[(1, 1)])]);
+    let refused = Rejection::TooManyNoShows { number: number(2), no_shows: MOST };
+    when(&[], book(&[application(1), missed(2, MOST)], offer(morning(), &[1, 2]))).then_refused(&refused);
 }
 
 #[test]
