@@ -92,7 +92,8 @@ fn joined(directory: &Directory, agency: Uuid) -> Result<&AgencyPlan, Closed> {
 
 fn window(plan: &AgencyPlan, now: OffsetDateTime, ticket: Option<GraceTicket>) -> Result<Admission, Closed> {
     let admission = |window: &Window| {
-        let with_ticket = ticket.is_some_and(|ticket| ticket.window == window.id) && now >= window.end;
+        // Before the end, too: it may be recorded later than it was decided.
+        let with_ticket = ticket.is_some_and(|ticket| ticket.window == window.id);
         let closing = if with_ticket { window.end_with_grace() } else { window.end };
         Admission { window: window.id, revision: window.revision, closing, with_ticket }
     };

@@ -83,6 +83,9 @@ fn a_ticket_of_the_window_admits_until_the_grace_is_over() {
     let ticket = Some(GraceTicket { window: WINDOW });
     let admission = admit(&directory, COUNTY, POINT, window.end + Duration::minutes(10), ticket).unwrap();
     assert_eq!((admission.closing, admission.with_ticket), (window.end + Duration::minutes(30), true));
+    // Decided before the end and recorded after it: the ticket counts all the same.
+    let admission = admit(&directory, COUNTY, POINT, window.end - Duration::microseconds(1), ticket).unwrap();
+    assert_eq!((admission.closing, admission.with_ticket), (window.end + Duration::minutes(30), true));
     let stranger = Some(GraceTicket { window: Uuid::from_u128(5) });
     assert!(admit(&directory, COUNTY, POINT, window.end + Duration::minutes(10), stranger).is_err());
     let late = window.end_with_grace() + CLOCKS_DIFFER_AT_MOST;

@@ -97,6 +97,7 @@ fn nobody_books_what_has_begun_or_lies_outside_the_points_dates() {
         applications: vec![application(1)],
         booked: None,
         offer: offer(morning(), &[1]),
+        most_no_shows: MOST,
         now: morning().begins_at(),
     };
     when(&[], late).then_refused(&Rejection::Barred(Barred::Past));
@@ -121,6 +122,7 @@ fn an_application_has_one_live_booking() {
         applications: vec![application(1)],
         booked: Some((number(1), morning())),
         offer: offer(afternoon(), &[1]),
+        most_no_shows: MOST,
         now,
     };
     let refusal = |over| Rejection::AlreadyBooked { number: number(1), slot: morning(), over };
