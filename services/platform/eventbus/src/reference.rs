@@ -57,7 +57,7 @@ impl<T> Reference<T> {
     pub async fn changed(&mut self) {
         if self.loaded.changed().await.is_err() {
             // The service stops, and nothing changes any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
