@@ -246,7 +246,7 @@ fn csv(date: Date, day: &[(HalfDay, Listed)]) -> Result<String, csv::Error> {
         let missed = if *no_show { "是" } else { "" };
         file.write_record([&date, &half.to_string(), number, &seat.to_string(), missed])?;
     }
-    let file = file.into_inner().map_err(|error| error.into_error())?;
+    let file = file.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8(file).expect("what was written is text"))
 }
 

@@ -51,9 +51,10 @@ impl View for FilingView {
             } else if event.is::<applications::ApplicationAmended>() {
                 let applications::ApplicationAmended { enrolment_number, form, .. } = event.decode()?;
                 let agency = agency(event, form)?;
-                match filed.get_mut(&enrolment_number) {
-                    Some(filing) => filing.agency = agency,
-                    None => _ = moved.insert(enrolment_number, agency),
+                if let Some(filing) = filed.get_mut(&enrolment_number) {
+                    filing.agency = agency;
+                } else {
+                    moved.insert(enrolment_number, agency);
                 }
             } else if event.is::<applications::ApplicationWithdrawn>() {
                 let applications::ApplicationWithdrawn { enrolment_number, .. } = event.decode()?;
