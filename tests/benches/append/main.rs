@@ -5,7 +5,6 @@
 //! before it is measured, since a submission calls none of them.
 #![allow(clippy::print_stdout, reason = "a benchmark's answer goes to its output")]
 
-#[path = "../echo.rs"]
 mod echo;
 mod people;
 mod pgbench;

@@ -4,7 +4,7 @@
 //! names its point is what a person asks before filing; one that names none is answered with all points of the agency and their notes.
 #![allow(clippy::print_stdout, reason = "a benchmark's answer goes to its output")]
 
-#[path = "../echo.rs"]
+#[path = "../append/echo.rs"]
 mod echo;
 mod province;
 
