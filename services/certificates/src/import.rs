@@ -1,7 +1,6 @@
 //! A register's file becomes records: read in bounded memory, decided row by row, recorded many at a time.
 
 pub mod file;
-pub mod records;
 
 use std::collections::{BTreeSet, HashMap};
 

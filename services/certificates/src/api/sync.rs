@@ -9,6 +9,7 @@ use proto::certificates::v1 as wire;
 use proto::certificates::v1::import_register_request::Part;
 use proto::certificates::v1::sync_server::Sync as SyncService;
 use proto::identity::v1::Role;
+use records::UploadBroken;
 use rpc::Violations;
 use time::UtcOffset;
 use tokio::sync::mpsc;
@@ -17,7 +18,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::handle::Handle;
 use crate::import::file::Problem;
-use crate::import::records::UploadBroken;
 use crate::import::{Import, Progress};
 
 /// Chunks and reports that wait at most.

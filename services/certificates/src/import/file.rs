@@ -7,7 +7,6 @@ use access::Scope;
 use time::Date;
 use tokio::sync::mpsc;
 
-use super::records::{Chunk, Encoding, Record, Records, Stopped};
 use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source};
 use crate::domain::kind::Kind;
 use crate::domain::number::warning::Said;
@@ -15,6 +14,7 @@ use crate::domain::number::{FIRST_YEAR, Malformed, Number};
 use crate::handle::is_of_province;
 use crate::store::Personal;
 use crate::store::events::read_date;
+use records::{Chunk, Encoding, Record, Records, Stopped};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use encoding_rs::GB18030;
 use time::macros::date;
 
 use super::*;
-use crate::import::records::{LARGEST_RECORD, UploadBroken};
+use records::{LARGEST_RECORD, UploadBroken};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 
