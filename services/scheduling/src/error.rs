@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventlog::{AppendError, ReadError};
 
-use crate::domain::{agency, booking, capacity, plan, point, school};
+use crate::domain::{agency, booking, capacity, graduate_school, plan, point, school, subject};
 
 /// Every refusal and failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +17,30 @@ pub enum Error {
         /// Its id or code.
         name: String,
     },
-    /// An agency cannot be added.
+    /// An agency cannot be added or changed.
     #[error("the agency is refused: {0:?}")]
     Agency(agency::Rejection),
-    /// A point cannot be added.
+    /// A point cannot be added or changed.
     #[error("the point is refused: {0:?}")]
     Point(point::Rejection),
-    /// A school cannot be added.
+    /// A school cannot be added or changed.
     #[error("the school is refused: {0:?}")]
     School(school::Rejection),
+    /// A subject cannot be added or switched.
+    #[error("the subject is refused: {0:?}")]
+    Subject(subject::Rejection),
+    /// A graduate school cannot be added.
+    #[error("the graduate school is refused: {0:?}")]
+    GraduateSchool(graduate_school::Rejection),
+    /// The file ended before it was complete.
+    #[error("the upload broke off")]
+    UploadBroken,
+    /// A quote of the file is not closed.
+    #[error("a quote of the record at line {line} is not closed")]
+    QuoteNotClosed {
+        /// At which the record begins.
+        line: i64,
+    },
     /// A plan cannot be changed so.
     #[error("the plan's change is refused: {0:?}")]
     Plan(plan::Rejection),

@@ -1,23 +1,21 @@
 //! Use cases: load, decide, append; again when somebody else was faster.
 
+pub mod directory;
 pub mod plans;
 pub mod slots;
 
-use decider::Decider;
 use eventlog::{Append, AppendError, Claim, Division, EventLog, NewEvent, Remembered, RequestKey};
 use lifecycle::ids;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::agency::{self, AddAgency, Agency};
-use crate::domain::division::{Code, Division as Place};
-use crate::domain::id::{AgencyId, PointId, SchoolId};
-use crate::domain::name::Name;
+use crate::domain::division::Code;
 use crate::domain::officer::Officer;
-use crate::domain::point::{self, AddPoint, Point, Site};
-use crate::domain::school::{self, AddSchool, Kind, School};
 use crate::error::Error;
 use crate::store::{Aggregates, Stored};
+
+/// Attempts at a command while others change the same stream.
+const ATTEMPTS: usize = 5;
 
 /// Who asks, and by which request.
 #[derive(Clone, Debug)]
@@ -49,6 +47,8 @@ pub struct Answered {
 pub struct Handle {
     log: EventLog,
     aggregates: Aggregates,
+    /// Decides everything and records nothing.
+    rehearses: bool,
 }
 
 /// What is recorded together.
@@ -66,85 +66,18 @@ struct Decided {
 impl Handle {
     /// Over this log.
     pub fn new(log: EventLog, aggregates: Aggregates) -> Self {
-        Self { log, aggregates }
+        Self { log, aggregates, rehearses: false }
     }
 
-    /// Adds the authority of a division.
-    pub async fn add_agency(
-        &self,
-        asked: &Asked,
-        division: &'static Place,
-        name: Name,
-        answer: fn(&Agency) -> Vec<u8>,
-    ) -> Result<Answered, Error> {
-        let code = division.code();
-        responsible(&asked.officer, code, "division", &code)?;
-        let command = AddAgency { division, name };
-        let added = agency::Decisions::decide(&agency::State::Empty, command).map_err(Error::Agency)?;
-        let decided = Decided::new(AgencyId::of(code).0, &added, code);
-        let appended = self.append(asked, decided, answer(&added[0].0)).await;
-        appended.map_err(|error| match error {
-            // The stream is the claim that a division has one authority.
-            AppendError::VersionConflict { .. } => Error::Agency(agency::Rejection::AgencyExists),
-            error => error.into(),
-        })
+    /// The same for a dry run: everything is decided, nothing is recorded.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self { rehearses: true, ..self.clone() }
     }
 
-    /// Adds a school.
-    pub async fn add_school(
-        &self,
-        asked: &Asked,
-        (name, division, kind): (Name, Code, Kind),
-        agency: AgencyId,
-        answer: fn(&School) -> Vec<u8>,
-    ) -> Result<Answered, Error> {
-        let agency = self.agency(&asked.officer, agency).await?;
-        let id = SchoolId(ids::random());
-        let key = [division.as_str(), name.as_str()].join("/").into_bytes();
-        let command = AddSchool { id, name, division, agency, kind };
-        let added = school::Decisions::decide(&school::State::Empty, command).map_err(Error::School)?;
-        let mut decided = Decided::new(id.0, &added, division);
-        decided.claims.push(Claim::Take { kind: "school", key });
-        let appended = self.append(asked, decided, answer(&added[0].0)).await;
-        appended.map_err(|error| match error {
-            AppendError::ClaimTaken { .. } => Error::School(school::Rejection::SchoolExists),
-            error => error.into(),
-        })
-    }
-
-    /// Adds a confirmation point.
-    pub async fn add_point(
-        &self,
-        asked: &Asked,
-        agency: AgencyId,
-        name: Name,
-        school: Option<SchoolId>,
-        answer: fn(&Point) -> Vec<u8>,
-    ) -> Result<Answered, Error> {
-        let site = match school {
-            None => Site::Office,
-            Some(school) => self.aggregates.school(school.0).await?.school().map_or(Site::UnknownSchool, Site::School),
-        };
-        let id = PointId(ids::random());
-        let key = format!("{agency}/{name}").into_bytes();
-        let command = AddPoint { id, agency: self.agency(&asked.officer, agency).await?, name, site };
-        let added = point::Decisions::decide(&point::State::Empty, command).map_err(Error::Point)?;
-        let mut decided = Decided::new(id.0, &added, added[0].0.division);
-        decided.claims.push(Claim::Take { kind: "point", key });
-        let appended = self.append(asked, decided, answer(&added[0].0)).await;
-        appended.map_err(|error| match error {
-            AppendError::ClaimTaken { .. } => Error::Point(point::Rejection::PointExists),
-            error => error.into(),
-        })
-    }
-
-    /// An agency that the officer is responsible for; `None` when there is none of that id.
-    async fn agency(&self, officer: &Officer, id: AgencyId) -> Result<Option<Agency>, Error> {
-        let agency = self.aggregates.agency(id.0).await?.agency();
-        if let Some(agency) = &agency {
-            responsible(officer, agency.division, "agency", &id)?;
-        }
-        Ok(agency)
+    /// How far the log has come.
+    pub fn head(&self) -> i64 {
+        *self.log.head().borrow()
     }
 
     async fn remembered(&self, asked: &Asked) -> Result<Option<Answered>, Error> {
@@ -156,6 +89,9 @@ impl Handle {
     }
 
     async fn append(&self, asked: &Asked, decided: Decided, answer: Vec<u8>) -> Result<Answered, AppendError> {
+        if self.rehearses {
+            return Ok(Answered { answer, position: 0, repeated: false });
+        }
         let division = Division::parse(decided.division.as_str()).expect("a code is a division");
         let event = |(kind, payload)| NewEvent {
             event_id: ids::random(),

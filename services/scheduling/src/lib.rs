@@ -5,6 +5,7 @@
 //!   │         └────────> store/taken.rs (places of slots: the claims of the log)
 //!   └────> views/ (agencies and plans in memory; points, schools, slots, applications in tables)
 //! reactions/ ──> handle/slots.rs   what becomes of applications frees their places
+//! import.rs, export.rs             agencies, points and schools as files; import.rs through handle/directory.rs
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
@@ -13,7 +14,9 @@ pub mod api;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod export;
 pub mod handle;
+pub mod import;
 pub mod reactions;
 pub mod seed;
 pub mod store;
@@ -38,10 +41,13 @@ use handle::slots::Slots;
 use reactions::OnApplicationChanged;
 use store::Aggregates;
 use views::applications::{APPLICATIONS, Applications, Registry};
-use views::directory::{Agencies, DIRECTORY, Directory, Listings};
+use views::directory::{Agencies, DIRECTORY, Directory, Points};
 use views::filings::{FILINGS, FilingView, Filings};
+use views::graduate_schools::{GraduateSchoolList, GraduateSchools};
 use views::plans::{PLANS, PlanIndex, Plans};
+use views::schools::{SchoolList, Schools};
 use views::slots::Calendar;
+use views::subjects::{SubjectList, Subjects};
 
 /// The service.
 pub struct Scheduling {
@@ -78,11 +84,27 @@ impl Service for Scheduling {
     const ACCESS: access::Table = &[
         ("dingzhu.scheduling.v1.Directory/ListDivisions", Rule::Admitted),
         ("dingzhu.scheduling.v1.Directory/ListAgencies", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/GetAgency", Rule::Admitted),
         ("dingzhu.scheduling.v1.Directory/ListPoints", Rule::Admitted),
         ("dingzhu.scheduling.v1.Directory/ListSchools", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/ListSubjects", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/ListGraduateSchools", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Directory/AddGraduateSchool", Rule::Person),
+        ("dingzhu.scheduling.v1.Directory/ImportDirectory", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/ExportDirectory", OFFICER),
         ("dingzhu.scheduling.v1.Directory/AddAgency", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/RenameAgency", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/AbolishAgency", OFFICER),
         ("dingzhu.scheduling.v1.Directory/AddPoint", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/RenamePoint", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/SetPointRange", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/ClosePoint", OFFICER),
         ("dingzhu.scheduling.v1.Directory/AddSchool", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/RenameSchool", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/MoveSchool", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/CloseSchool", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/AddSubject", OFFICER),
+        ("dingzhu.scheduling.v1.Directory/SwitchSubject", OFFICER),
         ("dingzhu.scheduling.v1.Plans/PublishPlan", OFFICER),
         ("dingzhu.scheduling.v1.Plans/FinishPlan", OFFICER),
         ("dingzhu.scheduling.v1.Plans/JoinAgency", OFFICER),
@@ -120,6 +142,9 @@ impl Service for Scheduling {
         let handle = Handle::new(ground.log.clone(), aggregates.clone());
         let bus = bus
             .own_view(Directory)
+            .own_view(Schools)
+            .own_view(Subjects)
+            .own_view(GraduateSchools)
             .own_view(PlanIndex)
             .own_view(views::slots::Slots)
             .view("applications", Applications)
@@ -135,11 +160,15 @@ impl Service for Scheduling {
         Ok((Self { settings, handle, agencies, plans, filed, slots }, bus))
     }
 
-    fn surface(&self, ground: &Ground, _: &BusHandle) -> Surface {
+    fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
         let directory = DirectoryApi {
             handle: self.handle.clone(),
             agencies: self.agencies.clone(),
-            listings: Listings::new(ground.pool.clone()),
+            points: Points::new(ground.pool.clone()),
+            schools: SchoolList::new(ground.pool.clone()),
+            subjects: SubjectList::new(ground.pool.clone()),
+            graduate_schools: GraduateSchoolList::new(ground.pool.clone()),
+            bus: bus.clone(),
             lifecycle: ground.lifecycle.clone(),
         };
         let plans = PlansApi {
@@ -169,6 +198,7 @@ impl Service for Scheduling {
     async fn run(ground: &Ground, _: Settings, command: Command) -> Result<(), Failure> {
         let Command::SeedDirectory { schools, points } = command;
         let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
-        Ok(seed::directory(&handle, &Listings::new(ground.pool.clone()), schools.as_deref(), points.as_deref()).await?)
+        Ok(seed::directory(&handle, &SchoolList::new(ground.pool.clone()), schools.as_deref(), points.as_deref())
+            .await?)
     }
 }

@@ -19,7 +19,7 @@ use crate::domain::school::Kind;
 use crate::domain::{agency, point, school};
 use crate::error::Error;
 use crate::handle::{Answered, Asked, Handle};
-use crate::views::directory::Listings;
+use crate::views::schools::SchoolList;
 
 /// Agencies in hand at a time: they only append, and this many are one batch of the log's writer.
 const AT_ONCE: usize = 256;
@@ -100,7 +100,7 @@ impl Tally {
 /// Seeds agencies, then schools, then points.
 pub async fn directory(
     handle: &Handle,
-    listings: &Listings,
+    schools_known: &SchoolList,
     schools: Option<&Path>,
     points: Option<&Path>,
 ) -> Result<(), SeedError> {
@@ -113,7 +113,7 @@ pub async fn directory(
         all_taken(path, &tally)?;
     }
     if let Some(path) = points {
-        let tally = seed_points(handle, listings, read(path)?, &ids).await?;
+        let tally = seed_points(handle, schools_known, read(path)?, &ids).await?;
         tracing::info!(added = tally.added, known = tally.known, refused = tally.refused, "points");
         all_taken(path, &tally)?;
     }
@@ -216,12 +216,12 @@ async fn add_school(handle: &Handle, line: u64, row: SchoolRow) -> Result<(Outco
 
 async fn seed_points(
     handle: &Handle,
-    listings: &Listings,
+    schools_known: &SchoolList,
     rows: Vec<Row<PointRow>>,
     ids: &HashMap<(String, String), SchoolId>,
 ) -> Result<Tally, Error> {
     stream::iter(rows)
-        .map(|(line, row)| add_point(handle, listings, line, row, ids))
+        .map(|(line, row)| add_point(handle, schools_known, line, row, ids))
         .buffer_unordered(ROWS_AT_ONCE)
         .try_fold(Tally::default(), async |tally, outcome| Ok(tally.count(&outcome)))
         .await
@@ -229,7 +229,7 @@ async fn seed_points(
 
 async fn add_point(
     handle: &Handle,
-    listings: &Listings,
+    schools_known: &SchoolList,
     line: u64,
     row: PointRow,
     ids: &HashMap<(String, String), SchoolId>,
@@ -242,7 +242,7 @@ async fn add_point(
     let site = if school.is_empty() && school_division.is_empty() {
         None
     } else {
-        let Some(id) = school_of(listings, ids, &school_division, &school).await? else {
+        let Some(id) = school_of(schools_known, ids, &school_division, &school).await? else {
             tracing::error!(line, "the point's school is not known");
             return Ok(Outcome::Refused);
         };
@@ -253,8 +253,9 @@ async fn add_point(
         agency_id: AgencyId::of(agency).to_string(),
         name,
         school_id: site.map(|school| school.to_string()).unwrap_or_default(),
+        range: String::new(),
     });
-    match handle.add_point(&asked, AgencyId::of(agency), parsed, site, |_| Vec::new()).await {
+    match handle.add_point(&asked, AgencyId::of(agency), (parsed, String::new()), site, |_| Vec::new()).await {
         Err(Error::Point(point::Rejection::PointExists)) => Ok(Outcome::Known),
         Err(Error::Point(rejection)) => {
             tracing::error!(line, ?rejection, "the point is refused");
@@ -266,7 +267,7 @@ async fn add_point(
 
 /// A school of this run, or one that the view knows from before.
 async fn school_of(
-    listings: &Listings,
+    schools_known: &SchoolList,
     ids: &HashMap<(String, String), SchoolId>,
     division: &str,
     name: &str,
@@ -275,7 +276,7 @@ async fn school_of(
         return Ok(Some(*id));
     }
     let (Some(division), Some(name)) = (Code::parse(division), Name::parse(name)) else { return Ok(None) };
-    listings.find_school(division, &name).await.map_err(Error::View)
+    Ok(schools_known.find(division, &name).await.map_err(Error::View)?.map(|school| school.id))
 }
 
 fn outcome(answered: &Answered) -> Outcome {

@@ -3,5 +3,9 @@
 pub mod applications;
 pub mod directory;
 pub mod filings;
+pub mod graduate_schools;
 pub mod plans;
+pub mod schools;
+pub mod search;
 pub mod slots;
+pub mod subjects;

@@ -81,11 +81,28 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
     let (plan, window, agency) = (&season.plan_id, &season.window_id, &season.place.agency_id);
     match method {
         "ListAgencies" => json!({"province": JIANGSU, "city": "3203"}),
-        "ListPoints" => json!({"agencyId": agency}),
+        "ListPoints" | "GetAgency" => json!({"agencyId": agency}),
         "ListSchools" => json!({"division": "320302"}),
         "AddAgency" => asked(json!({"division": "320302", "name": "示例教育局"})),
+        "RenameAgency" => asked(json!({"agencyId": agency, "name": "示例教育局", "effectiveDate": "2026-01-01"})),
+        "AbolishAgency" => asked(json!({"agencyId": agency, "effectiveDate": "2099-01-01"})),
         "AddPoint" => asked(json!({"agencyId": agency, "name": "示例第二确认点"})),
+        "RenamePoint" => asked(json!({"pointId": season.place.point_id, "name": "示例第三确认点"})),
+        "SetPointRange" => asked(json!({"pointId": season.place.point_id, "range": "本区教师"})),
+        "ClosePoint" => asked(json!({"pointId": season.place.point_id})),
+        "RenameSchool" => asked(json!({"schoolId": season.place.school_id, "name": "示例第三小学"})),
+        "MoveSchool" => asked(json!({"schoolId": season.place.school_id, "agencyId": agency})),
+        "CloseSchool" => asked(json!({"schoolId": season.place.school_id})),
         "AddSchool" => asked(json!({"name": "示例第二小学", "division": "320302", "agencyId": agency, "kind": "21"})),
+        "ImportDirectory" => {
+            let options = asked(json!({"table": "DIRECTORY_TABLE_SCHOOLS", "dryRun": true}));
+            json!([{"options": options}, {"chunk": base64("行政区划,名称,隶属机构,学校类型\n".as_bytes())}])
+        }
+        "ExportDirectory" => json!({"table": "DIRECTORY_TABLE_AGENCIES", "division": "320302"}),
+        "AddGraduateSchool" => asked(json!({"name": "示例师范学院", "province": JIANGSU, "kind": "1"})),
+        "ListSubjects" => json!({"province": JIANGSU, "stage": 2}),
+        "AddSubject" => asked(json!({"province": JIANGSU, "stage": 2, "subject": "书法"})),
+        "SwitchSubject" => asked(json!({"province": JIANGSU, "stage": 2, "subject": "书法", "on": false})),
         "GetPlan" => json!({"province": JIANGSU}),
         "PublishPlan" => asked(json!({"province": JIANGSU, "batch": "示例第二批次"})),
         "FinishPlan" => asked(json!({"planId": plan})),

@@ -126,7 +126,8 @@ impl Elsewhere {
         let mut directory = scheduling::directory_client::DirectoryClient::new(channel);
         let mut agencies = Vec::new();
         for (province, city) in [("32", "3203"), ("33", "3301")] {
-            let request = scheduling::ListAgenciesRequest { province: province.to_owned(), city: city.to_owned() };
+            let (province, city) = (province.to_owned(), city.to_owned());
+            let request = scheduling::ListAgenciesRequest { province, city, ..Default::default() };
             agencies.extend(directory.list_agencies(request).await.unwrap().into_inner().agencies);
         }
         let agency = |division: &str| {
@@ -134,7 +135,7 @@ impl Elsewhere {
         };
         let request = scheduling::ListSchoolsRequest { division: "320303".to_owned(), ..Default::default() };
         let school_id = directory.list_schools(request).await.unwrap().into_inner().schools.remove(0).school_id;
-        let request = scheduling::ListPointsRequest { agency_id: agency("320303") };
+        let request = scheduling::ListPointsRequest { agency_id: agency("320303"), ..Default::default() };
         let point_id = directory.list_points(request).await.unwrap().into_inner().points.remove(0).point_id;
         Self {
             school_id,

@@ -80,11 +80,13 @@ pub(super) async fn units(officer: &Actor) -> Result<Units> {
 }
 
 async fn look(mut client: DirectoryClient<crate::actor::Channel>) -> Option<Units> {
-    let request = scheduling::ListAgenciesRequest { province: PROVINCE.to_owned(), city: CITY.to_owned() };
+    let (province, city) = (PROVINCE.to_owned(), CITY.to_owned());
+    let request = scheduling::ListAgenciesRequest { province, city, ..Default::default() };
     let listed = client.list_agencies(request).await.ok()?.into_inner().agencies;
     let mut agencies = Vec::new();
     for agency in listed {
-        let request = scheduling::ListPointsRequest { agency_id: agency.agency_id.clone() };
+        let agency_id = agency.agency_id.clone();
+        let request = scheduling::ListPointsRequest { agency_id, ..Default::default() };
         let points = client.list_points(request).await.ok()?.into_inner().points;
         agencies.push((agency, points));
     }

@@ -98,11 +98,8 @@ impl Vault {
         if self.stored_index_root().await?.is_none() {
             let is_used = "SELECT EXISTS (SELECT FROM person_key)";
             let is_used: bool = sqlx::query_scalar(is_used).fetch_one(&self.pool).await?;
-            let root = if is_used {
-                self.masters.first_index_root().ok_or(VaultError::IndexRootUnknown)?
-            } else {
-                random()
-            };
+            let root =
+                if is_used { self.masters.first_index_root().ok_or(VaultError::IndexRootUnknown)? } else { random() };
             sqlx::query("INSERT INTO index_root (wrapped, master) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(self.masters.wrap(Uuid::nil(), &root).await?)
                 .bind(self.masters.current())

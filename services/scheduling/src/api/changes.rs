@@ -12,7 +12,7 @@ use crate::domain::window::LONGEST_GRACE_MINUTES;
 use crate::handle::plans::Change;
 
 /// Characters of the longest 确认范围 and 注意事项.
-const LONGEST_RANGE: usize = 500;
+pub(super) const LONGEST_RANGE: usize = 500;
 const LONGEST_NOTES: usize = 5_000;
 
 /// A change and the plan that it is of.

@@ -7,8 +7,8 @@ use rpc::Refusal;
 use tonic::{Code, Status};
 
 use super::slot_refusals::{of_booking, of_capacity};
-use crate::domain::shanghai::render;
-use crate::domain::{agency, plan, point, school};
+use crate::domain::shanghai::{render, render_day};
+use crate::domain::{agency, graduate_school, plan, point, school, subject};
 use crate::error::Error;
 
 impl From<NotReady> for Error {
@@ -29,9 +29,21 @@ fn refusal(error: Error) -> Refusal {
         Error::Agency(rejection) => of_agency(&rejection),
         Error::Point(rejection) => of_point(&rejection),
         Error::School(rejection) => of_school(&rejection),
+        Error::Subject(rejection) => of_subject(&rejection),
+        Error::GraduateSchool(rejection) => match rejection {
+            graduate_school::Rejection::SchoolExists => school_exists(),
+            graduate_school::Rejection::TooManySchools => {
+                Refusal::rejected("TOO_MANY_SCHOOLS", "您新增的学校已达上限，请从列表中选择毕业学校。")
+            }
+        },
         Error::Plan(rejection) => of_plan(rejection),
         Error::Capacity(rejection) => of_capacity(&rejection),
         Error::Booking(rejection) => of_booking(&rejection),
+        Error::UploadBroken => Refusal::rejected("UPLOAD_BROKEN", "文件没有完整上传，请用同一文件重新导入。"),
+        Error::QuoteNotClosed { line } => Refusal::rejected(
+            "QUOTE_NOT_CLOSED",
+            format!("从第{line}行开始的引号没有成对，其后的内容无法读取，请改正后重新导入。"),
+        ),
         Error::RequestIdReused => {
             Refusal::rejected("REQUEST_ID_REUSED", "该请求编号已用于内容不同的另一请求，请使用新的请求编号重新提交。")
         }
@@ -60,6 +72,20 @@ fn of_agency(rejection: &agency::Rejection) -> Refusal {
         agency::Rejection::NoAuthorityHere => {
             Refusal::rejected("UNKNOWN_DIVISION", "该行政区划不单独设立注册机构，请选择其上级或下级行政区划。")
         }
+        agency::Rejection::UnknownAgency => unknown_agency(),
+        agency::Rejection::AgencyAbolished { name, on } => {
+            let on = render_day(*on);
+            Refusal::rejected("AGENCY_ABOLISHED", format!("{name}已于{on}撤销，请选择承接其职责的注册机构。"))
+        }
+        agency::Rejection::SucceedsItself => {
+            Refusal::rejected("SUCCEEDS_ITSELF", "承接机构不能是被撤销的机构本身，请另选承接机构或不填。")
+        }
+        agency::Rejection::HasOthersBelow => {
+            Refusal::rejected("AGENCIES_BELOW", "该机构届时仍有下级注册机构，请先撤销其下级注册机构。")
+        }
+        agency::Rejection::TooManyNames => {
+            Refusal::rejected("TOO_MANY_NAMES", "该机构的名称变更次数已达上限，请更正已有的变更。")
+        }
     }
 }
 
@@ -71,20 +97,55 @@ fn of_point(rejection: &point::Rejection) -> Refusal {
     match rejection {
         point::Rejection::PointExists => Refusal::rejected("POINT_EXISTS", "该机构已有同名确认点，请更换名称。"),
         point::Rejection::UnknownAgency => unknown_agency(),
-        point::Rejection::UnknownSchool => Refusal::rejected("UNKNOWN_SCHOOL", "没有找到该学校，请重新选择学校。"),
+        point::Rejection::UnknownSchool => unknown_school(),
         point::Rejection::SchoolOfAnotherAgency => Refusal::rejected(
             "SCHOOL_OF_ANOTHER_AGENCY",
             "该学校隶属于其他注册机构，请由其隶属的注册机构将其设为确认点。",
         ),
+        point::Rejection::SchoolClosed => school_closed(),
+        point::Rejection::UnknownPoint => unknown_point(),
+        point::Rejection::PointAbolished => {
+            Refusal::rejected("POINT_ABOLISHED", "该确认点已经撤销，请选择其他确认点。")
+        }
     }
+}
+
+fn unknown_point() -> Refusal {
+    Refusal::rejected("UNKNOWN_POINT", "没有找到该确认点，请重新选择确认点。")
+}
+
+fn unknown_school() -> Refusal {
+    Refusal::rejected("UNKNOWN_SCHOOL", "没有找到该学校，请重新选择学校。")
+}
+
+fn school_exists() -> Refusal {
+    Refusal::rejected("SCHOOL_EXISTS", "学校名称已经存在!")
+}
+
+fn school_closed() -> Refusal {
+    Refusal::rejected("SCHOOL_CLOSED", "该学校已经撤销或停办，请重新选择学校。")
 }
 
 fn of_school(rejection: &school::Rejection) -> Refusal {
     match rejection {
-        school::Rejection::SchoolExists => Refusal::rejected("SCHOOL_EXISTS", "学校名称已经存在!"),
+        school::Rejection::SchoolExists => school_exists(),
         school::Rejection::UnknownAgency => unknown_agency(),
         school::Rejection::AgencyElsewhere => {
             Refusal::rejected("AGENCY_ELSEWHERE", "该注册机构不管辖学校所在区县，请选择学校隶属的注册机构。")
+        }
+        school::Rejection::UnknownSchool => unknown_school(),
+        school::Rejection::SchoolClosed => school_closed(),
+    }
+}
+
+fn of_subject(rejection: &subject::Rejection) -> Refusal {
+    match rejection {
+        subject::Rejection::SubjectExists => Refusal::rejected("SUBJECT_EXISTS", "该学段已有这一学科，不能重复添加。"),
+        subject::Rejection::UnknownSubject => {
+            Refusal::rejected("UNKNOWN_SUBJECT", "该学段没有这一学科，请先添加后再启用或停用。")
+        }
+        subject::Rejection::TooManySubjects => {
+            Refusal::rejected("TOO_MANY_SUBJECTS", "本省新增的学科已达上限，请启用已停用的学科。")
         }
     }
 }
@@ -141,6 +202,6 @@ fn of_plan(rejection: plan::Rejection) -> Refusal {
                 format!("该网报时间段已于{begin}开始，不能撤销，如需提前截止请使用关闭操作。"),
             )
         }
-        R::UnknownPoint => Refusal::rejected("UNKNOWN_POINT", "没有找到该确认点，请重新选择确认点。"),
+        R::UnknownPoint => unknown_point(),
     }
 }

@@ -1,12 +1,18 @@
-//! 注册机构: the education authority of a division, one for each.
+//! 注册机构: the education authority of a division, one for each, with the names it had and has, until it is abolished.
+
+use std::collections::BTreeMap;
 
 use decider::Decider;
+use time::Date;
 
 use super::division::{Code, Division, Divisions, Level};
 use super::id::AgencyId;
 use super::name::Name;
 
-/// An education authority.
+/// Names that an authority has at most.
+const MOST_NAMES: usize = 32;
+
+/// An education authority, as it is called on some day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agency {
     /// Follows from the division.
@@ -21,6 +27,65 @@ pub struct Agency {
     pub parent: Option<AgencyId>,
 }
 
+/// The end of an authority (撤销, 合并, 划转).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abolition {
+    /// First day without it.
+    pub on: Date,
+    /// Who goes on with what it did.
+    pub successor: Option<AgencyId>,
+}
+
+/// An authority through the days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// By the first day of each name; the first one holds since ever.
+    named: BTreeMap<Date, Agency>,
+    abolition: Option<Abolition>,
+}
+
+impl Record {
+    /// One that was never renamed.
+    pub fn new(agency: Agency) -> Self {
+        Self { named: BTreeMap::from([(Date::MIN, agency)]), abolition: None }
+    }
+
+    /// As it is called on a day, be it after its end.
+    pub fn on(&self, day: Date) -> &Agency {
+        let (_, agency) = self.named.range(..=day).next_back().expect("the first name holds since ever");
+        agency
+    }
+
+    /// Its names in order, each with its first day; the first one has none.
+    pub fn names(&self) -> impl Iterator<Item = (Option<Date>, &Name)> {
+        self.named.iter().map(|(since, agency)| (Some(*since).filter(|since| *since != Date::MIN), &agency.name))
+    }
+
+    /// Its end, be it past or to come.
+    pub fn abolition(&self) -> Option<Abolition> {
+        self.abolition
+    }
+
+    /// Whether it has ended by that day.
+    pub fn is_abolished_on(&self, day: Date) -> bool {
+        self.abolition.is_some_and(|abolition| abolition.on <= day)
+    }
+
+    /// The same with another name from a day on.
+    #[must_use]
+    pub fn renamed(mut self, since: Date, name: Name) -> Self {
+        let agency = Agency { name, ..self.on(since).clone() };
+        self.named.insert(since, agency);
+        self
+    }
+
+    /// The same with an end.
+    #[must_use]
+    pub fn abolished(self, abolition: Abolition) -> Self {
+        Self { abolition: Some(abolition), ..self }
+    }
+}
+
 /// Whether a division's authority is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
@@ -28,39 +93,103 @@ pub enum State {
     #[default]
     Empty,
     /// It is.
-    Active(Agency),
+    Known(Record),
 }
 
 impl State {
-    /// The agency, where there is one.
-    pub fn agency(self) -> Option<Agency> {
+    /// The authority, where there is one.
+    pub fn record(self) -> Option<Record> {
         match self {
             Self::Empty => None,
-            Self::Active(agency) => Some(agency),
+            Self::Known(record) => Some(record),
         }
     }
 }
 
-/// Adds the authority of a division.
+/// Who shall go on with what an authority did.
 #[derive(Clone, Debug)]
-pub struct AddAgency {
-    /// Where it is responsible.
-    pub division: &'static Division,
-    /// Its full name.
-    pub name: Name,
+pub enum Successor {
+    /// Nobody is named.
+    None,
+    /// This one.
+    Known(Record),
+    /// One that nobody knows.
+    Unknown,
 }
 
-/// An authority was added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgencyAdded(pub Agency);
+/// What can be asked for.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Adds the authority of a division.
+    AddAgency {
+        /// Where it is responsible.
+        division: &'static Division,
+        /// Its full name.
+        name: Name,
+    },
+    /// 更名: another name from a day on; a name of the same day is put right.
+    RenameAgency {
+        /// Its full name.
+        name: Name,
+        /// First day of the name.
+        since: Date,
+    },
+    /// 撤销: ends it.
+    AbolishAgency {
+        /// First day without it.
+        on: Date,
+        /// Who goes on.
+        successor: Successor,
+        /// Whether one of those right below is still there on that day.
+        has_others_below: bool,
+    },
+}
 
-/// Why an authority is not added.
+/// What happened to an authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It was added.
+    AgencyAdded(Agency),
+    /// It has another name from a day on.
+    AgencyRenamed {
+        /// Which.
+        agency: AgencyId,
+        /// Its full name.
+        name: Name,
+        /// First day of the name.
+        since: Date,
+    },
+    /// It ends.
+    AgencyAbolished {
+        /// Which.
+        agency: AgencyId,
+        /// When, and who goes on.
+        abolition: Abolition,
+    },
+}
+
+/// Why an authority is not added or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The division has one.
     AgencyExists,
     /// A heading of the code table, or a city's second entry: no authority of its own.
     NoAuthorityHere,
+    /// No such authority, or none of this province.
+    UnknownAgency,
+    /// It has ended by then.
+    AgencyAbolished {
+        /// Its name.
+        name: Name,
+        /// First day without it.
+        on: Date,
+    },
+    /// It cannot go on with its own work.
+    SucceedsItself,
+    /// Those below go first.
+    HasOthersBelow,
+    /// It has more names than anybody needs.
+    TooManyNames,
 }
 
 /// Decides about one division's authority.
@@ -68,67 +197,97 @@ pub struct Decisions;
 
 impl Decider for Decisions {
     type State = State;
-    type Command = AddAgency;
-    type Event = AgencyAdded;
+    type Command = Command;
+    type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(state: &State, AddAgency { division, name }: AddAgency) -> Result<Vec<AgencyAdded>, Rejection> {
-        let level = division.level().ok_or(Rejection::NoAuthorityHere)?;
-        match state {
-            State::Active(_) => Err(Rejection::AgencyExists),
-            State::Empty => {
+    fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
+        match (state, command) {
+            (_, Command::AddAgency { division, name }) => {
+                let level = division.level().ok_or(Rejection::NoAuthorityHere)?;
+                if matches!(state, State::Known(_)) {
+                    return Err(Rejection::AgencyExists);
+                }
                 let above = Divisions::national().authority_above(division);
                 let (id, parent) = (AgencyId::of(division.code()), above.map(|above| AgencyId::of(above.code())));
-                Ok(vec![AgencyAdded(Agency { id, division: division.code(), name, level, parent })])
+                Ok(vec![Event::AgencyAdded(Agency { id, division: division.code(), name, level, parent })])
+            }
+            (State::Empty, Command::RenameAgency { .. } | Command::AbolishAgency { .. }) => {
+                Err(Rejection::UnknownAgency)
+            }
+            (State::Known(record), Command::RenameAgency { name, since }) => rename(record, name, since),
+            (State::Known(record), Command::AbolishAgency { on, successor, has_others_below }) => {
+                abolish(record, on, successor, has_others_below)
             }
         }
     }
 
-    fn evolve(_: State, AgencyAdded(agency): &AgencyAdded) -> State {
-        State::Active(agency.clone())
+    fn evolve(state: State, event: &Event) -> State {
+        match (event, state) {
+            (Event::AgencyAdded(agency), _) => State::Known(Record::new(agency.clone())),
+            (Event::AgencyRenamed { .. } | Event::AgencyAbolished { .. }, State::Empty) => State::Empty,
+            (Event::AgencyRenamed { name, since, .. }, State::Known(record)) => {
+                State::Known(record.renamed(*since, name.clone()))
+            }
+            (Event::AgencyAbolished { abolition, .. }, State::Known(record)) => {
+                State::Known(record.abolished(*abolition))
+            }
+        }
+    }
+}
+
+fn rename(record: &Record, name: Name, since: Date) -> Result<Vec<Event>, Rejection> {
+    active_on(record, since)?;
+    let before = record.on(since);
+    if before.name == name {
+        return Ok(Vec::new());
+    }
+    if record.named.len() >= MOST_NAMES && !record.named.contains_key(&since) {
+        return Err(Rejection::TooManyNames);
+    }
+    Ok(vec![Event::AgencyRenamed { agency: before.id, name, since }])
+}
+
+fn abolish(record: &Record, on: Date, successor: Successor, below: bool) -> Result<Vec<Event>, Rejection> {
+    let agency = record.on(on);
+    let successor = match successor {
+        Successor::None => None,
+        Successor::Unknown => return Err(Rejection::UnknownAgency),
+        Successor::Known(successor) => Some(successor),
+    };
+    let abolition = Abolition { on, successor: successor.as_ref().map(|successor| successor.on(on).id) };
+    if record.abolition == Some(abolition) {
+        return Ok(Vec::new());
+    }
+    if let Some(known) = record.abolition {
+        return Err(Rejection::AgencyAbolished { name: agency.name.clone(), on: known.on });
+    }
+    if let Some(successor) = successor {
+        let next = successor.on(on);
+        if next.id == agency.id {
+            return Err(Rejection::SucceedsItself);
+        }
+        if next.division.province() != agency.division.province() {
+            return Err(Rejection::UnknownAgency);
+        }
+        active_on(&successor, on)?;
+    }
+    if below {
+        return Err(Rejection::HasOthersBelow);
+    }
+    Ok(vec![Event::AgencyAbolished { agency: agency.id, abolition }])
+}
+
+/// An authority as it is called on a day on which it is still there.
+pub fn active_on(record: &Record, day: Date) -> Result<&Agency, Rejection> {
+    let agency = record.on(day);
+    match record.abolition {
+        Some(abolition) if abolition.on <= day => {
+            Err(Rejection::AgencyAbolished { name: agency.name.clone(), on: abolition.on })
+        }
+        _ => Ok(agency),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use decider::testing::given;
-
-    use super::*;
-
-    fn add(digits: &str, name: &str) -> AddAgency {
-        AddAgency { division: Divisions::national().find(digits).unwrap(), name: Name::parse(name).unwrap() }
-    }
-
-    fn xuzhou() -> AgencyAdded {
-        let code = |digits| Code::parse(digits).unwrap();
-        AgencyAdded(Agency {
-            id: AgencyId::of(code("3203")),
-            division: code("320300"),
-            name: Name::parse("徐州市教育局").unwrap(),
-            level: Level::City,
-            parent: Some(AgencyId::of(code("32"))),
-        })
-    }
-
-    #[test]
-    fn a_division_gets_its_authority_with_level_and_parent() {
-        given::<Decisions>([]).when(add("3203", "徐州市教育局")).then([xuzhou()]);
-    }
-
-    #[test]
-    fn a_division_has_one_authority() {
-        given::<Decisions>([xuzhou()]).when(add("3203", "徐州市教委")).then_refused(&Rejection::AgencyExists);
-    }
-
-    #[test]
-    fn a_pseudo_city_has_no_authority() {
-        given::<Decisions>([]).when(add("1101", "市辖区教育局")).then_refused(&Rejection::NoAuthorityHere);
-        given::<Decisions>([]).when(add("441900", "东莞市教育局")).then_refused(&Rejection::NoAuthorityHere);
-    }
-
-    #[test]
-    fn the_authority_at_the_top_has_none_above() {
-        let events = given::<Decisions>([]).when(add("32", "江苏省教育厅")).events();
-        assert!(matches!(&events[..], [AgencyAdded(Agency { parent: None, level: Level::Province, .. })]));
-    }
-}
+mod tests;

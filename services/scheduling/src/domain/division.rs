@@ -36,13 +36,18 @@ impl Code {
 
     /// Whether `other` is this division or lies within it.
     pub fn covers(self, other: Self) -> bool {
-        let significant = match self.0 {
+        other.as_str().starts_with(self.significant())
+    }
+
+    /// The digits that all divisions within it begin with; none for the nation.
+    pub fn significant(&self) -> &str {
+        let length = match self.0 {
             [b'0', b'0', ..] => 0,
             [_, _, b'0', b'0', b'0', b'0'] => 2,
             [_, _, _, _, b'0', b'0'] => 4,
             _ => 6,
         };
-        self.0[..significant] == other.0[..significant]
+        &self.as_str()[..length]
     }
 }
 
@@ -264,6 +269,61 @@ mod tests {
         assert_eq!(chongqing[0], "重庆市");
         assert_eq!(chongqing.len(), 1 + tree.children("5001").count() + tree.children("5002").count());
         assert_eq!(chongqing, names(&tree.offered("50", "5001").unwrap()));
+    }
+
+    #[test]
+    fn every_authority_is_offered_for_a_city_of_its_province_and_for_none_of_another() {
+        let tree = Divisions::national();
+        let mut offered: Vec<&str> = Vec::new();
+        for province in tree.children("") {
+            for city in tree.children(province.digits) {
+                let divisions = tree.offered(province.digits, city.digits).unwrap();
+                assert!(divisions.iter().all(|division| division.digits.starts_with(province.digits)), "{}", city.name);
+                assert_eq!(divisions[0].digits, province.digits, "{}: the province comes first", city.name);
+                let mut once = names(&divisions);
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), divisions.len(), "{}: nobody is offered twice", city.name);
+                offered.extend(divisions.iter().map(|division| division.digits));
+            }
+        }
+        offered.sort_unstable();
+        offered.dedup();
+        let mut all: Vec<&str> = tree.with_authority().iter().map(|division| division.digits).collect();
+        all.sort_unstable();
+        assert_eq!(offered, all);
+    }
+
+    #[test]
+    fn above_an_authority_are_higher_ones_up_to_its_province() {
+        let tree = Divisions::national();
+        for division in tree.with_authority() {
+            let mut at = division;
+            while let Some(above) = tree.authority_above(at) {
+                assert!(above.level() > at.level() && above.code().covers(division.code()), "{}", division.name);
+                at = above;
+            }
+            assert_eq!(at.level(), Some(Level::Province), "{}", division.name);
+        }
+    }
+
+    #[test]
+    fn in_a_municipality_and_where_the_province_runs_a_county_no_city_stands_between() {
+        let tree = Divisions::national();
+        let counties = |city: &Division| tree.children(city.digits).collect::<Vec<_>>();
+        let headings: Vec<&Division> = tree.by_digits.values().filter(|division| division.pseudo).collect();
+        for county in headings.iter().flat_map(|heading| counties(heading)) {
+            let above = tree.authority_above(county).unwrap();
+            assert_eq!(
+                (county.level(), above.level()),
+                (Some(Level::County), Some(Level::Province)),
+                "{}",
+                county.name
+            );
+        }
+        let municipalities: Vec<&str> =
+            tree.children("").filter(|province| province.is_municipality()).map(|province| province.name).collect();
+        assert_eq!(municipalities, ["北京市", "天津市", "上海市", "重庆市"]);
     }
 
     #[test]

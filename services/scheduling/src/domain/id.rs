@@ -33,6 +33,10 @@ id!(
     SchoolId
 );
 id!(
+    /// 毕业学校.
+    GraduateSchoolId
+);
+id!(
     /// 省级计划.
     PlanId
 );

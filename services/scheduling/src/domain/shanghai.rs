@@ -1,6 +1,6 @@
 //! How an instant is written for people: the time of day in Asia/Shanghai, which is +08:00 all year.
 
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 /// +08:00
 pub const SHANGHAI: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
@@ -8,19 +8,30 @@ pub const SHANGHAI: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
     Err(_) => panic!("+08:00 is an offset"),
 };
 
+/// The day on which an instant lies.
+pub fn day(at: OffsetDateTime) -> Date {
+    at.to_offset(SHANGHAI).date()
+}
+
+/// `2026年10月25日`
+pub fn render_day(day: Date) -> String {
+    format!("{}年{}月{}日", day.year(), u8::from(day.month()), day.day())
+}
+
 /// `2026年10月25日 09:00`
 pub fn render(at: OffsetDateTime) -> String {
     let at = at.to_offset(SHANGHAI);
-    format!("{}年{}月{}日 {:02}:{:02}", at.year(), u8::from(at.month()), at.day(), at.hour(), at.minute())
+    format!("{} {:02}:{:02}", render_day(at.date()), at.hour(), at.minute())
 }
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::macros::{date, datetime};
 
     #[test]
     fn instants_are_shown_in_shanghai() {
         assert_eq!(super::render(datetime!(2026-10-25 01:00 UTC)), "2026年10月25日 09:00");
         assert_eq!(super::render(datetime!(2026-12-31 16:05 UTC)), "2027年1月1日 00:05");
+        assert_eq!(super::day(datetime!(2026-12-31 16:05 UTC)), date!(2027 - 01 - 01));
     }
 }

@@ -169,13 +169,13 @@ impl Handle {
                 (None, Command::FinishPlan)
             }
             Change::Join { agency, join_in, is_open } => {
-                let agency = self.agency(officer, agency).await?;
+                let agency = self.active_agency(officer, agency).await?;
                 (agency.clone(), Command::JoinAgency { agency, join_in, is_open })
             }
             Change::Open { agency, begin, end, grace_minutes } => {
                 let window = WindowId(ids::random());
                 let command = Command::OpenWindow { window, agency, begin, end, grace_minutes, now };
-                (self.agency(officer, agency).await?, command)
+                (self.active_agency(officer, agency).await?, command)
             }
             Change::Extend { window, end } => {
                 (self.agency_of(officer, plan, window).await?, Command::ExtendWindow { window, end, now })
@@ -187,9 +187,9 @@ impl Handle {
                 (self.agency_of(officer, plan, window).await?, Command::CancelWindow { window, now })
             }
             Change::Assign(assignment) => {
-                let point = self.aggregates.point(assignment.point.0).await?.point();
+                let point = self.assignable_point(assignment.point).await?;
                 let agency = match &point {
-                    Some(point) => self.agency(officer, point.agency).await?,
+                    Some(point) => self.active_agency(officer, point.agency).await?,
                     None => None,
                 };
                 (agency, Command::AssignPoint { point, assignment })

@@ -1,4 +1,4 @@
-//! Aggregates as the log tells them; plans are long, so their newest state is remembered, and points never change.
+//! Aggregates as the log tells them; plans are long, so their newest state is remembered, and so is where a point belongs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,11 @@ use eventlog::{EventLog, Recorded};
 use uuid::Uuid;
 
 use super::Stored;
-use crate::domain::id::{PlanId, PointId};
+use crate::domain::division::Code;
+use crate::domain::id::{AgencyId, PlanId, PointId, SchoolId};
 use crate::domain::point::Point;
 use crate::domain::slot::Slot;
-use crate::domain::{agency, booking, capacity, plan, point, school};
+use crate::domain::{agency, booking, capacity, graduate_school, plan, point, school, subject};
 use crate::error::Error;
 
 /// A plan and the version of its stream.
@@ -47,41 +48,60 @@ impl Aggregates {
     }
 
     /// An agency.
-    pub async fn agency(&self, id: Uuid) -> Result<agency::State, Error> {
-        self.load::<agency::Decisions>(id).await
+    pub async fn agency(&self, id: AgencyId) -> Result<At<agency::State>, Error> {
+        self.load::<agency::Decisions>(id.0).await
+    }
+
+    /// Agencies: those of these that there are.
+    pub async fn agencies(&self, ids: &[AgencyId]) -> Result<Vec<agency::Record>, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let recorded = self.log.load_many(&ids).await?;
+        let states = recorded.values().map(|recorded| fold::<agency::Decisions>(agency::State::Empty, recorded));
+        let records: Result<Vec<_>, Error> = states.map(|state| Ok(state?.record())).collect();
+        Ok(records?.into_iter().flatten().collect())
     }
 
     /// A confirmation point.
-    pub async fn point(&self, id: Uuid) -> Result<point::State, Error> {
-        self.load::<point::Decisions>(id).await
+    pub async fn point(&self, id: PointId) -> Result<At<point::State>, Error> {
+        self.load::<point::Decisions>(id.0).await
     }
 
-    /// A confirmation point, read once: nothing happens to it after it was added.
+    /// A confirmation point, read once: its place and its agency never change, its name may be an older one.
     pub async fn find_point(&self, id: PointId) -> Result<Option<Point>, Error> {
         let known = self.points.lock().expect("no holder of this lock panics").get(&id).cloned();
         if known.is_some() {
             return Ok(known);
         }
-        let point = self.point(id.0).await?.point();
+        let point = self.point(id).await?.state.point();
         if let Some(point) = &point {
             self.points.lock().expect("no holder of this lock panics").insert(id, point.clone());
         }
         Ok(point)
     }
 
+    /// What a province has said of subjects.
+    pub async fn subjects(&self, province: Code) -> Result<At<subject::State>, Error> {
+        self.load::<subject::Decisions>(subject::stream(province)).await
+    }
+
+    /// How many graduate schools a person has added.
+    pub async fn graduate_schools_of(&self, person: Uuid) -> Result<At<graduate_school::State>, Error> {
+        self.load::<graduate_school::Decisions>(graduate_school::stream(person)).await
+    }
+
     /// The capacity of a slot.
     pub async fn capacity(&self, slot: &Slot) -> Result<At<capacity::State>, Error> {
-        self.load_at::<capacity::Decisions>(slot.stream()).await
+        self.load::<capacity::Decisions>(slot.stream()).await
     }
 
     /// A booking.
     pub async fn booking(&self, stream: Uuid) -> Result<At<booking::State>, Error> {
-        self.load_at::<booking::Decisions>(stream).await
+        self.load::<booking::Decisions>(stream).await
     }
 
     /// A school.
-    pub async fn school(&self, id: Uuid) -> Result<school::State, Error> {
-        self.load::<school::Decisions>(id).await
+    pub async fn school(&self, id: SchoolId) -> Result<At<school::State>, Error> {
+        self.load::<school::Decisions>(id.0).await
     }
 
     /// A plan: only what happened since the last time is read.
@@ -111,11 +131,7 @@ impl Aggregates {
         plans.get(&id).cloned().unwrap_or_default()
     }
 
-    async fn load<D: Decider<Event: Stored>>(&self, stream: Uuid) -> Result<D::State, Error> {
-        Ok(self.load_at::<D>(stream).await?.state)
-    }
-
-    async fn load_at<D: Decider<Event: Stored>>(&self, stream: Uuid) -> Result<At<D::State>, Error> {
+    async fn load<D: Decider<Event: Stored>>(&self, stream: Uuid) -> Result<At<D::State>, Error> {
         let recorded = self.log.load(stream).await?;
         let version = recorded.last().map_or(0, |last| last.version);
         Ok(At { version, state: fold::<D>(D::State::default(), &recorded)? })

@@ -2,23 +2,30 @@
 
 use prost_types::Timestamp;
 use proto::scheduling::v1 as wire;
-use proto::types::v1::AgencyLevel;
-use rpc::timestamp;
-use time::OffsetDateTime;
+use proto::types::v1::{self as types, AgencyLevel};
+use rpc::{Violations, timestamp};
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::domain::agency::Agency;
 use crate::domain::division::{Code, Level};
-use crate::domain::id::{AgencyId, PointId, SchoolId, WindowId};
+use crate::domain::graduate_school::{self, GraduateSchool};
+use crate::domain::id::{AgencyId, GraduateSchoolId, PointId, SchoolId, WindowId};
 use crate::domain::name::Name;
 use crate::domain::plan::Assignment;
 use crate::domain::point::Point;
 use crate::domain::school::{Kind, School};
+use crate::domain::subject::Stage;
 use crate::domain::window::Window;
 
 pub(super) fn instant(at: Option<&Timestamp>) -> Option<OffsetDateTime> {
     let at = at?;
     OffsetDateTime::from_unix_timestamp(at.seconds).ok()?.replace_nanosecond(u32::try_from(at.nanos).ok()?).ok()
+}
+
+/// `YYYY-MM-DD` as it was recorded.
+pub(super) fn day(text: &str) -> Option<Date> {
+    rpc::parse_date("date", text, &mut Violations::new())
 }
 
 /// A level on the wire.
@@ -30,12 +37,28 @@ pub fn level(level: Level) -> AgencyLevel {
     }
 }
 
+/// A stage on the wire.
+pub fn stage(stage: Stage) -> types::Stage {
+    match stage {
+        Stage::Kindergarten => types::Stage::Kindergarten,
+        Stage::Primary => types::Stage::Primary,
+        Stage::Junior => types::Stage::Junior,
+        Stage::Senior => types::Stage::Senior,
+        Stage::Vocational => types::Stage::Vocational,
+    }
+}
+
+/// A stage from the wire; `None` when it is none.
+pub fn read_stage(code: i32) -> Option<Stage> {
+    Stage::ALL.into_iter().find(|known| i32::from(stage(*known)) == code)
+}
+
 pub(super) fn id(text: &str) -> Option<Uuid> {
     Uuid::parse_str(text).ok()
 }
 
 /// Empty where there is none; `Err` when it is no id.
-fn optional_id(text: &str) -> Result<Option<Uuid>, uuid::Error> {
+pub(super) fn optional_id(text: &str) -> Result<Option<Uuid>, uuid::Error> {
     if text.is_empty() { Ok(None) } else { Uuid::parse_str(text).map(Some) }
 }
 
@@ -76,6 +99,7 @@ pub fn point(point: &Point) -> wire::Point {
         name: point.name.to_string(),
         division: point.division.to_string(),
         school_id: point.school.map(|school| school.to_string()).unwrap_or_default(),
+        range: point.range.clone(),
     }
 }
 
@@ -88,6 +112,7 @@ pub fn read_point(point: Option<wire::Point>) -> Option<Point> {
         name: Name::recorded(point.name),
         division: Code::parse(&point.division)?,
         school: optional_id(&point.school_id).ok()?.map(SchoolId),
+        range: point.range,
     })
 }
 
@@ -111,6 +136,31 @@ pub fn read_school(school: Option<wire::School>) -> Option<School> {
         division: Code::parse(&school.division)?,
         agency: AgencyId(id(&school.agency_id)?),
         kind: Kind::recorded(school.kind),
+    })
+}
+
+/// A graduate school on the wire.
+pub fn graduate_school(school: &GraduateSchool) -> wire::GraduateSchool {
+    wire::GraduateSchool {
+        school_id: school.id.to_string(),
+        name: school.name.to_string(),
+        province: school.province.map(|province| province.as_str()[..2].to_owned()).unwrap_or_default(),
+        kind: school.kind.as_str().to_owned(),
+    }
+}
+
+/// A graduate school as it was recorded.
+pub(super) fn read_graduate_school(school: Option<wire::GraduateSchool>) -> Option<GraduateSchool> {
+    let school = school?;
+    let province = match school.province.as_str() {
+        "" => None,
+        province => Some(Code::parse(province)?),
+    };
+    Some(GraduateSchool {
+        id: GraduateSchoolId(id(&school.school_id)?),
+        name: Name::recorded(school.name),
+        province,
+        kind: graduate_school::Kind::recorded(school.kind),
     })
 }
 

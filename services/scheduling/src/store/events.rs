@@ -5,12 +5,9 @@ use proto::scheduling::v1 as wire;
 use uuid::Uuid;
 
 use super::convert;
-use crate::domain::agency::AgencyAdded;
 use crate::domain::division::Code;
 use crate::domain::id::{AgencyId, PlanId, WindowId};
 use crate::domain::plan::Event;
-use crate::domain::point::PointAdded;
-use crate::domain::school::SchoolAdded;
 
 /// An event that the log can keep.
 pub trait Stored: Sized {
@@ -27,36 +24,6 @@ pub(super) fn form<M: Message + Name>(message: &M) -> (String, Vec<u8>) {
 
 pub(super) fn message<M: Message + Name + Default>(kind: &str, payload: &[u8]) -> Option<M> {
     if kind == M::full_name() { M::decode(payload).ok() } else { None }
-}
-
-impl Stored for AgencyAdded {
-    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
-        form(&wire::AgencyAdded { agency: Some(convert::agency(&self.0)) })
-    }
-
-    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
-        convert::read_agency(message::<wire::AgencyAdded>(kind, payload)?.agency).map(Self)
-    }
-}
-
-impl Stored for PointAdded {
-    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
-        form(&wire::PointAdded { point: Some(convert::point(&self.0)) })
-    }
-
-    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
-        convert::read_point(message::<wire::PointAdded>(kind, payload)?.point).map(Self)
-    }
-}
-
-impl Stored for SchoolAdded {
-    fn write(&self, _: Uuid) -> (String, Vec<u8>) {
-        form(&wire::SchoolAdded { school: Some(convert::school(&self.0)) })
-    }
-
-    fn read(kind: &str, payload: &[u8]) -> Option<Self> {
-        convert::read_school(message::<wire::SchoolAdded>(kind, payload)?.school).map(Self)
-    }
 }
 
 impl Stored for Event {

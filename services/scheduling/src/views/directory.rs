@@ -1,20 +1,23 @@
-//! The directory: agencies, which every replica keeps in memory, and points and schools, half a million in the nation, in
-//! tables.
+//! The directory: agencies, which every replica keeps in memory with all their names, and points, in a table.
 
 use std::collections::HashMap;
 
 use eventbus::{Event, LoadError, View, ViewError};
-use proto::scheduling::v1::{AgencyAdded, PointAdded, SchoolAdded};
+use lifecycle::clock;
+use proto::scheduling::v1::{
+    AgencyAbolished, AgencyAdded, AgencyRenamed, PointAdded, PointClosed, PointRangeSet, PointRenamed,
+};
 use sqlx::{PgConnection, PgPool};
+use time::Date;
 use uuid::Uuid;
 
-use crate::domain::agency::Agency;
+use crate::domain::agency::{self, Abolition, Agency, Record};
 use crate::domain::division::{Code, Level};
 use crate::domain::id::{AgencyId, PointId, SchoolId};
 use crate::domain::name::Name;
-use crate::domain::point::Point;
-use crate::domain::school::{Kind, School};
-use crate::store;
+use crate::domain::point::{self, Point};
+use crate::domain::shanghai;
+use crate::store::{self, Stored};
 
 /// Name of the view.
 pub const DIRECTORY: &str = "directory";
@@ -33,33 +36,95 @@ impl View for Directory {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["agency", "point", "school"]
+        &["agency", "agency_name", "point"]
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        event.is::<AgencyAdded>() || event.is::<PointAdded>() || event.is::<SchoolAdded>()
+        is_of_an_agency(event) || is_of_a_point(event)
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let (mut agencies, mut points, mut schools) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut agencies, mut points) = (Vec::new(), Vec::new());
+        let (mut of_agencies, mut of_points) = (Vec::new(), Vec::new());
         for event in events {
-            if event.is::<AgencyAdded>() {
-                agencies.push(known(event, store::read_agency(event.decode::<AgencyAdded>()?.agency))?);
-            } else if event.is::<PointAdded>() {
-                points.push(known(event, store::read_point(event.decode::<PointAdded>()?.point))?);
-            } else if event.is::<SchoolAdded>() {
-                schools.push(known(event, store::read_school(event.decode::<SchoolAdded>()?.school))?);
+            if is_of_an_agency(event) {
+                match known(event)? {
+                    agency::Event::AgencyAdded(agency) => agencies.push(agency),
+                    change => of_agencies.push(change),
+                }
+            } else if is_of_a_point(event) {
+                match known(event)? {
+                    point::Event::PointAdded(point) => points.push(point),
+                    change => of_points.push(change),
+                }
             }
         }
         insert_agencies(tx, &agencies).await?;
         insert_points(tx, &points).await?;
-        insert_schools(tx, &schools).await?;
+        // What changes comes after what is added, and is rare: a statement each.
+        for change in of_agencies {
+            change_agency(tx, change).await?;
+        }
+        for change in of_points {
+            change_point(tx, change).await?;
+        }
         Ok(())
     }
 }
 
-fn known<T>(event: &Event, read: Option<T>) -> Result<T, ViewError> {
-    read.ok_or_else(|| ViewError::Contradiction(format!("{} at position {} is incomplete", event.kind, event.position)))
+fn is_of_an_agency(event: &Event) -> bool {
+    event.is::<AgencyAdded>() || event.is::<AgencyRenamed>() || event.is::<AgencyAbolished>()
+}
+
+fn is_of_a_point(event: &Event) -> bool {
+    event.is::<PointAdded>() || event.is::<PointRenamed>() || event.is::<PointRangeSet>() || event.is::<PointClosed>()
+}
+
+/// An event of this service's own.
+pub(super) fn known<E: Stored>(event: &Event) -> Result<E, ViewError> {
+    let incomplete =
+        || ViewError::Contradiction(format!("{} at position {} is incomplete", event.kind, event.position));
+    E::read(&event.kind, &event.payload).ok_or_else(incomplete)
+}
+
+async fn change_agency(tx: &mut PgConnection, change: agency::Event) -> Result<(), sqlx::Error> {
+    match change {
+        agency::Event::AgencyAdded(_) => return Ok(()),
+        agency::Event::AgencyRenamed { agency, name, since } => {
+            sqlx::query(
+                "INSERT INTO agency_name (agency_id, since, name) VALUES ($1, $2, $3) \
+                 ON CONFLICT (agency_id, since) DO UPDATE SET name = excluded.name",
+            )
+            .bind(agency.0)
+            .bind(since)
+            .bind(name.as_str())
+            .execute(tx)
+            .await?
+        }
+        agency::Event::AgencyAbolished { agency, abolition } => {
+            sqlx::query("UPDATE agency SET abolished_on = $2, successor = $3 WHERE agency_id = $1")
+                .bind(agency.0)
+                .bind(abolition.on)
+                .bind(abolition.successor.map(|successor| successor.0))
+                .execute(tx)
+                .await?
+        }
+    };
+    Ok(())
+}
+
+async fn change_point(tx: &mut PgConnection, change: point::Event) -> Result<(), sqlx::Error> {
+    let query = match &change {
+        point::Event::PointAdded(_) => return Ok(()),
+        point::Event::PointRenamed { point, name } => {
+            sqlx::query("UPDATE point SET name = $2 WHERE point_id = $1").bind(point.0).bind(name.as_str())
+        }
+        point::Event::PointRangeSet { point, range } => {
+            sqlx::query("UPDATE point SET range = $2 WHERE point_id = $1").bind(point.0).bind(range)
+        }
+        point::Event::PointClosed { point } => sqlx::query("DELETE FROM point WHERE point_id = $1").bind(point.0),
+    };
+    query.execute(tx).await.map(drop)
 }
 
 async fn insert_agencies(tx: &mut PgConnection, agencies: &[Agency]) -> Result<(), sqlx::Error> {
@@ -85,32 +150,15 @@ async fn insert_points(tx: &mut PgConnection, points: &[Point]) -> Result<(), sq
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO point (point_id, agency_id, name, division, school_id) \
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[])",
+        "INSERT INTO point (point_id, agency_id, name, division, school_id, range) \
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[])",
     )
     .bind(points.iter().map(|point| point.id.0).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.agency.0).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.name.as_str()).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.division.as_str()).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.school.map(|school| school.0)).collect::<Vec<_>>())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn insert_schools(tx: &mut PgConnection, schools: &[School]) -> Result<(), sqlx::Error> {
-    if schools.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO school (school_id, name, division, agency_id, kind) \
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[])",
-    )
-    .bind(schools.iter().map(|school| school.id.0).collect::<Vec<_>>())
-    .bind(schools.iter().map(|school| school.name.as_str()).collect::<Vec<_>>())
-    .bind(schools.iter().map(|school| school.division.as_str()).collect::<Vec<_>>())
-    .bind(schools.iter().map(|school| school.agency.0).collect::<Vec<_>>())
-    .bind(schools.iter().map(|school| school.kind.as_str()).collect::<Vec<_>>())
+    .bind(points.iter().map(|point| point.range.as_str()).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -119,96 +167,105 @@ async fn insert_schools(tx: &mut PgConnection, schools: &[School]) -> Result<(),
 /// All agencies.
 #[derive(Debug, Default)]
 pub struct Agencies {
-    by_id: HashMap<AgencyId, Agency>,
+    by_id: HashMap<AgencyId, Record>,
 }
+
+type AgencyRow = (Uuid, String, String, i32, Option<Uuid>, Option<Date>, Option<Uuid>);
 
 impl Agencies {
     /// Loads them from the view.
     pub async fn load(pool: PgPool) -> Result<Self, LoadError> {
-        let rows: Vec<(Uuid, String, String, i32, Option<Uuid>)> =
-            sqlx::query_as("SELECT agency_id, division, name, level, parent FROM agency").fetch_all(&pool).await?;
-        let agencies = rows.into_iter().map(|(id, division, name, level, parent)| {
+        let rows: Vec<AgencyRow> =
+            sqlx::query_as("SELECT agency_id, division, name, level, parent, abolished_on, successor FROM agency")
+                .fetch_all(&pool)
+                .await?;
+        let mut by_id = HashMap::with_capacity(rows.len());
+        for (id, division, name, level, parent, abolished_on, successor) in rows {
             let level = [Level::County, Level::City, Level::Province]
                 .into_iter()
                 .find(|known| i32::from(store::level(*known)) == level)
                 .ok_or("the view holds an unknown level")?;
             let (id, parent, name) = (AgencyId(id), parent.map(AgencyId), Name::recorded(name));
             let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
-            Ok((id, Agency { id, division, name, level, parent }))
-        });
-        Ok(Self { by_id: agencies.collect::<Result<_, LoadError>>()? })
+            let record = Record::new(Agency { id, division, name, level, parent });
+            let abolition = abolished_on.map(|on| Abolition { on, successor: successor.map(AgencyId) });
+            by_id.insert(id, abolition.map_or(record.clone(), |abolition| record.abolished(abolition)));
+        }
+        let names: Vec<(Uuid, Date, String)> =
+            sqlx::query_as("SELECT agency_id, since, name FROM agency_name").fetch_all(&pool).await?;
+        for (id, since, name) in names {
+            let record = by_id.remove(&AgencyId(id)).ok_or("the view holds a name of no agency")?;
+            by_id.insert(AgencyId(id), record.renamed(since, Name::recorded(name)));
+        }
+        Ok(Self { by_id })
     }
 
-    /// By id.
-    pub fn find(&self, id: AgencyId) -> Option<&Agency> {
+    /// With all its names, whatever has become of it.
+    pub fn record(&self, id: AgencyId) -> Option<&Record> {
         self.by_id.get(&id)
+    }
+
+    /// All of them, in no order.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.by_id.values()
+    }
+
+    /// As it is called on a day; `None` when there is none on that day.
+    pub fn find_on(&self, id: AgencyId, day: Date) -> Option<&Agency> {
+        self.record(id).filter(|record| !record.is_abolished_on(day)).map(|record| record.on(day))
+    }
+
+    /// The same, today.
+    pub fn find(&self, id: AgencyId) -> Option<&Agency> {
+        self.find_on(id, shanghai::day(clock::now()))
     }
 }
 
-const NOT_A_DIVISION: &str = "the view holds a code that is no division";
+pub(super) const NOT_A_DIVISION: &str = "the view holds a code that is no division";
 
-/// Points and schools as the view's tables hold them. Clones are the same.
+/// Points as the view's table holds them. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Listings {
+pub struct Points {
     pool: PgPool,
 }
 
-impl Listings {
+type PointRow = (Uuid, String, String, Option<Uuid>, String);
+
+impl Points {
     /// Over the service's database.
     pub fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// The points of an agency, by name.
-    pub async fn points(&self, agency: AgencyId) -> Result<Vec<Point>, LoadError> {
-        let rows: Vec<(Uuid, String, String, Option<Uuid>)> =
-            sqlx::query_as("SELECT point_id, name, division, school_id FROM point WHERE agency_id = $1 ORDER BY name")
-                .bind(agency.0)
-                .fetch_all(&self.pool)
-                .await?;
-        let points = rows.into_iter().map(|(id, name, division, school)| {
-            let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
-            let (id, name, school) = (PointId(id), Name::recorded(name), school.map(SchoolId));
-            Ok(Point { id, agency, name, division, school })
-        });
-        points.collect()
-    }
-
-    /// Schools within a division whose names contain `part`, by county and name, after a place.
-    pub async fn schools(
-        &self,
-        within: &str,
-        part: &str,
-        after: (&str, &str),
-        limit: usize,
-    ) -> Result<Vec<School>, LoadError> {
-        let rows: Vec<(Uuid, String, String, Uuid, String)> = sqlx::query_as(
-            "SELECT school_id, name, division, agency_id, kind FROM school \
-             WHERE division >= rpad($1, 6, '0') AND division <= rpad($1, 6, '9') AND strpos(name, $2) > 0 \
-             AND (division, name) > ($3, $4) ORDER BY division, name LIMIT $5",
+    /// The points of an agency, by name, after a name.
+    pub async fn list(&self, agency: AgencyId, after: &str, limit: usize) -> Result<Vec<Point>, LoadError> {
+        let rows: Vec<PointRow> = sqlx::query_as(
+            "SELECT point_id, name, division, school_id, range FROM point WHERE agency_id = $1 AND name > $2 \
+             ORDER BY name LIMIT $3",
         )
-        .bind(within)
-        .bind(part)
-        .bind(after.0)
-        .bind(after.1)
+        .bind(agency.0)
+        .bind(after)
         .bind(i64::try_from(limit)?)
         .fetch_all(&self.pool)
         .await?;
-        let schools = rows.into_iter().map(|(id, name, division, agency, kind)| {
-            let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
-            let (id, name, agency, kind) = (SchoolId(id), Name::recorded(name), AgencyId(agency), Kind::recorded(kind));
-            Ok(School { id, name, division, agency, kind })
-        });
-        schools.collect()
+        rows.into_iter().map(|row| read_point(agency, row)).collect()
     }
 
-    /// The school of that name in a county.
-    pub async fn find_school(&self, division: Code, name: &Name) -> Result<Option<SchoolId>, LoadError> {
-        let row = sqlx::query_scalar("SELECT school_id FROM school WHERE division = $1 AND name = $2")
-            .bind(division.as_str())
-            .bind(name.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(row.map(SchoolId))
+    /// The point of that name of an agency.
+    pub async fn find(&self, agency: AgencyId, name: &Name) -> Result<Option<Point>, LoadError> {
+        let row: Option<PointRow> = sqlx::query_as(
+            "SELECT point_id, name, division, school_id, range FROM point WHERE agency_id = $1 AND name = $2",
+        )
+        .bind(agency.0)
+        .bind(name.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| read_point(agency, row)).transpose()
     }
+}
+
+fn read_point(agency: AgencyId, (id, name, division, school, range): PointRow) -> Result<Point, LoadError> {
+    let division = Code::parse(&division).ok_or(NOT_A_DIVISION)?;
+    let (id, name, school) = (PointId(id), Name::recorded(name), school.map(SchoolId));
+    Ok(Point { id, agency, name, division, school, range })
 }

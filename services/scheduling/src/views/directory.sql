@@ -1,11 +1,27 @@
+-- Schools have a view of their own.
+DROP TABLE IF EXISTS school;
+
 CREATE TABLE IF NOT EXISTS agency (
     agency_id uuid PRIMARY KEY,
     division  text NOT NULL,
+    -- The first one.
     name      text NOT NULL,
     level     integer NOT NULL,
     parent    uuid
 );
+-- First day without it, and who goes on.
+ALTER TABLE agency ADD COLUMN IF NOT EXISTS abolished_on date;
+ALTER TABLE agency ADD COLUMN IF NOT EXISTS successor uuid;
 
+-- Later names.
+CREATE TABLE IF NOT EXISTS agency_name (
+    agency_id uuid NOT NULL,
+    since     date NOT NULL,
+    name      text NOT NULL,
+    PRIMARY KEY (agency_id, since)
+);
+
+-- Those that are open.
 CREATE TABLE IF NOT EXISTS point (
     point_id  uuid PRIMARY KEY,
     agency_id uuid NOT NULL,
@@ -13,13 +29,5 @@ CREATE TABLE IF NOT EXISTS point (
     division  text NOT NULL,
     school_id uuid
 );
+ALTER TABLE point ADD COLUMN IF NOT EXISTS range text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS point_by_agency ON point (agency_id, name);
-
-CREATE TABLE IF NOT EXISTS school (
-    school_id uuid PRIMARY KEY,
-    name      text NOT NULL COLLATE "C",
-    division  text NOT NULL COLLATE "C",
-    agency_id uuid NOT NULL,
-    kind      text NOT NULL
-);
-CREATE INDEX IF NOT EXISTS school_by_division ON school (division, name);

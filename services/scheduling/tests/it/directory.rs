@@ -1,13 +1,16 @@
 //! Divisions, agencies, points and schools over gRPC.
 
+use proto::identity::v1::Role;
+use proto::scheduling::v1::directory_client::DirectoryClient;
 use proto::scheduling::v1::{
-    AddAgencyRequest, AddPointRequest, AddSchoolRequest, ListAgenciesRequest, ListDivisionsRequest, ListPointsRequest,
-    ListSchoolsRequest,
+    AbolishAgencyRequest, AddAgencyRequest, AddPointRequest, AddSchoolRequest, Agency, ListDivisionsRequest,
+    ListPointsRequest, ListSchoolsRequest,
 };
 use proto::types::v1::AgencyLevel;
 use tonic::Code;
+use uuid::Uuid;
 
-use crate::harness::{World, eventually, reason, refused, request_id};
+use crate::harness::{World, agencies_of, eventually, reason, refused, request_id};
 
 #[tokio::test]
 async fn the_tree_is_walked_from_the_nation_down() {
@@ -32,10 +35,10 @@ async fn agencies_are_offered_by_province_city_and_county() {
     assert_eq!(jiangsu.level(), AgencyLevel::Province);
     assert_eq!((xuzhou.level(), &xuzhou.parent_agency_id), (AgencyLevel::City, &jiangsu.agency_id));
     assert_eq!((gulou.level(), &gulou.parent_agency_id), (AgencyLevel::County, &xuzhou.agency_id));
-    let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+    let request = agencies_of("32", "3203");
     let listed = world.directory().list_agencies(request).await.unwrap().into_inner().agencies;
     assert_eq!(listed, [jiangsu, xuzhou, gulou]);
-    let elsewhere = ListAgenciesRequest { province: "33".to_owned(), city: "3203".to_owned() };
+    let elsewhere = agencies_of("33", "3203");
     let refusal = refused(world.directory().list_agencies(elsewhere).await);
     assert_eq!(refusal.violation("city").unwrap().reason, "UNKNOWN_DIVISION");
 }
@@ -119,12 +122,12 @@ async fn rebuilt_views_are_the_same() {
     world.add_point(&xuzhou, "徐州市第一中学", Some(&school)).await;
     let plan = world.publish_plan().await;
     world.join(&plan, &xuzhou).await;
-    for view in ["directory", "plans"] {
+    for view in ["directory", "schools", "plans"] {
         let rebuilt = world.running.service.bus.rebuild(view, |_| {}).await.unwrap();
         assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest, "{view}");
         assert!(rebuilt.position > 0);
     }
-    let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+    let request = agencies_of("32", "3203");
     assert_eq!(world.directory().list_agencies(request).await.unwrap().into_inner().agencies.len(), 3);
 }
 
@@ -141,6 +144,7 @@ async fn points_belong_to_an_agency_and_may_be_its_schools() {
         agency_id: agency_id.to_owned(),
         name: name.to_owned(),
         school_id: school_id.to_owned(),
+        range: String::new(),
     };
     let refused_for = async |request| reason(world.directory().add_point(request).await);
     assert_eq!(refused_for(request("徐州市第一中学", &xuzhou.agency_id, "")).await, "POINT_EXISTS");
@@ -149,9 +153,78 @@ async fn points_belong_to_an_agency_and_may_be_its_schools() {
     let other = request("新点", &gulou.agency_id, &school.school_id);
     assert_eq!(refused_for(other).await, "SCHOOL_OF_ANOTHER_AGENCY");
     eventually("both points to be listed", || async {
-        let request = ListPointsRequest { agency_id: xuzhou.agency_id.clone() };
+        let request = ListPointsRequest { agency_id: xuzhou.agency_id.clone(), ..Default::default() };
         let listed = world.directory().list_points(request).await.unwrap().into_inner().points;
         (listed.len() == 2 && listed.contains(&office) && listed.contains(&point)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn special_divisions_have_their_agencies_and_schools() {
+    let world = World::start().await;
+    let officer = world.running.staff(Uuid::from_u128(0xd), Role::ScheduleOfficer, "000000", None).await;
+    let directory = || DirectoryClient::new(officer.clone());
+    let add = async |division: &str, name: &str| {
+        let (request_id, division, name) = (request_id(), division.to_owned(), name.to_owned());
+        directory()
+            .add_agency(AddAgencyRequest { request_id, division, name })
+            .await
+            .unwrap()
+            .into_inner()
+            .agency
+            .unwrap()
+    };
+    let school = |division: &str, agency: &Agency| AddSchoolRequest {
+        request_id: request_id(),
+        name: "实验小学".to_owned(),
+        division: division.to_owned(),
+        agency_id: agency.agency_id.clone(),
+        kind: "21".to_owned(),
+    };
+    // 直辖市: the district stands right below the municipality, under whichever heading.
+    let beijing = add("110000", "北京市教育委员会").await;
+    let dongcheng = add("110101", "东城区教育委员会").await;
+    assert_eq!((dongcheng.level(), &dongcheng.parent_agency_id), (AgencyLevel::County, &beijing.agency_id));
+    directory().add_school(school("110101", &beijing)).await.unwrap();
+    assert_eq!(reason(directory().add_school(school("110102", &dongcheng)).await), "AGENCY_ELSEWHERE");
+    // 省管县: the county stands right below the province.
+    let henan = add("410000", "河南省教育厅").await;
+    let jiyuan = add("419001", "济源市教育体育局").await;
+    assert_eq!((jiyuan.level(), &jiyuan.parent_agency_id), (AgencyLevel::County, &henan.agency_id));
+    directory().add_school(school("419001", &jiyuan)).await.unwrap();
+    // A city that is its own county has one agency, of the city.
+    let guangdong = add("440000", "广东省教育厅").await;
+    let dongguan = add("441900", "东莞市教育局").await;
+    assert_eq!((dongguan.level(), &dongguan.parent_agency_id), (AgencyLevel::City, &guangdong.agency_id));
+    directory().add_school(school("441900", &dongguan)).await.unwrap();
+    // A heading has none.
+    let heading =
+        AddAgencyRequest {
+            request_id: request_id(), division: "419000".to_owned(), name: "直辖县教育局".to_owned()
+        };
+    assert_eq!(reason(directory().add_agency(heading).await), "UNKNOWN_DIVISION");
+
+    for (province, city, expected) in [
+        ("11", "1101", vec![&beijing, &dongcheng]),
+        ("41", "4190", vec![&henan, &jiyuan]),
+        ("44", "4419", vec![&guangdong, &dongguan]),
+    ] {
+        eventually(city, || async {
+            let listed = directory().list_agencies(agencies_of(province, city)).await.ok()?.into_inner().agencies;
+            (listed.iter().collect::<Vec<_>>() == expected).then_some(())
+        })
+        .await;
+    }
+    // The end of a municipality, too, comes after that of its districts.
+    let abolish = |agency: &Agency| AbolishAgencyRequest {
+        request_id: request_id(),
+        agency_id: agency.agency_id.clone(),
+        effective_date: "2026-01-01".to_owned(),
+        successor_agency_id: String::new(),
+    };
+    assert_eq!(reason(directory().abolish_agency(abolish(&beijing)).await), "AGENCIES_BELOW");
+    assert_eq!(reason(directory().abolish_agency(abolish(&henan)).await), "AGENCIES_BELOW");
+    directory().abolish_agency(abolish(&dongcheng)).await.unwrap();
+    directory().abolish_agency(abolish(&beijing)).await.unwrap();
 }

@@ -54,6 +54,11 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
     }
 }
 
+/// The agencies that are offered there today.
+pub(crate) fn agencies_of(province: &str, city: &str) -> ListAgenciesRequest {
+    ListAgenciesRequest { province: province.to_owned(), city: city.to_owned(), date: String::new() }
+}
+
 impl World {
     pub(crate) async fn start() -> Self {
         Self::with(Settings::default(), Vec::new()).await
@@ -91,7 +96,7 @@ impl World {
             self.add_agency("320302", "鼓楼区教育局").await,
         ];
         eventually("the agencies to be listed", || async {
-            let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+            let request = agencies_of("32", "3203");
             let listed = self.directory().list_agencies(request).await.ok()?.into_inner().agencies;
             (listed.len() == 3).then_some(())
         })
@@ -100,10 +105,14 @@ impl World {
     }
 
     pub(crate) async fn add_school(&self, agency: &Agency, name: &str) -> School {
+        self.add_school_in("320302", agency, name).await
+    }
+
+    pub(crate) async fn add_school_in(&self, division: &str, agency: &Agency, name: &str) -> School {
         let request = AddSchoolRequest {
             request_id: request_id(),
             name: name.to_owned(),
-            division: "320302".to_owned(),
+            division: division.to_owned(),
             agency_id: agency.agency_id.clone(),
             kind: "34".to_owned(),
         };
@@ -116,6 +125,7 @@ impl World {
             agency_id: agency.agency_id.clone(),
             name: name.to_owned(),
             school_id: school.map(|school| school.school_id.clone()).unwrap_or_default(),
+            range: "本校教师".to_owned(),
         };
         self.directory().add_point(request).await.unwrap().into_inner().point.unwrap()
     }

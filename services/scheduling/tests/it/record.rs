@@ -1,15 +1,17 @@
 //! Golden samples: every version of every stored event that was ever written decodes for ever.
 
-use scheduling::domain::agency::{Agency, AgencyAdded};
+use scheduling::domain::agency::{self, Abolition, Agency};
 use scheduling::domain::division::{Code, Level};
-use scheduling::domain::id::{AgencyId, PlanId, PointId, SchoolId, WindowId};
+use scheduling::domain::graduate_school::{self, GraduateSchool, GraduateSchoolAdded};
+use scheduling::domain::id::{AgencyId, GraduateSchoolId, PlanId, PointId, SchoolId, WindowId};
 use scheduling::domain::name::Name;
 use scheduling::domain::plan::{Assignment, Event};
-use scheduling::domain::point::{Point, PointAdded};
-use scheduling::domain::school::{Kind, School, SchoolAdded};
+use scheduling::domain::point::{self, Point};
+use scheduling::domain::school::{self, Kind, School};
+use scheduling::domain::subject::{self, Stage, Subject};
 use scheduling::domain::window::Window;
 use scheduling::store::Stored;
-use time::macros::datetime;
+use time::macros::{date, datetime};
 use uuid::Uuid;
 
 /// Opened, extended and closed alike.
@@ -66,7 +68,7 @@ fn an_agency_of_the_first_version_decodes() {
         parent: Some(AgencyId(Uuid::from_u128(3))),
     };
     golden(
-        &AgencyAdded(agency),
+        &agency::Event::AgencyAdded(agency),
         "AgencyAdded",
         "\
         0a6a0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303212063332303330301a12e5be90\
@@ -83,9 +85,10 @@ fn a_point_of_the_first_version_decodes() {
         name: name("徐州市第一中学"),
         division: code("320302"),
         school: Some(SchoolId(Uuid::from_u128(6))),
+        range: String::new(),
     };
     golden(
-        &PointAdded(point),
+        &point::Event::PointAdded(point),
         "PointAdded",
         "\
         0a91010a2430303030303030302d303030302d303030302d303030302d303030303030303030303034122430303030303030302d30\
@@ -104,12 +107,154 @@ fn a_school_of_the_first_version_decodes() {
         kind: Kind::parse("34").unwrap(),
     };
     golden(
-        &SchoolAdded(school),
+        &school::Event::SchoolAdded(school),
         "SchoolAdded",
         "\
         0a6f0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030361215e5be90e5b79ee5b882e7ac\
         ace4b880e4b8ade5ada61a06333230333032222430303030303030302d303030302d303030302d303030302d303030303030303030\
         3030322a023334",
+    );
+}
+
+#[test]
+fn what_becomes_of_an_agency_decodes() {
+    let (agency, day) = (agency_id(), date!(2020 - 07 - 01));
+    let renamed = agency::Event::AgencyRenamed { agency, name: name("徐州市教育体育局"), since: day };
+    golden(
+        &renamed,
+        "AgencyRenamed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030321218e5be90e5b79ee5b882e69599e8\
+        82b2e4bd93e882b2e5b1801a0a323032302d30372d3031",
+    );
+    let abolition = Abolition { on: day, successor: Some(AgencyId(Uuid::from_u128(3))) };
+    golden(
+        &agency::Event::AgencyAbolished { agency, abolition },
+        "AgencyAbolished",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303032120a323032302d30372d30311a2430\
+        303030303030302d303030302d303030302d303030302d303030303030303030303033",
+    );
+    let abolition = Abolition { on: day, successor: None };
+    golden(
+        &agency::Event::AgencyAbolished { agency, abolition },
+        "AgencyAbolished",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303032120a323032302d30372d3031",
+    );
+}
+
+#[test]
+fn a_point_with_a_range_and_what_becomes_of_it_decodes() {
+    let id = PointId(Uuid::from_u128(4));
+    let point = Point {
+        id,
+        agency: agency_id(),
+        name: name("政务中心"),
+        division: code("320300"),
+        school: None,
+        range: "市直属学校教师".to_owned(),
+    };
+    golden(
+        &point::Event::PointAdded(point),
+        "PointAdded",
+        "\
+        0a790a2430303030303030302d303030302d303030302d303030302d303030303030303030303034122430303030303030302d3030\
+        30302d303030302d303030302d3030303030303030303030321a0ce694bfe58aa1e4b8ade5bf8322063332303330303215e5b882e7\
+        9bb4e5b19ee5ada6e6a0a1e69599e5b888",
+    );
+    golden(
+        &point::Event::PointRenamed { point: id, name: name("服务大厅") },
+        "PointRenamed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303034120ce69c8de58aa1e5a4a7e58e85",
+    );
+    golden(
+        &point::Event::PointRangeSet { point: id, range: "全市教师".to_owned() },
+        "PointRangeSet",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303034120ce585a8e5b882e69599e5b888",
+    );
+    golden(
+        &point::Event::PointClosed { point: id },
+        "PointClosed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303034",
+    );
+}
+
+#[test]
+fn what_becomes_of_a_school_decodes() {
+    let school = SchoolId(Uuid::from_u128(6));
+    golden(
+        &school::Event::SchoolRenamed { school, name: name("徐州一中") },
+        "SchoolRenamed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303036120ce5be90e5b79ee4b880e4b8ad",
+    );
+    golden(
+        &school::Event::SchoolMoved { school, agency: agency_id() },
+        "SchoolMoved",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303036122430303030303030302d30303030\
+        2d303030302d303030302d303030303030303030303032",
+    );
+    golden(
+        &school::Event::SchoolClosed { school },
+        "SchoolClosed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303036",
+    );
+}
+
+#[test]
+fn what_a_province_says_of_subjects_decodes() {
+    let (province, stage) = (code("32"), Stage::Primary);
+    let subject = || Subject::parse("书法").unwrap();
+    golden(
+        &subject::Event::SubjectAdded { province, stage, subject: subject() },
+        "SubjectAdded",
+        "\
+        0a02333210021a06e4b9a6e6b395",
+    );
+    let on = subject::Event::SubjectSwitched { province, stage, subject: subject(), on: true };
+    golden(
+        &on,
+        "SubjectSwitched",
+        "\
+        0a02333210021a06e4b9a6e6b3952001",
+    );
+    let off = subject::Event::SubjectSwitched { province, stage, subject: subject(), on: false };
+    golden(
+        &off,
+        "SubjectSwitched",
+        "\
+        0a02333210021a06e4b9a6e6b395",
+    );
+}
+
+#[test]
+fn a_graduate_school_decodes() {
+    let school = GraduateSchool {
+        id: GraduateSchoolId(Uuid::from_u128(7)),
+        name: name("江苏师范大学"),
+        province: Some(code("32")),
+        kind: graduate_school::Kind::parse("1").unwrap(),
+    };
+    golden(
+        &GraduateSchoolAdded(school.clone()),
+        "GraduateSchoolAdded",
+        "\
+        0a410a2430303030303030302d303030302d303030302d303030302d3030303030303030303030371212e6b19fe88b8fe5b888e88c\
+        83e5a4a7e5ada61a023332220131",
+    );
+    let kind = graduate_school::Kind::parse("4").unwrap();
+    golden(
+        &GraduateSchoolAdded(GraduateSchool { province: None, kind, ..school }),
+        "GraduateSchoolAdded",
+        "\
+        0a3d0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030371212e6b19fe88b8fe5b888e88c\
+        83e5a4a7e5ada6220134",
     );
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use eventlog::EventLog;
-use proto::scheduling::v1::{ListAgenciesRequest, ListSchoolsRequest};
+use proto::scheduling::v1::ListSchoolsRequest;
 use scheduling::handle::Handle;
 use scheduling::seed;
 use scheduling::store::Aggregates;
-use scheduling::views::directory::Listings;
+use scheduling::views::schools::SchoolList;
 
-use crate::harness::{World, eventually};
+use crate::harness::{World, agencies_of, eventually};
 
 const AUTHORITIES: i64 = 3_338;
 
@@ -28,7 +28,7 @@ async fn the_national_tree_is_seeded_once() {
     let world = World::start().await;
     let ground = &world.running.service.ground;
     let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
-    let listings = Listings::new(ground.pool.clone());
+    let listings = SchoolList::new(ground.pool.clone());
     world.add_agency("320300", "徐州市教育局（原名）").await;
     let before = head(&ground.log).await;
     seed::directory(&handle, &listings, None, None).await.unwrap();
@@ -36,7 +36,7 @@ async fn the_national_tree_is_seeded_once() {
     seed::directory(&handle, &listings, None, None).await.unwrap();
     assert_eq!(head(&ground.log).await, before + AUTHORITIES - 1, "seeding again has no effect");
     let names = eventually("the agencies of 徐州 to be listed", || async {
-        let request = ListAgenciesRequest { province: "32".to_owned(), city: "3203".to_owned() };
+        let request = agencies_of("32", "3203");
         let listed = world.directory().list_agencies(request).await.ok()?.into_inner().agencies;
         (listed.len() == 13).then(|| listed.into_iter().map(|agency| agency.name).collect::<Vec<_>>())
     })
@@ -49,7 +49,7 @@ async fn schools_and_points_come_from_files() {
     let world = World::start().await;
     let ground = &world.running.service.ground;
     let handle = Handle::new(ground.log.clone(), Aggregates::new(ground.log.clone()));
-    let listings = Listings::new(ground.pool.clone());
+    let listings = SchoolList::new(ground.pool.clone());
     let folder = tempfile::tempdir().unwrap();
     let schools = file(
         folder.path(),

@@ -51,6 +51,7 @@ fn point() -> Point {
         name: super::super::name::Name::parse("徐州市第一中学").unwrap(),
         division: xuzhou().division,
         school: None,
+        range: String::new(),
     }
 }
 
