@@ -1,24 +1,38 @@
 //! Agencies, points and plans as this service knows them from scheduling: a snapshot that rules are judged on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::domain::route::Step;
-use crate::domain::values::Level;
+use crate::domain::values::{Level, Stage};
 
 /// 注册机构.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agency {
     /// Six digits: 320000, 320300, 320302.
     pub division: String,
-    /// 徐州市教育局
-    pub name: String,
+    /// 徐州市教育局: its names by their first days; the first one holds since [`Date::MIN`].
+    pub names: BTreeMap<Date, String>,
+    /// First day without it.
+    pub abolished_on: Option<Date>,
     /// Its level; `None` for the national centre, which reviews nothing.
     pub level: Option<Level>,
     /// The agency above.
     pub parent: Option<Uuid>,
+}
+
+impl Agency {
+    /// What it is called on a day.
+    pub fn name_on(&self, day: Date) -> &str {
+        self.names.range(..=day).next_back().map_or("", |(_, name)| name)
+    }
+
+    /// The first day without it, when that has come by a day.
+    pub fn ended_by(&self, day: Date) -> Option<Date> {
+        self.abolished_on.filter(|on| *on <= day)
+    }
 }
 
 /// 确认点.
@@ -28,6 +42,8 @@ pub struct Point {
     pub agency: Uuid,
     /// Its name.
     pub name: String,
+    /// Nobody confirms there any more.
+    pub closed: bool,
 }
 
 /// 省级计划, the newest of its province.
@@ -90,6 +106,8 @@ pub struct Directory {
     pub agencies: HashMap<Uuid, Agency>,
     /// Points by id.
     pub points: HashMap<Uuid, Point>,
+    /// Whether a subject can be chosen, by two digits of the province, stage and name, where the province has said so.
+    pub subjects: HashMap<(String, Stage, String), bool>,
     /// Newest plan by province.
     pub plans: HashMap<String, Plan>,
     /// What agencies do, by plan and agency.
@@ -137,6 +155,12 @@ impl Directory {
         self.agency_plans.get(&(self.plan_of(agency)?.id, agency))
     }
 
+    /// Whether the agency's province lets a subject be chosen; `None` where it has said nothing of it.
+    pub fn subject(&self, agency: Uuid, stage: Stage, subject: &str) -> Option<bool> {
+        let province = self.agencies.get(&agency)?.division.get(..2)?;
+        self.subjects.get(&(province.to_owned(), stage, subject.to_owned())).copied()
+    }
+
     /// When a point of the agency confirms.
     pub fn assignment(&self, agency: Uuid, point: Uuid) -> Option<Assignment> {
         self.agency_plan(agency)?.assignments.get(&point).copied()
@@ -145,6 +169,8 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::date;
+
     use super::*;
     use crate::domain::registration::testing::{CITY, COUNTY, PROVINCE, directory};
 
@@ -157,10 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn a_county_right_below_the_province_is_reviewed_by_both() {
+        let mut directory = directory();
+        directory.agencies.get_mut(&COUNTY).unwrap().parent = Some(PROVINCE);
+        assert_eq!(directory.chain(COUNTY).iter().map(|step| step.agency).collect::<Vec<_>>(), [COUNTY, PROVINCE]);
+    }
+
+    #[test]
     fn a_circle_of_parents_ends() {
         let mut directory = directory();
         directory.agencies.get_mut(&PROVINCE).unwrap().parent = Some(COUNTY);
         assert_eq!(directory.chain(COUNTY).len(), 3);
+    }
+
+    #[test]
+    fn an_agency_is_called_by_the_name_of_the_day() {
+        let mut agency = directory().agencies[&COUNTY].clone();
+        let first = agency.name_on(Date::MIN).to_owned();
+        agency.names.insert(date!(2020 - 07 - 01), "云龙区教育体育局".to_owned());
+        assert_eq!(agency.name_on(date!(2020 - 06 - 30)), first);
+        assert_eq!(agency.name_on(date!(2020 - 07 - 01)), "云龙区教育体育局");
+        assert_eq!(agency.ended_by(Date::MAX), None);
+        agency.abolished_on = Some(date!(2026 - 01 - 01));
+        assert_eq!(agency.ended_by(date!(2025 - 12 - 31)), None);
+        assert_eq!(agency.ended_by(date!(2026 - 01 - 01)), Some(date!(2026 - 01 - 01)));
     }
 
     #[test]

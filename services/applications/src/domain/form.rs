@@ -114,6 +114,8 @@ pub struct Checklist<'a> {
     pub school_known: bool,
     /// Kind of the certificate to be registered.
     pub certificate_kind: CertificateKind,
+    /// The form that it amends: a subject that it holds already stays, whatever the province has switched off since.
+    pub filed: Option<&'a Coded>,
     /// In Shanghai.
     pub today: Date,
 }

@@ -74,6 +74,7 @@ impl Handle {
                 directory: &directory,
                 school_known,
                 certificate_kind: application.kind,
+                filed: Some(&application.form),
                 today: shanghai_date(now),
             };
             let mut problems = check(&secret.personal, &coded, &list);

@@ -174,6 +174,7 @@ impl Handle {
             directory: &directory,
             school_known,
             certificate_kind: certificate.facts.kind,
+            filed: None,
             today: shanghai_date(clock::now()),
         };
         Ok(check(personal, &draft.coded, &list))

@@ -106,6 +106,7 @@ impl Handle {
             directory: &directory,
             school_known,
             certificate_kind: kind,
+            filed: None,
             today,
         };
         let mut problems = check(&secret.personal, &draft.coded, &list);

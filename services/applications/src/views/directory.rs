@@ -6,12 +6,13 @@ use eventbus::{Event, LoadError, View, ViewError};
 use proto::scheduling::v1 as scheduling;
 use proto::types::v1::AgencyLevel;
 use sqlx::{PgConnection, PgPool};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::domain::directory::{Agency, Assignment, Directory, Plan, Point, Window};
 use crate::domain::values::Level;
 use crate::views::{id, incomplete};
+use crate::wire::parse_stage;
 
 /// Name of the feed.
 pub const DIRECTORY: &str = "directory";
@@ -31,13 +32,19 @@ impl View for DirectoryView {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["agency", "point", "plan", "agency_plan", "filing_window", "point_assignment"]
+        &["agency", "agency_name", "point", "subject", "plan", "agency_plan", "filing_window", "point_assignment"]
     }
 
     /// Half a million schools and the bookings of slots pass by without a word about agencies, points or plans.
     fn concerns(&self, event: &Event) -> bool {
         event.is::<scheduling::AgencyAdded>()
+            || event.is::<scheduling::AgencyRenamed>()
+            || event.is::<scheduling::AgencyAbolished>()
             || event.is::<scheduling::PointAdded>()
+            || event.is::<scheduling::PointRenamed>()
+            || event.is::<scheduling::PointClosed>()
+            || event.is::<scheduling::SubjectAdded>()
+            || event.is::<scheduling::SubjectSwitched>()
             || event.is::<scheduling::PlanPublished>()
             || event.is::<scheduling::PlanFinished>()
             || event.is::<scheduling::AgencyJoined>()
@@ -49,7 +56,7 @@ impl View for DirectoryView {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let (mut agencies, mut points) = (BTreeMap::new(), BTreeMap::new());
+        let (mut agencies, mut points, mut changes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for event in events {
             if event.is::<scheduling::AgencyAdded>() {
                 let added = event.decode::<scheduling::AgencyAdded>()?.agency.ok_or_else(|| incomplete(event))?;
@@ -58,14 +65,73 @@ impl View for DirectoryView {
                 let added = event.decode::<scheduling::PointAdded>()?.point.ok_or_else(|| incomplete(event))?;
                 points.insert(id(event, &added.point_id)?, (id(event, &added.agency_id)?, added.name));
             } else {
-                // Plans change rarely: a statement each.
-                plan(tx, event).await?;
+                changes.push(event);
             }
         }
         insert_agencies(tx, agencies).await?;
         insert_points(tx, points).await?;
+        // Plans, and what is there already, change rarely: a statement each.
+        for event in changes {
+            if !changed_unit(tx, event).await? && !said_of_subject(tx, event).await? {
+                plan(tx, event).await?;
+            }
+        }
         Ok(())
     }
+}
+
+/// Changes an agency or a point; false when the event is about something else.
+async fn changed_unit(tx: &mut PgConnection, event: &Event) -> Result<bool, ViewError> {
+    let query = if event.is::<scheduling::AgencyRenamed>() {
+        let renamed: scheduling::AgencyRenamed = event.decode()?;
+        sqlx::query(
+            "INSERT INTO agency_name (agency_id, since, name) VALUES ($1, $2, $3) \
+             ON CONFLICT (agency_id, since) DO UPDATE SET name = excluded.name",
+        )
+        .bind(id(event, &renamed.agency_id)?)
+        .bind(day(event, &renamed.effective_date)?)
+        .bind(renamed.name)
+    } else if event.is::<scheduling::AgencyAbolished>() {
+        let abolished: scheduling::AgencyAbolished = event.decode()?;
+        sqlx::query("UPDATE agency SET abolished_on = $2 WHERE agency_id = $1")
+            .bind(id(event, &abolished.agency_id)?)
+            .bind(day(event, &abolished.effective_date)?)
+    } else if event.is::<scheduling::PointRenamed>() {
+        let renamed: scheduling::PointRenamed = event.decode()?;
+        let query = sqlx::query("UPDATE point SET name = $2 WHERE point_id = $1");
+        query.bind(id(event, &renamed.point_id)?).bind(renamed.name)
+    } else if event.is::<scheduling::PointClosed>() {
+        let closed: scheduling::PointClosed = event.decode()?;
+        sqlx::query("UPDATE point SET closed = true WHERE point_id = $1").bind(id(event, &closed.point_id)?)
+    } else {
+        return Ok(false);
+    };
+    query.execute(tx).await?;
+    Ok(true)
+}
+
+/// Keeps what a province says of a subject; false when the event is about something else.
+async fn said_of_subject(tx: &mut PgConnection, event: &Event) -> Result<bool, ViewError> {
+    let (province, stage, subject, on) = if event.is::<scheduling::SubjectAdded>() {
+        let scheduling::SubjectAdded { province, stage, subject } = event.decode()?;
+        (province, stage, subject, true)
+    } else if event.is::<scheduling::SubjectSwitched>() {
+        let scheduling::SubjectSwitched { province, stage, subject, on } = event.decode()?;
+        (province, stage, subject, on)
+    } else {
+        return Ok(false);
+    };
+    sqlx::query(
+        "INSERT INTO subject (province, stage, name, is_on) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (province, stage, name) DO UPDATE SET is_on = excluded.is_on",
+    )
+    .bind(province)
+    .bind(stage)
+    .bind(subject)
+    .bind(on)
+    .execute(tx)
+    .await?;
+    Ok(true)
 }
 
 async fn insert_agencies(
@@ -191,27 +257,49 @@ async fn set_window(
     Ok(())
 }
 
+fn day(event: &Event, text: &str) -> Result<Date, ViewError> {
+    rpc::parse_date("date", text, &mut rpc::Violations::new()).ok_or_else(|| incomplete(event))
+}
+
 fn time(event: &Event, timestamp: Option<&prost_types::Timestamp>) -> Result<OffsetDateTime, ViewError> {
     rpc::parse_timestamp("time", timestamp, &mut rpc::Violations::new()).ok_or_else(|| incomplete(event))
 }
 
+type AgencyRow = (Uuid, String, String, Option<Date>, i32, Option<Uuid>);
+
 /// Reads all of it.
 pub async fn load(pool: PgPool) -> Result<Directory, LoadError> {
     let mut directory = Directory::default();
-    let agencies: Vec<(Uuid, String, String, i32, Option<Uuid>)> =
-        sqlx::query_as("SELECT agency_id, division, name, level, parent FROM views.agency").fetch_all(&pool).await?;
-    for (id, division, name, level, parent) in agencies {
+    let agencies: Vec<AgencyRow> =
+        sqlx::query_as("SELECT agency_id, division, name, abolished_on, level, parent FROM views.agency")
+            .fetch_all(&pool)
+            .await?;
+    for (id, division, name, abolished_on, level, parent) in agencies {
         let level = match AgencyLevel::try_from(level)? {
             AgencyLevel::County => Some(Level::County),
             AgencyLevel::City => Some(Level::City),
             AgencyLevel::Province => Some(Level::Province),
             AgencyLevel::Centre | AgencyLevel::Unspecified => None,
         };
-        directory.agencies.insert(id, Agency { division, name, level, parent });
+        let names = BTreeMap::from([(Date::MIN, name)]);
+        directory.agencies.insert(id, Agency { division, names, abolished_on, level, parent });
     }
-    let points: Vec<(Uuid, Uuid, String)> =
-        sqlx::query_as("SELECT point_id, agency_id, name FROM views.point").fetch_all(&pool).await?;
-    directory.points = points.into_iter().map(|(id, agency, name)| (id, Point { agency, name })).collect();
+    let names: Vec<(Uuid, Date, String)> =
+        sqlx::query_as("SELECT agency_id, since, name FROM views.agency_name").fetch_all(&pool).await?;
+    for (id, since, name) in names {
+        let agency = directory.agencies.get_mut(&id).ok_or("the view holds a name of no agency")?;
+        agency.names.insert(since, name);
+    }
+    let points: Vec<(Uuid, Uuid, String, bool)> =
+        sqlx::query_as("SELECT point_id, agency_id, name, closed FROM views.point").fetch_all(&pool).await?;
+    let points = points.into_iter().map(|(id, agency, name, closed)| (id, Point { agency, name, closed }));
+    directory.points = points.collect();
+    let subjects: Vec<(String, i32, String, bool)> =
+        sqlx::query_as("SELECT province, stage, name, is_on FROM views.subject").fetch_all(&pool).await?;
+    for (province, stage, name, on) in subjects {
+        let stage = parse_stage(stage).ok_or("the view holds an unknown stage")?;
+        directory.subjects.insert((province, stage, name), on);
+    }
     let plans: Vec<(Uuid, String, bool)> =
         sqlx::query_as("SELECT plan_id, province, finished FROM views.plan ORDER BY position").fetch_all(&pool).await?;
     directory.plans = plans.into_iter().map(|(id, province, finished)| (province, Plan { id, finished })).collect();

@@ -1,9 +1,9 @@
-//! Schools of the directory: half a million in the nation, so they stay in a table and are looked up by id.
+//! Open schools of the directory: half a million in the nation, so they stay in a table and are looked up by id.
 
 use std::collections::BTreeMap;
 
 use eventbus::{Event, View, ViewError};
-use proto::scheduling::v1::SchoolAdded;
+use proto::scheduling::v1::{SchoolAdded, SchoolClosed, SchoolRenamed};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -28,14 +28,22 @@ impl View for Schools {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        event.is::<SchoolAdded>()
+        event.is::<SchoolAdded>() || event.is::<SchoolRenamed>() || event.is::<SchoolClosed>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        let mut schools = BTreeMap::new();
+        // The last word of a batch on each school: its name, or that it is closed.
+        let (mut schools, mut closed) = (BTreeMap::new(), Vec::new());
         for event in events {
-            let school = event.decode::<SchoolAdded>()?.school.ok_or_else(|| incomplete(event))?;
-            schools.insert(id(event, &school.school_id)?, school.name);
+            if event.is::<SchoolAdded>() {
+                let school = event.decode::<SchoolAdded>()?.school.ok_or_else(|| incomplete(event))?;
+                schools.insert(id(event, &school.school_id)?, school.name);
+            } else if event.is::<SchoolRenamed>() {
+                let renamed: SchoolRenamed = event.decode()?;
+                schools.insert(id(event, &renamed.school_id)?, renamed.name);
+            } else {
+                closed.push(id(event, &event.decode::<SchoolClosed>()?.school_id)?);
+            }
         }
         let (ids, names): (Vec<Uuid>, Vec<String>) = schools.into_iter().unzip();
         sqlx::query(
@@ -44,8 +52,9 @@ impl View for Schools {
         )
         .bind(ids)
         .bind(names)
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
+        sqlx::query("DELETE FROM school WHERE school_id = ANY($1)").bind(closed).execute(tx).await?;
         Ok(())
     }
 }

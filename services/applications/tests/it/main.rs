@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod closing;
+mod directory;
 mod drafts;
 mod erasure;
 mod filing;

@@ -7,7 +7,7 @@ use eventlog::{AppendError, Claim};
 use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 
-use super::{Answered, Asked, Decided, Handle, responsible};
+use super::{ATTEMPTS, Answered, Asked, Decided, Handle, responsible};
 use crate::domain::agency::Agency;
 use crate::domain::division::Code;
 use crate::domain::id::{AgencyId, PlanId, WindowId};
@@ -16,9 +16,6 @@ use crate::domain::plan::{self, Assignment, Command, Event, Plan};
 use crate::domain::touch::Touch;
 use crate::error::Error;
 use crate::store::PlanAt;
-
-/// Attempts at a command while others change the same stream.
-const ATTEMPTS: usize = 5;
 
 /// Claim: a province has one live plan.
 const LIVE_PLAN: &str = "live plan";

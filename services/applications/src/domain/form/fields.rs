@@ -2,6 +2,7 @@
 
 use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problems};
 use crate::domain::rules::RuleSet;
+use crate::domain::values::Stage;
 
 /// 无 in the tables.
 const NO_PUTONGHUA: &str = "0";
@@ -134,26 +135,36 @@ impl Problems {
         match (coded.subject.as_str(), coded.stage) {
             ("", _) => self.required("coded.subject"),
             (_, None) => self.add("coded.subject", Gravity::Unready, "STAGE_FIRST", "请先选择现任教学段。"),
-            (subject, Some(stage)) if !list.codes.has_subject(stage, subject) => {
+            (subject, Some(stage)) if !offers(list, coded, stage, subject) => {
                 let sentence = format!("{}没有这一学科，请重新选择。", stage.name());
                 self.add("coded.subject", Gravity::Unready, "NOT_OF_THE_STAGE", sentence);
             }
             _ => {}
         }
-        match coded.agency {
+        match coded.agency.map(|agency| list.directory.agencies.get(&agency)) {
             None => self.required("coded.agency_id"),
-            Some(agency) if !list.directory.agencies.contains_key(&agency) => {
+            Some(None) => {
                 self.add("coded.agency_id", Gravity::Unready, "UNKNOWN_AGENCY", "没有这一注册机构，请重新选择。");
             }
-            Some(_) => {}
+            Some(Some(agency)) => {
+                if let Some(on) = agency.ended_by(list.today) {
+                    let (name, month) = (agency.name_on(on), u8::from(on.month()));
+                    let on = format!("{}年{month}月{}日", on.year(), on.day());
+                    let sentence = format!("{name}已于{on}撤销，请改选承接其职责的注册机构。");
+                    self.add("coded.agency_id", Gravity::Unready, "AGENCY_ABOLISHED", sentence);
+                }
+            }
         }
-        match coded.point {
+        match coded.point.map(|point| list.directory.points.get(&point)) {
             None => self.required("coded.point_id"),
-            Some(point) if list.directory.points.get(&point).map(|point| point.agency) != coded.agency => {
+            Some(Some(point)) if point.closed => {
+                self.add("coded.point_id", Gravity::Unready, "POINT_ABOLISHED", "该确认点已经撤销，请改选其他确认点。");
+            }
+            Some(Some(point)) if Some(point.agency) == coded.agency => {}
+            Some(_) => {
                 let sentence = "确认点不属于所选注册机构，请重新选择。";
                 self.add("coded.point_id", Gravity::Unready, "NOT_OF_THE_AGENCY", sentence);
             }
-            Some(_) => {}
         }
     }
 
@@ -164,6 +175,13 @@ impl Problems {
             self.add(field, Gravity::Malformed, "NOT_DIGITS", sentence);
         }
     }
+}
+
+/// Whether the subject of the form can be chosen: as the province of its agency says, else by the table; and what was filed stays.
+fn offers(list: &Checklist<'_>, coded: &Coded, stage: Stage, subject: &str) -> bool {
+    let is_as_filed = list.filed.is_some_and(|filed| filed.stage == Some(stage) && filed.subject == subject);
+    let said = || coded.agency.and_then(|agency| list.directory.subject(agency, stage, subject));
+    is_as_filed || said().unwrap_or_else(|| list.codes.has_subject(stage, subject))
 }
 
 /// "填写到区": a place that holds districts, and after it a district, county, banner or county-level city.

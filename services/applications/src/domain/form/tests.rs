@@ -19,16 +19,33 @@ fn checked(
     rules: &RuleSet,
     school_known: bool,
 ) -> Vec<(&'static str, &'static str, Gravity)> {
-    let (codes, directory) = (codes(), directory());
+    found(personal, coded, rules, (school_known, &directory()), None)
+}
+
+fn found(
+    personal: &Personal,
+    coded: &Coded,
+    rules: &RuleSet,
+    (school_known, directory): (bool, &Directory),
+    filed: Option<&Coded>,
+) -> Vec<(&'static str, &'static str, Gravity)> {
     let list = Checklist {
-        codes: &codes,
+        codes: &codes(),
         rules,
-        directory: &directory,
+        directory,
         school_known,
         certificate_kind: CertificateKind::Junior,
+        filed,
         today: TODAY,
     };
     check(personal, coded, &list).into_iter().map(|problem| (problem.field, problem.reason, problem.gravity)).collect()
+}
+
+/// What is wrong with the form in another directory, when it is new and when it amends the form that it is.
+fn found_in(directory: &Directory, change: impl FnOnce(&mut Coded)) -> [Vec<(&'static str, &'static str, Gravity)>; 2] {
+    let (personal, mut coded) = (personal(), coded());
+    change(&mut coded);
+    [None, Some(&coded)].map(|filed| found(&personal, &coded, &rules(), (true, directory), filed))
 }
 
 use Gravity::{Malformed, Unready, Warning};
@@ -247,6 +264,37 @@ fn the_subject_is_one_of_the_stage() {
     assert_eq!(with(Some(Stage::Junior), "物理"), []);
     assert_eq!(with(Some(Stage::Junior), "科学"), [("coded.subject", "NOT_OF_THE_STAGE", Unready)]);
     assert_eq!(with(None, "物理"), [("coded.stage", "REQUIRED", Unready), ("coded.subject", "STAGE_FIRST", Unready)]);
+}
+
+#[test]
+fn a_province_adds_subjects_and_switches_them_off_for_what_is_new() {
+    let said = |subject: &str, province: &str, on| {
+        let mut directory = directory();
+        directory.subjects.insert((province.to_owned(), Stage::Junior, subject.to_owned()), on);
+        directory
+    };
+    let none = [("coded.subject", "NOT_OF_THE_STAGE", Unready)];
+    let calligraphy = |coded: &mut Coded| coded.subject = "书法".into();
+    assert_eq!(found_in(&directory(), calligraphy)[0], none);
+    assert_eq!(found_in(&said("书法", "32", true), calligraphy)[0], []);
+    assert_eq!(found_in(&said("书法", "33", true), calligraphy)[0], none, "another province's");
+    assert_eq!(found_in(&said("物理", "32", false), |_| {}), [none.to_vec(), vec![]], "what was filed stays");
+    assert_eq!(found_in(&said("物理", "33", false), |_| {})[0], []);
+}
+
+#[test]
+fn an_agency_that_has_ended_and_a_point_that_was_closed_are_not_chosen() {
+    let ended = |on| {
+        let mut directory = directory();
+        directory.agencies.get_mut(&COUNTY).unwrap().abolished_on = Some(on);
+        directory
+    };
+    let gone = vec![("coded.agency_id", "AGENCY_ABOLISHED", Unready)];
+    assert_eq!(found_in(&ended(TODAY), |_| {}), [gone.clone(), gone]);
+    assert_eq!(found_in(&ended(TODAY.next_day().unwrap()), |_| {})[0], []);
+    let mut directory = directory();
+    directory.points.get_mut(&POINT).unwrap().closed = true;
+    assert_eq!(found_in(&directory, |_| {})[0], [("coded.point_id", "POINT_ABOLISHED", Unready)]);
 }
 
 #[test]

@@ -55,7 +55,8 @@ pub(crate) fn rules() -> RuleSet {
 pub(crate) fn directory() -> Directory {
     let agency = |division: &str, level, parent| Agency {
         division: division.to_owned(),
-        name: format!("{division}教育局"),
+        names: BTreeMap::from([(time::Date::MIN, format!("{division}教育局"))]),
+        abolished_on: None,
         level: Some(level),
         parent,
     };
@@ -79,7 +80,10 @@ pub(crate) fn directory() -> Directory {
             (CITY, agency("320300", Level::City, Some(PROVINCE))),
             (PROVINCE, agency("320000", Level::Province, None)),
         ]),
-        points: [POINT, OTHER_POINT].map(|id| (id, Point { agency: COUNTY, name: "确认点".to_owned() })).into(),
+        points: [POINT, OTHER_POINT]
+            .map(|id| (id, Point { agency: COUNTY, name: "确认点".to_owned(), closed: false }))
+            .into(),
+        subjects: HashMap::new(),
         plans: HashMap::from([("32".to_owned(), Plan { id: PLAN, finished: false })]),
         agency_plans: HashMap::from([((PLAN, COUNTY), county)]),
     }
