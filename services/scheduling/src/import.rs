@@ -107,6 +107,7 @@ impl Import {
         let (send, lines) = mpsc::channel(WAITING);
         let table = self.table;
         let reading = tokio::task::spawn_blocking(move || file::read(table, chunks, &send));
+        // Sixteen bytes for each row, whatever it holds.
         let mut seen = HashSet::new();
         let lines = ReceiverStream::new(lines);
         let at_once = if table == Table::Agencies { 1 } else { AT_ONCE };
@@ -114,11 +115,17 @@ impl Import {
         let mut added = HashSet::new();
         let taking = lines.map(|line| {
             let number = line.line;
-            let again = line.row.as_ref().is_ok_and(|row| !seen.insert(row.key()));
+            let again =
+                line.row.as_ref().is_ok_and(|row| !seen.insert(Uuid::new_v5(&self.run_id, row.key().as_bytes())));
             let follows_its_agency = match &line.row {
-                Ok(Row::Agency(row)) if row.since.is_none() => !added.insert(row.division.digits),
-                Ok(Row::Agency(row)) => self.dry_run && added.contains(row.division.digits),
-                _ => false,
+                Ok(Row::Agency(AgencyRow { division, since: Some(_), .. })) => {
+                    self.dry_run && added.contains(division.digits)
+                }
+                Ok(Row::Agency(AgencyRow { division, since: None, .. })) => {
+                    added.insert(division.digits);
+                    false
+                }
+                Ok(Row::Point(_) | Row::School(_)) | Err(_) => false,
             };
             async move {
                 let taken = if again { Ok(given_twice(number)) } else { self.take(line, follows_its_agency).await };
