@@ -1,6 +1,7 @@
-//! The rules of certificates, pure: numbers, names, hand entry, why one is missing, the record of one certificate.
+//! The rules of certificates, pure: numbers, names, hand entry, why one is missing, the record of one certificate, a request to correct one.
 
 pub mod certificate;
+pub mod correction;
 pub mod hand_entry;
 pub mod kind;
 pub mod missing;

@@ -6,6 +6,7 @@ use eventlog::{AppendError, ReadError};
 use vault::VaultError;
 
 use crate::domain::certificate::Rejection;
+use crate::domain::correction;
 use crate::domain::hand_entry::Refusal;
 
 /// Every refusal and failure of a use case.
@@ -20,6 +21,9 @@ pub enum Error {
     /// The certificate may not be entered by hand.
     #[error("the certificate may not be entered by hand: {0:?}")]
     HandEntry(Refusal),
+    /// The request for a correction refuses.
+    #[error("the request for a correction refuses: {0:?}")]
+    Correction(correction::Rejection),
     /// The same request id came with another body.
     #[error("the request id was used for another request")]
     RequestIdReused,

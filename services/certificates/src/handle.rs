@@ -1,5 +1,8 @@
 //! Use cases: load, decide, seal, append; again when somebody else was faster.
 
+pub mod corrections;
+pub mod settling;
+
 use decider::Decider;
 use eventlog::{Append, AppendError, Appended, Claim, Division, EventLog, NewEvent, Recorded, Remembered, RequestKey};
 use lifecycle::ids;
@@ -9,7 +12,7 @@ use vault::{Index, PersonKey, Vault};
 use crate::domain::certificate::{Command, Decisions, Details, Event, Hash, Rejection, State};
 use crate::domain::number::Number;
 use crate::error::Error;
-use crate::store::lookup::{CERTIFICATE, FORGOTTEN, forgotten_key};
+use crate::store::lookup::{CERTIFICATE, FORGOTTEN, FORMER, Generations, forgotten_key, former_key};
 use crate::store::{self, Personal};
 
 /// Attempts at a command while others change the same record.
@@ -35,6 +38,9 @@ pub struct Answered {
     pub position: i64,
 }
 
+/// What happens to a record, with what is to be sealed in it where something is.
+pub type Said = (Event, Option<Vec<u8>>);
+
 /// A record as it stands.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -42,18 +48,30 @@ pub struct Loaded {
     pub id: Uuid,
     /// Its version, 0 for none.
     pub version: i64,
+    /// The province that its number names, known also when the number itself cannot be read any more.
+    pub division: Division,
     /// Its state.
     pub state: State,
 }
 
 impl Loaded {
-    /// Id of the key that seals what is personal in this record from now on.
+    /// A record of a number of which nothing is known yet.
+    pub fn unknown(number: &str) -> Self {
+        Self { id: ids::random(), version: 0, division: division_of(number), state: State::Empty }
+    }
+
+    /// Whether it is of such a province; where the number names none it is everybody's.
+    pub fn is_of_province(&self, covers: impl Fn(Division) -> bool) -> bool {
+        self.division == Division::NONE || covers(self.division)
+    }
+
+    /// Id of the key that seals what is personal in this record as long as it has this holder.
     pub fn key_id(&self) -> Uuid {
-        key_id(self.id, self.state.record().map_or(0, |record| record.generation))
+        key_id(self.id, self.state.record().map_or(0, |record| record.details.generation))
     }
 }
 
-/// Id of the key of a record that was forgotten so many times.
+/// Id of a key of a record, by its generation.
 pub fn key_id(certificate: Uuid, generation: u32) -> Uuid {
     if generation == 0 { certificate } else { Uuid::new_v5(&certificate, &generation.to_be_bytes()) }
 }
@@ -124,13 +142,19 @@ impl Handle {
         let hash = self.number_hash(number);
         match store::lookup::find(self.log.pool(), &[hash]).await?.get(&hash) {
             Some(id) => self.load(*id).await,
-            None => Ok(Loaded { id: ids::random(), version: 0, state: State::Empty }),
+            None => Ok(Loaded::unknown(number)),
         }
     }
 
-    /// The record of an id.
+    /// The record of an id; nothing is known of one where the log has something else under it.
     pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
-        fold(id, &self.log.load(id).await?)
+        fold(id, &self.recorded(id).await?)
+    }
+
+    async fn recorded(&self, id: Uuid) -> Result<Vec<Recorded>, Error> {
+        let mut recorded = self.log.load(id).await?;
+        recorded.retain(|event| store::events::is_of_a_record(&event.kind));
+        Ok(recorded)
     }
 
     /// Decides about an existing record and records what follows.
@@ -146,7 +170,8 @@ impl Handle {
         for _ in 0..ATTEMPTS {
             let loaded = self.load(id).await?;
             let events = Decisions::decide(&loaded.state, command.clone()).map_err(rejected)?;
-            match self.append(asked, &loaded, &events, None, Division::NONE, answer.clone()).await {
+            let said: Vec<Said> = events.into_iter().map(|event| (event, None)).collect();
+            match self.append(asked, &loaded, &said, answer.clone()).await {
                 Err(Error::Conflict) => {}
                 done => return done,
             }
@@ -173,8 +198,8 @@ impl Handle {
             let loaded = self.by_number(&personal.number).await?;
             let command = Command::AddByHand { details: self.details(said, personal), person };
             let events = Decisions::decide(&loaded.state, command).map_err(Error::Rejected)?;
-            let (answer, division) = (answer(loaded.id), division_of(&personal.number));
-            match self.append(asked, &loaded, &events, Some(personal), division, answer).await {
+            let said: Vec<Said> = events.into_iter().map(|event| naming(event, personal)).collect();
+            match self.append(asked, &loaded, &said, answer(loaded.id)).await {
                 Err(Error::Conflict) => {}
                 done => return done,
             }
@@ -187,51 +212,40 @@ impl Handle {
         &self,
         asked: &Asked,
         loaded: &Loaded,
-        events: &[Event],
-        personal: Option<&Personal>,
-        division: Division,
+        said: &[Said],
         answer: Vec<u8>,
     ) -> Result<Answered, Error> {
-        let key = match personal {
-            Some(_) => Some(self.vault.obtain(loaded.key_id()).await?),
-            None => None,
-        };
-        let append = self.prepare(asked, loaded, events, personal.zip(key.as_ref()), division, answer);
+        let append = self.prepare(asked, loaded, said, answer).await?.ok_or(Error::Conflict)?;
         let Appended { answer, position, .. } = self.log.append(append).await?;
         Ok(Answered { answer, position })
     }
 
-    /// What is handed to the log's writer; `personal` comes with the record's key.
-    pub fn prepare(
+    /// What is handed to the log's writer; `None` when a key that would seal was destroyed a moment ago.
+    pub async fn prepare(
         &self,
         asked: &Asked,
         loaded: &Loaded,
-        events: &[Event],
-        personal: Option<(&Personal, &PersonKey)>,
-        division: Division,
+        said: &[Said],
         answer: Vec<u8>,
-    ) -> Append {
-        let mut claims = Vec::new();
-        let mut new = Vec::with_capacity(events.len());
-        for (event, version) in events.iter().zip(loaded.version + 1..) {
-            let stored = store::write(loaded.id, event);
+    ) -> Result<Option<Append>, Error> {
+        let (mut claims, mut new) = (Vec::new(), Vec::with_capacity(said.len()));
+        let mut state = loaded.state.clone();
+        for ((event, plain), version) in said.iter().zip(loaded.version + 1..) {
+            claims.extend(claim(loaded.id, version, &state, event));
+            state = Decisions::evolve(state, event);
+            let store::StoredEvent { kind, payload, inner } = store::write(loaded.id, event);
             let event_id = ids::random();
-            let sealed = match personal {
-                Some((personal, key)) if stored.personal => {
-                    key.seal(&personal.encode(), &vault::binding(event_id, loaded.id, version))
+            let sealed = match plain.as_ref().zip(event.generation(&state)) {
+                Some((plain, generation)) => {
+                    let key = key_id(loaded.id, generation);
+                    let Some(key) = self.keys(&[key]).await?.remove(&key) else { return Ok(None) };
+                    key.seal(plain, &vault::binding(event_id, loaded.id, version))
                 }
-                _ => Vec::new(),
+                None => Vec::new(),
             };
-            if let (Event::Synced { details, .. } | Event::AddedByHand { details, .. }, 1) = (event, version) {
-                claims.push(Claim::Take { kind: CERTIFICATE, key: details.number.to_vec() });
-            }
-            if let (Event::Forgotten { .. }, Some(person)) = (event, loaded.state.record().and_then(|it| it.person)) {
-                claims.push(Claim::Take { kind: FORGOTTEN, key: forgotten_key(person, loaded.id) });
-            }
-            let store::StoredEvent { kind, payload, inner, .. } = stored;
-            new.push(NewEvent { event_id, kind, payload, inner, sealed, division });
+            new.push(NewEvent { event_id, kind, payload, inner, sealed, division: loaded.division });
         }
-        Append {
+        Ok(Some(Append {
             stream: loaded.id,
             expected_version: loaded.version,
             events: new,
@@ -241,10 +255,10 @@ impl Handle {
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: asked.cause,
-        }
+        }))
     }
 
-    /// Opens what is personal in a certificate that was forgotten so many times before; `None` when its key was destroyed.
+    /// Opens what is personal in a certificate, by the generation of its key; `None` when the key was destroyed.
     pub async fn open(
         &self,
         (certificate, generation): (Uuid, u32),
@@ -261,14 +275,15 @@ impl Handle {
         personal.map(Some).ok_or_else(|| Error::Storage("what was sealed does not open".into()))
     }
 
-    /// How often a record had been forgotten before this version of it: names the key that its sealed part opens with.
-    pub async fn generation_at(&self, certificate: Uuid, version: i64) -> Result<u32, Error> {
-        if self.vault.find(certificate).await?.is_some() {
-            return Ok(0);
+    /// Names the key that the sealed part of this version of a record opens with; `said` is what stands in it.
+    pub async fn generation_of(&self, certificate: Uuid, version: i64, said: &Details) -> Result<u32, Error> {
+        // An event that names none is the first holder's, or older than the naming and comes behind a first key that was destroyed.
+        if said.generation > 0 || self.vault.find(certificate).await?.is_some() {
+            return Ok(said.generation);
         }
         let mut recorded = self.log.load(certificate).await?;
-        recorded.retain(|event| event.version < version);
-        Ok(fold(certificate, &recorded)?.state.record().map_or(0, |record| record.generation))
+        recorded.retain(|event| event.version <= version);
+        Ok(fold(certificate, &recorded)?.state.record().map_or(0, |record| record.details.generation))
     }
 
     /// Forgets a person's certificate: destroys its key, then says so in its record.
@@ -281,12 +296,22 @@ impl Handle {
         Ok(())
     }
 
-    /// Destroys keys again that were destroyed before, as after a restore.
-    pub async fn destroy_keys(&self, keys: &[Uuid]) -> Result<(), Error> {
-        for key in keys {
-            self.vault.destroy(*key).await?;
+    /// Destroys keys, also those that were destroyed before, as after a restore; gives how many sealed parts they were of.
+    pub async fn destroy_keys(&self, keys: &Generations) -> Result<i64, Error> {
+        let mut sealed_events = 0;
+        for (certificate, generations) in keys {
+            for generation in generations {
+                self.vault.destroy(key_id(*certificate, *generation)).await?;
+            }
+            let mut state = State::Empty;
+            for recorded in self.log.load(*certificate).await? {
+                let event = read(&recorded)?;
+                state = Decisions::evolve(state, &event);
+                let is_theirs = event.generation(&state).is_some_and(|generation| generations.contains(&generation));
+                sealed_events += i64::from(is_theirs && !recorded.sealed.is_empty());
+            }
         }
-        Ok(())
+        Ok(sealed_events)
     }
 
     /// Whether a person was erased: nothing may become theirs any more.
@@ -304,12 +329,36 @@ impl Handle {
 pub fn fold(id: Uuid, recorded: &[Recorded]) -> Result<Loaded, Error> {
     let mut state = State::default();
     for event in recorded {
-        let read = store::read(&event.kind, &event.payload, &event.inner).ok_or_else(|| {
-            Error::Storage(format!("{} at position {} cannot be read", event.kind, event.position).into())
-        })?;
-        state = Decisions::evolve(state, &read);
+        state = Decisions::evolve(state, &read(event)?);
     }
-    Ok(Loaded { id, version: recorded.last().map_or(0, |event| event.version), state })
+    let version = recorded.last().map_or(0, |event| event.version);
+    // Whoever speaks of a record first names its number.
+    let division = recorded.first().map_or(Division::NONE, |event| event.metadata.division);
+    Ok(Loaded { id, version, division, state })
+}
+
+/// An event with what is personal in it, where it names the holder.
+pub fn naming(event: Event, personal: &Personal) -> Said {
+    let plain = event.names_holder().then(|| personal.encode());
+    (event, plain)
+}
+
+fn read(event: &Recorded) -> Result<Event, Error> {
+    store::read(&event.kind, &event.payload, &event.inner)
+        .ok_or_else(|| Error::Storage(format!("{} at position {} cannot be read", event.kind, event.position).into()))
+}
+
+/// What only one event can have: the number that it speaks of first, or the place among what is destroyed with a person.
+fn claim(certificate: Uuid, version: i64, before: &State, event: &Event) -> Option<Claim> {
+    let (kind, key) = match (event, before.record().and_then(|record| record.person), before.former(event)) {
+        (Event::Synced { details, .. } | Event::AddedByHand { details, .. }, ..) if version == 1 => {
+            (CERTIFICATE, details.number.to_vec())
+        }
+        (Event::Forgotten { .. }, Some(person), _) => (FORGOTTEN, forgotten_key(person, certificate)),
+        (_, _, Some((person, generation))) => (FORMER, former_key(person, certificate, generation)),
+        _ => return None,
+    };
+    Some(Claim::Take { kind, key })
 }
 
 /// The province that a number names.

@@ -15,9 +15,9 @@ use time::Date;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::domain::certificate::{Command, Decisions, Event, Hash, State};
+use crate::domain::certificate::{Command, Decisions, Hash};
 use crate::error::Error;
-use crate::handle::{Asked, Handle, Loaded, division_of, fold, was_slower};
+use crate::handle::{self, Asked, Handle, Loaded, division_of, fold, was_slower};
 use crate::store;
 use file::{Limits, Problem, Row};
 use records::{Chunk, Stopped, UploadBroken};
@@ -167,7 +167,7 @@ impl Import {
         for (number, rows) in groups {
             let loaded = match known.get(&number) {
                 Some(id) => fold(*id, &recorded.remove(id).unwrap_or_default())?,
-                None => Loaded { id: ids::random(), version: 0, state: State::default() },
+                None => Loaded::unknown(&rows.first().expect("a group has a row").personal.number),
             };
             work.push((loaded, rows));
         }
@@ -208,11 +208,10 @@ impl Import {
     /// What the rows lead to, and what is to be recorded for it.
     async fn decide(&self, loaded: &Loaded, rows: &[Row]) -> Result<(Vec<Taken>, Option<Append>), Error> {
         let mut state = loaded.state.clone();
-        let (mut events, mut taken) = (Vec::<Event>::new(), Vec::with_capacity(rows.len()));
-        let mut personal = None;
+        let (mut said, mut taken) = (Vec::new(), Vec::with_capacity(rows.len()));
         for row in rows {
             let details = self.handle.details(&row.details, &row.personal);
-            let command = Command::Sync { details, source: row.source, prior: row.prior };
+            let command = Command::Sync { details, source: row.source, prior: row.prior, standing: row.standing };
             let follows = Decisions::decide(&state, command).map_err(Error::Rejected)?;
             taken.push(match (follows.is_empty(), state.record()) {
                 (true, _) => Taken::Unchanged,
@@ -221,26 +220,16 @@ impl Import {
             });
             for event in follows {
                 state = Decisions::evolve(state, &event);
-                if matches!(event, Event::Synced { .. } | Event::Changed { .. }) {
-                    personal = Some(&row.personal);
-                }
-                events.push(event);
+                said.push(handle::naming(event, &row.personal));
             }
         }
-        if events.is_empty() || self.dry_run {
+        if said.is_empty() || self.dry_run {
             return Ok((taken, None));
         }
-        let number = &rows.first().expect("a group has a row").personal.number;
-        let mut keys = self.handle.keys(&[loaded.key_id()]).await?;
-        let key = keys.remove(&loaded.key_id());
         let asked = Asked { actor: self.actor.clone(), request: None, cause: None };
-        let sealed_with = personal.zip(key.as_ref());
-        if personal.is_some() && sealed_with.is_none() {
-            // The key was destroyed: nothing about this certificate is kept any more.
-            return Ok((taken, None));
-        }
-        let append = self.handle.prepare(&asked, loaded, &events, sealed_with, division_of(number), Vec::new());
-        Ok((taken, Some(append)))
+        // Where a key was destroyed nothing about this certificate is kept any more.
+        let append = self.handle.prepare(&asked, loaded, &said, Vec::new()).await?;
+        Ok((taken, append))
     }
 
     /// Records a step of the run itself; the same step twice is recorded twice, once for each attempt.

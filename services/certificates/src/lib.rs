@@ -1,9 +1,9 @@
-//! The certificate register of a province: sync, matching, manual entry, restrictions.
+//! The certificate register of a province: sync, matching, manual entry, conflicts, corrections, restrictions.
 //!
 //! ```text
 //! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
 //!   ├────> import/ (a register's file, many records at a time)
-//!   └────> views/ (certificates of a person, when registers came)      reactions/ (a certificate finds its owner)
+//!   └────> views/ (certificates of a person, what contradicts, what is asked, when registers came)      reactions/ (a certificate finds its owner)
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
@@ -20,6 +20,8 @@ pub mod views;
 use access::Rule;
 use eventbus::{Bus, BusHandle};
 use proto::certificates::v1::certificates_server::CertificatesServer;
+use proto::certificates::v1::conflicts_server::ConflictsServer;
+use proto::certificates::v1::corrections_server::CorrectionsServer;
 use proto::certificates::v1::export_server::ExportServer;
 use proto::certificates::v1::restrictions_server::RestrictionsServer;
 use proto::certificates::v1::sync_server::SyncServer;
@@ -29,11 +31,15 @@ use rpc::Surface;
 use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, NoSettings, Service};
 
-use api::{CertificatesApi, RestrictionsApi, SyncApi};
+use api::{CertificatesApi, ConflictsApi, CorrectionsApi, RestrictionsApi, SyncApi};
 use handle::Handle;
+use reactions::on_certificate_merged::OnCertificateMerged;
 use reactions::on_certificate_synced::OnCertificateSynced;
+use reactions::on_conflict_settled::OnConflictSettled;
 use reactions::on_person_erased::ForgetCertificates;
 use reactions::on_profile_completed::OnProfileCompleted;
+use views::conflicts::Conflicts;
+use views::corrections::Corrections;
 use views::register::Register;
 use views::synced::Synced;
 
@@ -55,6 +61,13 @@ impl Service for Certificates {
         ("dingzhu.certificates.v1.Certificates/GetCertificate", Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer])),
         ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
         ("dingzhu.certificates.v1.Sync/ImportRegister", OFFICER),
+        ("dingzhu.certificates.v1.Conflicts/ListConflicts", OFFICER),
+        ("dingzhu.certificates.v1.Conflicts/SettleConflict", OFFICER),
+        ("dingzhu.certificates.v1.Conflicts/MergeCertificates", OFFICER),
+        ("dingzhu.certificates.v1.Corrections/RequestCorrection", Rule::Person),
+        ("dingzhu.certificates.v1.Corrections/ListMyCorrections", Rule::Person),
+        ("dingzhu.certificates.v1.Corrections/ListCorrections", OFFICER),
+        ("dingzhu.certificates.v1.Corrections/AnswerCorrection", OFFICER),
         ("dingzhu.certificates.v1.Restrictions/RestrictCertificate", OFFICER),
         ("dingzhu.certificates.v1.Restrictions/LiftRestriction", OFFICER),
     ];
@@ -72,6 +85,10 @@ impl Service for Certificates {
         let bus = bus
             .own_view(Register)
             .own_view(Synced)
+            .own_view(Conflicts)
+            .own_view(Corrections)
+            .own_reaction(OnConflictSettled { handle: handle.clone() })
+            .own_reaction(OnCertificateMerged { handle: handle.clone() })
             .own_reaction(OnCertificateSynced { handle: handle.clone(), profiles: profiles.clone() })
             .reaction("identity", OnProfileCompleted { handle: handle.clone(), profiles })
             .reaction(
@@ -89,12 +106,16 @@ impl Service for Certificates {
             peers: ground.peers.clone(),
             lifecycle: lifecycle.clone(),
         };
+        let conflicts = ConflictsApi { handle: handle.clone(), bus: bus.clone(), lifecycle: lifecycle.clone() };
+        let corrections = CorrectionsApi { handle: handle.clone(), bus: bus.clone(), lifecycle: lifecycle.clone() };
         let sync = SyncApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let restrictions = RestrictionsApi { handle, lifecycle };
         Surface::new()
             .offer(rpc::sized!(ExportServer::new(certificates.clone())))
             .offer(rpc::sized!(CertificatesServer::new(certificates)))
             .offer(rpc::sized!(SyncServer::new(sync)))
+            .offer(rpc::sized!(ConflictsServer::new(conflicts)))
+            .offer(rpc::sized!(CorrectionsServer::new(corrections)))
             .offer(rpc::sized!(RestrictionsServer::new(restrictions)))
     }
 

@@ -1,6 +1,8 @@
-//! What follows from events: certificates find their owners, from whichever side comes later.
+//! What follows from events: certificates find their owners, from whichever side comes later; what is over is closed.
 
+pub mod on_certificate_merged;
 pub mod on_certificate_synced;
+pub mod on_conflict_settled;
 pub mod on_person_erased;
 pub mod on_profile_completed;
 

@@ -1,5 +1,6 @@
 //! The stored form of what is decided, and the finding of a record by its number.
 
+pub mod corrections;
 pub mod events;
 pub mod lookup;
 

@@ -17,6 +17,7 @@ use time::{Date, UtcOffset};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::explain::RECORDS_DISAGREE;
 use super::{asked, text};
 use crate::domain::certificate::Details;
 use crate::domain::hand_entry;
@@ -26,6 +27,7 @@ use crate::domain::number::{Malformed, Number};
 use crate::error::Error;
 use crate::handle::{Handle, is_of_province};
 use crate::store::Personal;
+use crate::views::conflicts;
 use crate::views::register::{self, REGISTER, Row};
 
 /// Characters of the longest subject and agency.
@@ -166,6 +168,7 @@ impl CertificatesApi {
             let conclude_date = rpc::render_date(concluded);
             priors.entry(id).or_default().push(wire::PriorRegistration { ordinal, conclusion, conclude_date });
         }
+        let contradicted = conflicts::among(self.handle.log().pool(), &ids).await?;
         let mut rendered = Vec::with_capacity(rows.len());
         for row in rows {
             let opened =
@@ -174,7 +177,12 @@ impl CertificatesApi {
             let number = Number::parse(&personal.number, Date::MAX)
                 .map_err(|_| Error::Storage("a stored number is none".into()))?;
             let prior_registrations = priors.remove(&row.certificate_id).unwrap_or_default();
-            let certificate = certificate(row, &number, &personal.holder_number, prior_registrations);
+            let is_contradicted = contradicted.contains(&row.certificate_id);
+            let mut certificate = certificate(row, &number, &personal.holder_number, prior_registrations);
+            if is_contradicted {
+                certificate.warnings.push(RECORDS_DISAGREE.to_owned());
+                certificate.warning_reasons.push("RECORDS_DISAGREE".to_owned());
+            }
             rendered.push((number, certificate));
         }
         Ok(rendered)
@@ -233,8 +241,16 @@ fn entry(body: &wire::AddCertificateRequest, violations: &mut Violations) -> Opt
     let issue_date = issue_date(&body.issue_date, violations);
     let (number, kind, issue_date) = (number?, kind?, issue_date?);
     let unhashed = [0; 32];
-    let details =
-        Details { kind, subject, issuing_agency, issue_date, number: unhashed, holder: unhashed, digest: unhashed };
+    let details = Details {
+        kind,
+        subject,
+        issuing_agency,
+        issue_date,
+        number: unhashed,
+        holder: unhashed,
+        digest: unhashed,
+        generation: 0,
+    };
     violations.is_empty().then_some((number, details))
 }
 

@@ -5,6 +5,7 @@ use proto::certificates::v1 as wire;
 use rpc::Violations;
 use time::Date;
 use tonic::Status;
+use uuid::Uuid;
 use wire::NextStep;
 
 use super::certificates::{self, CertificatesApi, LONGEST_AGENCY};
@@ -14,11 +15,14 @@ use crate::domain::name;
 use crate::domain::number::Number;
 use crate::domain::number::warning::{Said, province_name};
 use crate::error::Error;
+use crate::views::conflicts;
 use crate::views::register::{self, Row};
 use crate::views::synced;
 
 /// Written into the person's own access log.
 const PURPOSE: &str = "查询证书未列出的原因";
+/// What whoever has such a certificate is told (DOMAIN 4.3), and what to do.
+pub(super) const RECORDS_DISAGREE: &str = "证书数据存在异常：不同来源的数据对该证书的持证人、资格种类或签发日期记载不一致，正由证书所属省份核实。请携带证书原件联系证书的发证机关核实处理，处理完成后再进行定期注册。";
 /// 实名核验 and matching go by these.
 const SAME_PERSON: &str = "姓名、证件号码";
 
@@ -45,8 +49,11 @@ impl CertificatesApi {
         let holder = self.handle.holder_hash(&details.number);
         let held = register::of_holder(pool, &holder).await.map_err(Error::from)?;
         let held = held.into_iter().filter(|row| row.person != Some(person.id));
-        let (mut rows, mut own) = (Vec::new(), Vec::new());
-        for row in listed.into_iter().chain(held) {
+        let rows: Vec<Row> = listed.into_iter().chain(held).collect();
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.certificate_id).collect();
+        let contradicted = conflicts::among(pool, &ids).await.map_err(Error::from)?;
+        let (mut meant, mut own) = (Vec::new(), Vec::new());
+        for row in rows {
             let opened =
                 self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await?;
             let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
@@ -59,8 +66,29 @@ impl CertificatesApi {
                 is_listed: row.person == Some(person.id),
                 is_same_name: name::is_same(&personal.holder_name, &details.name),
                 is_restricted: row.restriction.is_some(),
+                is_contradicted: contradicted.contains(&row.certificate_id),
+                is_deleted: row.deleted,
             });
-            rows.push(row);
+            meant.push((row.certificate_id, row.issuing_agency));
+        }
+        // Another source says that a certificate is theirs, of which the record says that it is somebody else's.
+        let claimed = conflicts::of_holder(pool, &holder).await.map_err(Error::from)?;
+        for row in claimed.into_iter().filter(|row| !ids.contains(&row.certificate_id)) {
+            let sealed_under = (row.certificate_id, row.generation);
+            let opened = self.handle.open(sealed_under, &row.sealed, row.sealed_event, row.sealed_version).await?;
+            let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
+            let (Some(personal), Some(kind)) = (opened, kind) else { continue };
+            own.push(Own {
+                number: personal.number,
+                kind,
+                issued: row.issue_date,
+                is_listed: false,
+                is_same_name: name::is_same(&personal.holder_name, &details.name),
+                is_restricted: false,
+                is_contradicted: true,
+                is_deleted: false,
+            });
+            meant.push((row.certificate_id, row.issuing_agency));
         }
         let synced_on = match entry.number.province() {
             Some(province) => synced::last(pool, province).await.map_err(Error::from)?,
@@ -68,7 +96,7 @@ impl CertificatesApi {
         };
         let missed = Missed { number: &entry.number, kind: entry.kind, issued: entry.issued };
         let explanation = explain(&missed, &own, synced_on);
-        Ok(answer(explanation, &entry, &rows, &own, &details.number))
+        Ok(answer(explanation, &entry, &meant, &own, &details.number))
     }
 }
 
@@ -86,7 +114,7 @@ fn entry(body: &wire::ExplainMissingRequest, violations: &mut Violations) -> Opt
 fn answer(
     explanation: Explanation,
     entry: &Entry,
-    rows: &[Row],
+    certificates: &[(Uuid, String)],
     own: &[Own],
     holder_number: &str,
 ) -> wire::ExplainMissingResponse {
@@ -100,8 +128,8 @@ fn answer(
         reason: reason.to_owned(),
         message,
         next_step: next_step.into(),
-        issuing_agency: meant.map_or(agency, |place| &rows[place].issuing_agency).clone(),
-        certificate_id: listed.map(|place| rows[place].certificate_id.to_string()).unwrap_or_default(),
+        issuing_agency: meant.map_or(agency, |place| &certificates[place].1).clone(),
+        certificate_id: listed.map(|place| certificates[place].0.to_string()).unwrap_or_default(),
         warnings,
         warning_reasons,
     }
@@ -112,9 +140,11 @@ fn place(explanation: Explanation) -> Option<usize> {
     match explanation {
         Explanation::Listed(place)
         | Explanation::Restricted(place)
+        | Explanation::RecordsDisagree(place)
         | Explanation::MatchPending(place)
         | Explanation::NumberTypedDifferently(place) => Some(place),
         Explanation::NameDiffers
+        | Explanation::DeletedFromRegister
         | Explanation::RecordedTwice
         | Explanation::HigherEducation
         | Explanation::Before1996
@@ -139,6 +169,12 @@ fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'st
             "该数据已受限，不能进行定期注册报名!请携带证书原件联系证书的发证机关，了解受限原因和解除办法。".to_owned(),
             NextStep::AskIssuingAgency,
         ),
+        Explanation::RecordsDisagree(_) => ("RECORDS_DISAGREE", RECORDS_DISAGREE.to_owned(), NextStep::AskIssuingAgency),
+        Explanation::DeletedFromRegister => (
+            "DELETED_FROM_REGISTER",
+            "该证书不存在，请您仔细核对信息!认定历史库中该证书的数据已删除；如您持有该证书原件，请携带原件联系证书的发证机关处理。".to_owned(),
+            NextStep::AskIssuingAgency,
+        ),
         Explanation::NameDiffers => (
             "NAME_DIFFERS",
             "该证书登记的证件号码与您一致，但姓名与您的个人身份信息不一致，因此没有列出。如您改过姓名，请在个人信息中心的实名核验页面中修改，核验通过后证书会自动列出；如证书登记的姓名有误，请联系证书的发证机关处理。".to_owned(),
@@ -159,7 +195,7 @@ fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'st
         ),
         Explanation::RecordedTwice => (
             "RECORDED_TWICE",
-            "证书数据存在异常：您名下有多本资格种类和签发日期相同、号码不同的证书。请先对照证书核对所填号码，仍不能确定的，请携带证书原件联系证书的发证机关处理后再进行定期注册。".to_owned(),
+            "您名下有多本资格种类和签发日期相同、号码不同的证书。请先对照证书核对所填号码，仍不能确定的，请携带证书原件联系证书的发证机关处理后再进行定期注册。".to_owned(),
             NextStep::AskIssuingAgency,
         ),
         Explanation::HigherEducation => (
@@ -184,7 +220,7 @@ fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'st
         ),
         Explanation::NumberImpossible => (
             "NUMBER_IMPOSSIBLE",
-            "该证书不存在，请您仔细核对信息!请对照证书核对号码和资格种类；如所填内容与证书一致，请联系证书的发证机关处理。".to_owned(),
+            "没有号码如此的该种类证书，请对照证书核对号码和资格种类；如所填内容与证书一致，请联系证书的发证机关处理。".to_owned(),
             NextStep::CheckEntry,
         ),
         Explanation::NotSyncedYet { synced_on, synced_since } => {

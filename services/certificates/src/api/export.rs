@@ -1,4 +1,4 @@
-//! `Export`: the certificates of the caller, as JSON.
+//! `Export`: the certificates of the caller and what they asked to be corrected, as JSON.
 
 use access::Caller;
 use proto::certificates::v1 as wire;
@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use tonic::{Request, Response, Status};
 
 use super::CertificatesApi;
+use super::corrections::render;
 use crate::domain::number::Number;
 use crate::error::Error;
-use crate::views::register;
+use crate::views::{corrections, register};
+
+/// Requests for corrections that one answer holds: the newest ones.
+const MOST_CORRECTIONS: usize = 500;
 
 #[tonic::async_trait]
 impl Export for CertificatesApi {
@@ -22,9 +26,22 @@ impl Export for CertificatesApi {
         let rows = register::of_person(self.handle.log().pool(), person).await.map_err(Error::from)?;
         let certificates: Vec<Value> =
             self.render(rows).await?.iter().map(|(number, certificate)| exported(number, certificate)).collect();
-        let json = json!({ "certificates": certificates }).to_string();
+        let requests = corrections::of_person(self.handle.log().pool(), person, i64::MAX, MOST_CORRECTIONS).await;
+        let requests = render(&self.handle, requests.map_err(Error::from)?).await?;
+        let requests: Vec<Value> = requests.iter().map(exported_correction).collect();
+        let json = json!({ "certificates": certificates, "corrections": requests }).to_string();
         Ok(Response::new(wire::ExportMyDataResponse { json }))
     }
+}
+
+fn exported_correction(correction: &wire::Correction) -> Value {
+    json!({
+        "certificate_id": correction.certificate_id,
+        "number": correction.number,
+        "statement": correction.statement,
+        "state": wire::CorrectionState::try_from(correction.state).unwrap_or_default().as_str_name(),
+        "answer": correction.answer,
+    })
 }
 
 fn exported(number: &Number, certificate: &wire::Certificate) -> Value {

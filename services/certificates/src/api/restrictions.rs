@@ -11,14 +11,12 @@ use uuid::Uuid;
 
 use super::{asked, text};
 use crate::domain::certificate::Command;
-use crate::domain::number::Number;
 use crate::error::Error;
-use crate::handle::{Asked, Handle, is_of_province};
+use crate::handle::{Asked, Handle};
 use crate::store::events::read_restriction;
-use crate::views::register;
 
 /// Characters of the longest reference.
-const LONGEST_REFERENCE: usize = 100;
+pub(super) const LONGEST_REFERENCE: usize = 100;
 
 /// Serves `Restrictions`.
 pub struct RestrictionsApi {
@@ -67,11 +65,8 @@ impl Restrictions for RestrictionsApi {
 
 impl RestrictionsApi {
     async fn change(&self, caller: &Caller, asked: Asked, id: Uuid, command: Command) -> Result<i64, Error> {
-        let row = register::find(self.handle.log().pool(), id).await?.ok_or(Error::NotFound)?;
-        let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await?;
-        let number = opened.ok_or(Error::NotFound)?.number;
-        let number = Number::parse(&number, time::Date::MAX).map_err(|_| Error::NotFound)?;
-        if !is_of_province(&number, |province| caller.holds_for_division(Role::RegisterOfficer, province)) {
+        let loaded = self.handle.load(id).await?;
+        if !loaded.is_of_province(|province| caller.holds_for_division(Role::RegisterOfficer, province)) {
             return Err(Error::NotFound);
         }
         let handle = self.handle.clone();

@@ -4,7 +4,7 @@ use rpc::Refusal;
 use tonic::Status;
 
 use crate::domain::certificate::Rejection;
-use crate::domain::hand_entry;
+use crate::domain::{correction, hand_entry};
 use crate::error::Error;
 
 impl From<Error> for Refusal {
@@ -13,6 +13,7 @@ impl From<Error> for Refusal {
             Error::NotFound => Self::not_found("certificate", ""),
             Error::Rejected(rejection) => rejected(&rejection),
             Error::HandEntry(refusal) => hand_entry(refusal),
+            Error::Correction(rejection) => correction(rejection),
             Error::RequestIdReused => Self::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一项操作，请重新发起。"),
             Error::UploadBroken => Self::rejected(
                 "UPLOAD_BROKEN",
@@ -60,10 +61,41 @@ fn rejected(rejection: &Rejection) -> Refusal {
             Refusal::rejected("ALREADY_LISTED", "该证书已在您的证书列表中，无需重复添加，请直接选择。")
         }
         Rejection::UnknownCertificate => Refusal::not_found("certificate", ""),
+        Rejection::Deleted => Refusal::rejected(
+            "DELETED_FROM_REGISTER",
+            "该证书不存在，请您仔细核对信息!认定历史库中该证书的数据已删除，不允许添加；如您持有该证书原件，请携带原件联系发证机关处理。",
+        ),
+        Rejection::NumberMistyped => Refusal::rejected(
+            "NUMBER_MISTYPED",
+            "经核实该证书号码有误，原添加的证书已并入号码正确的证书，请核对证书号码，或在证书列表中选择。",
+        ),
+        Rejection::NotEnteredByHand => {
+            Refusal::rejected("NOT_ENTERED_BY_HAND", "只有手工添加的证书可以并入其他证书，请核对所选证书。")
+        }
+        Rejection::HoldersDiffer => {
+            Refusal::rejected("HOLDERS_DIFFER", "两本证书登记的持证人证件号码不同，不能合并，请核对所选证书。")
+        }
+        Rejection::NoSuchConflict => {
+            Refusal::rejected("NO_SUCH_CONFLICT", "该异常已处理，或数据已有变化，请刷新列表后查看。")
+        }
         Rejection::AlreadyRestricted => {
             Refusal::rejected("ALREADY_RESTRICTED", "该证书已处于受限状态，请先解除再重新设置。")
         }
         Rejection::NotRestricted => Refusal::rejected("NOT_RESTRICTED", "该证书没有受到限制，无需解除。"),
+    }
+}
+
+fn correction(rejection: correction::Rejection) -> Refusal {
+    match rejection {
+        correction::Rejection::TooMany => Refusal::rejected(
+            "TOO_MANY_CORRECTIONS",
+            "您有多项更正申请尚未办结，请等待答复后再提交；紧急情况请联系证书的发证机关。",
+        ),
+        correction::Rejection::Unknown => Refusal::not_found("correction", ""),
+        correction::Rejection::Closed => Refusal::rejected("CORRECTION_CLOSED", "该更正申请已办结，请刷新列表后查看。"),
+        correction::Rejection::Own => {
+            Refusal::rejected("OWN_CORRECTION", "不能处理本人的更正申请，请由其他工作人员处理。")
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! The record of one certificate number: what the register, a person or an officer said of it, and whose it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use decider::Decider;
 use time::Date;
 use uuid::Uuid;
 
 use super::kind::Kind;
 
+mod decide;
 #[cfg(test)]
 mod tests;
+
+pub use decide::Decisions;
 
 /// A keyed hash: equal where the hidden values are.
 pub type Hash = [u8; 32];
@@ -34,10 +36,12 @@ pub struct Details {
     pub holder: Hash,
     /// Keyed hash of everything that was said, so that the same again changes nothing.
     pub digest: Hash,
+    /// Names the key that seals what is personal: each holder has another one, and nobody's is used again.
+    pub generation: u32,
 }
 
-/// Where a record comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a record comes from; the first has the say over those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// 认定历史库
     Register,
@@ -86,6 +90,18 @@ pub enum Restriction {
     ExamCheating,
 }
 
+/// What a row of a register says of the certificate itself (DOMAIN 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// 正常
+    #[default]
+    Normal,
+    /// 受限
+    Restricted,
+    /// 删除: there is no such certificate.
+    Deleted,
+}
+
 /// How a match was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
@@ -93,10 +109,33 @@ pub enum Evidence {
     NumberAndName,
     /// The person entered it.
     AddedByHand,
+    /// An officer found it to be the certificate that the person entered under a mistyped number.
+    Merged,
+}
+
+/// What another source says, and what the record contradicts: which of the two is right is settled by an officer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Numbers the conflicts of a record, from 1.
+    pub ordinal: u32,
+    /// What the other source says; sealed under a key of its own, which is destroyed when the conflict is over.
+    pub details: Details,
+}
+
+/// How a conflict ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An officer kept what the record says.
+    Kept,
+    /// An officer took what the other source says.
+    Taken,
+    /// The sources agree now, or the other one says something else again, or the record was forgotten.
+    Withdrawn,
 }
 
 /// Whether anything is known of a certificate number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a state stands on its own, and is hardly ever empty")]
 pub enum State {
     /// Nothing.
     #[default]
@@ -118,8 +157,22 @@ pub struct Record {
     pub prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
     /// The one that holds now.
     pub restriction: Option<Restriction>,
-    /// How often it was forgotten: each time what is personal gets a new key.
-    pub generation: u32,
+    /// The newest key that anything was sealed under.
+    pub newest: u32,
+    /// The conflicts that are open, by the source that contradicts.
+    pub conflicts: BTreeMap<Source, Conflict>,
+    /// How many conflicts there were.
+    pub conflict_count: u32,
+    /// Digest of what each source said last and an officer decided against: the same again is nothing new.
+    pub overruled: BTreeMap<Source, Hash>,
+    /// The register says that there is no such certificate.
+    pub deleted: bool,
+    /// The register has said that it is restricted: once is enough, and an officer who lifts it has the last word.
+    pub restricted_by_register: bool,
+    /// The number was mistyped: what it was stands there.
+    pub merged_into: Option<Uuid>,
+    /// Records of mistyped numbers that were this certificate.
+    pub absorbed: BTreeSet<Uuid>,
 }
 
 /// What may happen to a record.
@@ -133,6 +186,8 @@ pub enum Command {
         source: Source,
         /// The earlier registration that the row tells of.
         prior: Option<PriorRegistration>,
+        /// Whether it may be used, and is there at all.
+        standing: Standing,
     },
     /// A person enters it; whether the number may be entered at all is [`super::hand_entry`]'s.
     AddByHand {
@@ -150,6 +205,37 @@ pub enum Command {
     Forget {
         /// Whose it may be.
         person: Uuid,
+    },
+    /// An officer settles a conflict.
+    Settle {
+        /// Which one.
+        ordinal: u32,
+        /// Whether the other source is right, and the record is not.
+        take: bool,
+        /// Of the decision.
+        file_reference: String,
+    },
+    /// An officer found that it is another certificate, of which the number was mistyped.
+    Merge {
+        /// The record of the right number.
+        into: Uuid,
+        /// Its holder.
+        holder: Hash,
+        /// Of the decision.
+        file_reference: String,
+    },
+    /// Such a record is this certificate.
+    Absorb {
+        /// The record of the mistyped number.
+        merged: Uuid,
+        /// Whose it was.
+        person: Option<Uuid>,
+        /// As it was before.
+        prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
+        /// The one that holds of it.
+        restriction: Option<Restriction>,
+        /// Of the decision.
+        file_reference: String,
     },
     /// An officer restricts it.
     Restrict {
@@ -198,8 +284,46 @@ pub enum Event {
         /// How we know.
         evidence: Evidence,
     },
+    /// It gets another holder: whoever had it has lost it.
+    Unmatched,
     /// An earlier registration is known.
     PriorRegistrationImported(PriorRegistration),
+    /// Another source contradicts.
+    ConflictFound {
+        /// Which of the record's.
+        ordinal: u32,
+        /// What the other source says.
+        details: Details,
+        /// Which source.
+        source: Source,
+    },
+    /// A conflict is over.
+    ConflictSettled {
+        /// Which of the record's.
+        ordinal: u32,
+        /// How.
+        outcome: Outcome,
+        /// Of the decision, where there was one.
+        file_reference: String,
+        /// Names the key that is destroyed with it.
+        generation: u32,
+    },
+    /// 删除: the register says that there is none.
+    Deleted,
+    /// Its number was mistyped: it belongs to nobody, and what it was is another certificate.
+    Merged {
+        /// The record of the right number.
+        into: Uuid,
+        /// Of the decision.
+        file_reference: String,
+        /// Names the key of what it was.
+        generation: u32,
+    },
+    /// A record of a mistyped number was this certificate.
+    Absorbed {
+        /// That record.
+        merged: Uuid,
+    },
     /// It was restricted.
     Restricted {
         /// How.
@@ -216,7 +340,7 @@ pub enum Event {
     },
     /// Its person was erased: it belongs to nobody, and what was said of it cannot be read.
     Forgotten {
-        /// How often it had been forgotten before.
+        /// Names the key that was destroyed.
         generation: u32,
     },
 }
@@ -232,84 +356,48 @@ pub enum Rejection {
     AlreadyListed,
     /// There is no such record.
     UnknownCertificate,
+    /// The register says that there is none.
+    Deleted,
+    /// The number was found to be mistyped.
+    NumberMistyped,
+    /// Only what was entered by hand is merged.
+    NotEnteredByHand,
+    /// Two records are one certificate only if they name the same holder.
+    HoldersDiffer,
+    /// The conflict is settled already, or there never was one.
+    NoSuchConflict,
     /// A restriction holds already.
     AlreadyRestricted,
     /// No restriction holds.
     NotRestricted,
 }
 
-/// Decides about one certificate.
-pub struct Decisions;
-
-impl Decider for Decisions {
-    type State = State;
-    type Command = Command;
-    type Event = Event;
-    type Rejection = Rejection;
-
-    fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
-        match (state, command) {
-            (State::Empty, Command::Sync { details, source, prior }) => {
-                let synced = Event::Synced { details, source };
-                Ok(std::iter::once(synced).chain(prior.map(Event::PriorRegistrationImported)).collect())
-            }
-            (State::Known(record), Command::Sync { details, source, prior }) => Ok(record.sync(details, source, prior)),
-            (State::Empty, Command::AddByHand { details, person }) => Ok(vec![
-                Event::AddedByHand { details, person },
-                Event::Matched { person, evidence: Evidence::AddedByHand },
-            ]),
-            (State::Known(record), Command::AddByHand { details, person }) if record.may_be_entered_again() => {
-                Ok(vec![
-                    Event::AddedByHand { details, person },
-                    Event::Matched { person, evidence: Evidence::AddedByHand },
-                ])
-            }
-            (State::Known(record), Command::AddByHand { details, person }) => {
-                Err(record.refuse_entry(&details, person))
-            }
-            (State::Known(record), Command::Match { person }) => Ok(match record.person {
-                Some(known) if known == person => Vec::new(),
-                _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],
-            }),
-            (State::Known(record), Command::Forget { person }) => {
-                let forgotten = Event::Forgotten { generation: record.generation };
-                Ok((record.person == Some(person)).then_some(forgotten).into_iter().collect())
-            }
-            (State::Empty, Command::Forget { .. }) => Ok(Vec::new()),
-            (State::Known(Record { restriction: Some(_), .. }), Command::Restrict { .. }) => {
-                Err(Rejection::AlreadyRestricted)
-            }
-            (State::Known(_), Command::Restrict { kind, end, file_reference }) => {
-                Ok(vec![Event::Restricted { kind, end, file_reference }])
-            }
-            (State::Known(Record { restriction: None, .. }), Command::Lift { .. }) => Err(Rejection::NotRestricted),
-            (State::Known(_), Command::Lift { file_reference }) => {
-                Ok(vec![Event::RestrictionLifted { file_reference }])
-            }
-            (State::Empty, Command::Match { .. } | Command::Restrict { .. } | Command::Lift { .. }) => {
-                Err(Rejection::UnknownCertificate)
-            }
-        }
+impl Event {
+    /// Whether it says who the holder is, and so has something personal to seal.
+    pub fn names_holder(&self) -> bool {
+        matches!(
+            self,
+            Self::Synced { .. } | Self::Changed { .. } | Self::AddedByHand { .. } | Self::ConflictFound { .. }
+        )
     }
 
-    fn evolve(state: State, event: &Event) -> State {
-        match event {
-            Event::Synced { details, source } | Event::Changed { details, source } => {
-                State::Known(state.with(details, *source))
+    /// Names the key that seals what this event has to seal, where it has something; `after` is the state that it led to.
+    pub fn generation(&self, after: &State) -> Option<u32> {
+        match self {
+            // An officer's reason lies beside what is said of the holder.
+            Self::Synced { .. } | Self::Changed { .. } | Self::AddedByHand { .. } | Self::ConflictSettled { .. } => {
+                after.record().map(|record| record.details.generation)
             }
-            Event::AddedByHand { details, .. } => State::Known(state.with(details, Source::ByHand)),
-            Event::Matched { person, .. } => state.changed(|record| record.person = Some(*person)),
-            Event::PriorRegistrationImported(prior) => state.changed(|record| {
-                record.prior_registrations.insert(prior.ordinal, (prior.conclusion, prior.concluded));
-            }),
-            Event::Restricted { kind, .. } => state.changed(|record| record.restriction = Some(*kind)),
-            Event::RestrictionLifted { .. } => state.changed(|record| record.restriction = None),
-            Event::Forgotten { generation } => state.changed(|record| {
-                record.person = None;
-                // No row is like it, and no holder is the one it had: whatever is said of it next is news.
-                (record.details.holder, record.details.digest) = (NOBODY, NOBODY);
-                record.generation = generation + 1;
-            }),
+            Self::ConflictFound { details, .. } => Some(details.generation),
+            Self::Merged { generation, .. } => Some(*generation),
+            Self::Matched { .. }
+            | Self::Unmatched
+            | Self::PriorRegistrationImported(_)
+            | Self::Deleted
+            | Self::Absorbed { .. }
+            | Self::Restricted { .. }
+            | Self::RestrictionLifted { .. }
+            | Self::Forgotten { .. } => None,
         }
     }
 }
@@ -323,17 +411,45 @@ impl State {
         }
     }
 
+    /// Whose key the event takes out of use, and its generation: it is destroyed when that person is erased.
+    pub fn former(&self, event: &Event) -> Option<(Uuid, u32)> {
+        let record = self.record()?;
+        let generation = match event {
+            Event::ConflictSettled { generation, .. } => *generation,
+            Event::Unmatched | Event::Deleted | Event::Merged { .. } => record.details.generation,
+            _ => return None,
+        };
+        record.person.map(|person| (person, generation))
+    }
+
     fn with(self, details: &Details, source: Source) -> Record {
-        let details = details.clone();
+        let mut details = details.clone();
         match self {
-            // Another holder: the match with the former one no longer holds.
-            Self::Known(record) if record.details.holder != details.holder => {
-                Record { details, source, person: None, ..record }
+            Self::Known(record) => {
+                // Events from before holders had keys of their own name none.
+                details.generation = details.generation.max(record.details.generation);
+                // In a history from before that was said: another holder ends the match with the former one.
+                let person = record.person.filter(|_| record.details.holder == details.holder);
+                let newest = record.newest.max(details.generation);
+                Record { details, source, person, newest, deleted: false, merged_into: None, ..record }
             }
-            Self::Known(record) => Record { details, source, ..record },
             Self::Empty => {
-                let prior_registrations = BTreeMap::new();
-                Record { details, source, person: None, prior_registrations, restriction: None, generation: 0 }
+                let newest = details.generation;
+                Record {
+                    details,
+                    source,
+                    person: None,
+                    prior_registrations: BTreeMap::new(),
+                    restriction: None,
+                    newest,
+                    conflicts: BTreeMap::new(),
+                    conflict_count: 0,
+                    overruled: BTreeMap::new(),
+                    deleted: false,
+                    restricted_by_register: false,
+                    merged_into: None,
+                    absorbed: BTreeSet::new(),
+                }
             }
         }
     }
@@ -346,34 +462,6 @@ impl State {
             }
             // History is not judged again.
             Self::Empty => Self::Empty,
-        }
-    }
-}
-
-impl Record {
-    /// What a row of the register changes; a certificate entered by hand becomes the register's.
-    fn sync(&self, details: Details, source: Source, prior: Option<PriorRegistration>) -> Vec<Event> {
-        let same = self.source != Source::ByHand && self.details.digest == details.digest;
-        let changed = (!same).then_some(Event::Changed { details, source });
-        let known = |prior: &PriorRegistration| {
-            self.prior_registrations.get(&prior.ordinal) == Some(&(prior.conclusion, prior.concluded))
-        };
-        let prior = prior.filter(|prior| !known(prior)).map(Event::PriorRegistrationImported);
-        changed.into_iter().chain(prior).collect()
-    }
-
-    /// It was forgotten, and nothing but its person's own word is known of it.
-    fn may_be_entered_again(&self) -> bool {
-        self.details.holder == NOBODY && (self.source == Source::ByHand || self.prior_registrations.is_empty())
-    }
-
-    fn refuse_entry(&self, entered: &Details, person: Uuid) -> Rejection {
-        if self.person.is_some_and(|owner| owner != person) || self.details.holder != entered.holder {
-            Rejection::CertificateOfAnother
-        } else if self.source != Source::ByHand && !self.prior_registrations.is_empty() {
-            Rejection::RegisteredBefore
-        } else {
-            Rejection::AlreadyListed
         }
     }
 }

@@ -27,6 +27,7 @@ pub struct Missed<'m> {
 /// A certificate that is in the person's list, or that the register holds under their document number. Nothing else is
 /// looked at, so that what others hold makes no difference to what is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds or does not, whatever the others do")]
 pub struct Own {
     /// 证书号码
     pub number: String,
@@ -40,6 +41,10 @@ pub struct Own {
     pub is_same_name: bool,
     /// A restriction holds (DOMAIN L21).
     pub is_restricted: bool,
+    /// Sources contradict each other about it.
+    pub is_contradicted: bool,
+    /// The register says that there is no such certificate.
+    pub is_deleted: bool,
 }
 
 /// Why it is not listed; what is said of one of the person's own certificates names its place among them.
@@ -49,6 +54,10 @@ pub enum Explanation {
     Listed(usize),
     /// It is listed, but restricted.
     Restricted(usize),
+    /// Sources contradict each other about it: an officer has to settle which of them is right.
+    RecordsDisagree(usize),
+    /// The register says that there is no such certificate.
+    DeletedFromRegister,
     /// The register holds it under the person's document number and another name.
     NameDiffers,
     /// It is the person's, and about to be listed.
@@ -112,10 +121,12 @@ pub fn explain(missed: &Missed<'_>, own: &[Own], synced_on: Option<Date>) -> Exp
 
 fn of_own(own: &Own, place: usize) -> Explanation {
     match own {
+        Own { is_listed: false, is_same_name: false, .. } => Explanation::NameDiffers,
+        Own { is_deleted: true, .. } => Explanation::DeletedFromRegister,
+        Own { is_contradicted: true, .. } => Explanation::RecordsDisagree(place),
         Own { is_listed: true, is_restricted: true, .. } => Explanation::Restricted(place),
         Own { is_listed: true, .. } => Explanation::Listed(place),
-        Own { is_same_name: true, .. } => Explanation::MatchPending(place),
-        Own { .. } => Explanation::NameDiffers,
+        Own { .. } => Explanation::MatchPending(place),
     }
 }
 
@@ -132,6 +143,9 @@ impl Own {
     }
 
     fn is_like(&self, missed: &Missed<'_>) -> bool {
+        if self.is_deleted {
+            return false;
+        }
         let other = missed.number.as_str();
         let slips = self.number.bytes().zip(other.bytes()).filter(|(one, other)| one != other).count();
         self.kind == missed.kind

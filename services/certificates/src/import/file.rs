@@ -7,7 +7,7 @@ use access::Scope;
 use time::Date;
 use tokio::sync::mpsc;
 
-use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source};
+use crate::domain::certificate::{Conclusion, Details, PriorRegistration, Source, Standing};
 use crate::domain::kind::Kind;
 use crate::domain::number::warning::Said;
 use crate::domain::number::{FIRST_YEAR, Malformed, Number};
@@ -23,6 +23,8 @@ mod tests;
 const COLUMNS: [&str; 7] = ["证件号码", "姓名", "证书号码", "资格种类", "任教学科", "认定机构", "签发日期"];
 /// Columns of a file that tells of earlier registrations; all or none.
 const REGISTRATION: [&str; 3] = ["注册次数", "注册结论", "注册日期"];
+/// The register's word on the certificate itself; may be left out.
+const STANDING: &str = "状态";
 /// Years before this one are known from registrations only.
 const SYNCED_SINCE: i32 = 2008;
 const LONGEST_CELL: usize = 100;
@@ -36,6 +38,8 @@ pub struct Row {
     pub source: Source,
     /// The earlier registration that the row tells of.
     pub prior: Option<PriorRegistration>,
+    /// Whether the certificate may be used, and is there at all.
+    pub standing: Standing,
     /// To be sealed.
     pub personal: Personal,
     /// What does not fit together, without being a reason to refuse.
@@ -171,13 +175,15 @@ impl Columns {
             return Err(missing(name));
         }
         places.extend(extra);
+        places.extend(place(&STANDING));
         Ok(Self { places, registrations })
     }
 
     fn row(&self, cells: &[Cow<'_, str>], line: i64, limits: &Limits) -> Result<Row, Vec<Problem>> {
         let today = limits.today;
         let mut problems = Problems { line, found: Vec::new() };
-        let cell = |name: &str| cells.get(self.places[name]).map_or("", |cell| cell.trim());
+        let cell =
+            |name: &str| self.places.get(name).and_then(|place| cells.get(*place)).map_or("", |cell| cell.trim());
         for name in COLUMNS {
             problems.check(name, !cell(name).is_empty(), "REQUIRED", "此项不能为空。");
             let fits = cell(name).chars().count() <= LONGEST_CELL && !cell(name).contains('\0');
@@ -205,6 +211,15 @@ impl Columns {
         problems.check("资格种类", kind.is_some(), "UNKNOWN_KIND", "资格种类不在代码表中。");
         let issue_date = problems.date("签发日期", cell("签发日期"), today);
         let prior = if self.registrations { prior(&cell, &mut problems, today) } else { None };
+        let standing = match cell(STANDING) {
+            "" | "0" | "正常" => Standing::Normal,
+            "1" | "受限" => Standing::Restricted,
+            "2" | "删除" => Standing::Deleted,
+            _ => {
+                problems.add(STANDING, "UNKNOWN_STATUS", "状态应为正常、受限或删除。");
+                Standing::Normal
+            }
+        };
         let (Some(number), Some(kind), Some(issue_date), true) = (number, kind, issue_date, problems.found.is_empty())
         else {
             return Err(problems.found);
@@ -219,6 +234,7 @@ impl Columns {
             number: [0; 32],
             holder: [0; 32],
             digest: [0; 32],
+            generation: 0,
         };
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number, holder_name: cell("姓名").to_owned() };
@@ -231,7 +247,7 @@ impl Columns {
             sentence: warning.sentence(),
         });
         let warnings = warnings.collect();
-        Ok(Row { details, source, prior, personal, warnings })
+        Ok(Row { details, source, prior, standing, personal, warnings })
     }
 }
 

@@ -8,8 +8,9 @@ use service::PeerChannel;
 use uuid::Uuid;
 
 use super::{is_settled, judge};
-use crate::domain::certificate::Command;
+use crate::domain::certificate::{Command, Event as Certificate};
 use crate::handle::{Asked, Handle};
+use crate::store;
 
 /// The reaction to the service's own events.
 #[derive(Debug)]
@@ -30,8 +31,12 @@ impl Reaction for OnCertificateSynced {
         if !event.is::<CertificateSynced>() && !event.is::<CertificateChanged>() {
             return Ok(());
         }
-        let generation = self.handle.generation_at(event.stream, event.version).await.map_err(|error| judge(&error))?;
-        let sealed_under = (event.stream, generation);
+        let read = store::read(&event.kind, &event.payload, &event.inner);
+        let Some(Certificate::Synced { details, .. } | Certificate::Changed { details, .. }) = read else {
+            return Err(ReactionError::Rejected("the event cannot be read".to_owned()));
+        };
+        let generation = self.handle.generation_of(event.stream, event.version, &details).await;
+        let sealed_under = (event.stream, generation.map_err(|error| judge(&error))?);
         let opened = self.handle.open(sealed_under, &event.sealed, event.event_id, event.version).await;
         // Whose key was destroyed has no account any more.
         let Some(personal) = opened.map_err(|error| judge(&error))? else { return Ok(()) };

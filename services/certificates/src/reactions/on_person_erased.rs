@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::judge;
 use crate::error::Error;
-use crate::handle::{Asked, Handle, key_id};
+use crate::handle::{Asked, Handle};
 use crate::store::lookup;
-use crate::views::register;
+use crate::views::{corrections, register};
 
 /// Forgets the certificates of a person.
 #[derive(Clone, Debug)]
@@ -28,11 +28,12 @@ impl Forget for ForgetCertificates {
         for row in register::of_person(pool, person).await.map_err(stored)? {
             self.handle.forget(&asked, row.certificate_id, person).await.map_err(|error| judge(&error))?;
         }
-        let forgotten = lookup::forgotten_with(pool, person).await.map_err(stored)?;
-        let keys: Vec<Uuid> = forgotten.iter().map(|it| key_id(it.certificate, it.generation)).collect();
-        self.handle.destroy_keys(&keys).await.map_err(|error| judge(&error))?;
-        let certificates = i64::try_from(forgotten.len()).unwrap_or(i64::MAX);
-        let sealed_events = forgotten.iter().map(|it| it.sealed_events).sum();
-        Ok(vec![("certificate", certificates), ("sealed_event", sealed_events)])
+        let keys = lookup::keys_of(pool, person).await.map_err(stored)?;
+        let sealed_events = self.handle.destroy_keys(&keys).await.map_err(|error| judge(&error))?;
+        // What the person asked for is sealed under their own key, which is destroyed already.
+        caught_up(self.handle.log(), corrections::CORRECTIONS).await?;
+        let requests = corrections::count(pool, person).await.map_err(stored)?;
+        let certificates = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        Ok(vec![("certificate", certificates), ("sealed_event", sealed_events), ("correction", requests)])
     }
 }

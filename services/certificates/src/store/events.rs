@@ -8,7 +8,9 @@ use time::Date;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::domain::certificate::{Conclusion, Details, Event, Evidence, Hash, PriorRegistration, Restriction, Source};
+use crate::domain::certificate::{
+    Conclusion, Details, Event, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source,
+};
 use crate::domain::kind::Kind;
 
 /// What is personal in a certificate; sealed wherever it is stored.
@@ -43,6 +45,11 @@ impl Personal {
     }
 }
 
+/// What is sealed of an officer's decision, before it is sealed.
+pub fn decision(reason: &str) -> Vec<u8> {
+    wire::SealedDecision { reason: reason.to_owned() }.encode_to_vec()
+}
+
 /// The parts of an event that are written as they are; the sealed part is made where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -52,8 +59,6 @@ pub struct StoredEvent {
     pub payload: Vec<u8>,
     /// Keyed hashes.
     pub inner: Vec<u8>,
-    /// Whether the event carries what is personal.
-    pub personal: bool,
 }
 
 /// Writes an event of the record `certificate`.
@@ -85,12 +90,39 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
             evidence: match evidence {
                 Evidence::NumberAndName => "NUMBER_AND_NAME".to_owned(),
                 Evidence::AddedByHand => "ADDED_BY_HAND".to_owned(),
+                Evidence::Merged => "MERGED".to_owned(),
             },
         }),
+        Event::Unmatched => plain(&wire::CertificateUnmatched { certificate_id: id }),
         Event::PriorRegistrationImported(prior) => plain(&wire::PriorRegistrationImported {
             certificate_id: id,
             registration: Some(prior_registration(prior)),
         }),
+        Event::ConflictFound { ordinal, details, source: from } => {
+            let wire::CertificateSynced { certificate_id, kind, subject, issuing_agency, issue_date, source } =
+                synced(id, details, *from);
+            let ordinal = ordinal.cast_signed();
+            let found =
+                wire::ConflictFound { certificate_id, ordinal, kind, subject, issuing_agency, issue_date, source };
+            with_details(&found, details)
+        }
+        Event::ConflictSettled { ordinal, outcome: how, file_reference, generation } => plain(&wire::ConflictSettled {
+            certificate_id: id,
+            ordinal: ordinal.cast_signed(),
+            outcome: outcome(*how).into(),
+            file_reference: file_reference.clone(),
+            key_generation: generation.cast_signed(),
+        }),
+        Event::Deleted => plain(&wire::CertificateDeleted { certificate_id: id }),
+        Event::Merged { into, file_reference, generation } => plain(&wire::CertificateMerged {
+            certificate_id: id,
+            into_certificate_id: into.to_string(),
+            file_reference: file_reference.clone(),
+            key_generation: generation.cast_signed(),
+        }),
+        Event::Absorbed { merged } => {
+            plain(&wire::CertificateAbsorbed { certificate_id: id, merged_certificate_id: merged.to_string() })
+        }
         Event::Restricted { kind, end, file_reference } => plain(&wire::CertificateRestricted {
             certificate_id: id,
             kind: restriction(*kind).into(),
@@ -104,6 +136,12 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
             plain(&wire::CertificateForgotten { certificate_id: id, key_generation: generation.cast_signed() })
         }
     }
+}
+
+/// Whether events of this kind stand in the record of a certificate.
+pub fn is_of_a_record(kind: &str) -> bool {
+    let name = kind.strip_prefix("dingzhu.certificates.v1.");
+    name.is_some_and(|name| !name.starts_with("Sync") && !name.starts_with("Correction"))
 }
 
 /// Reads an event back; `None` when its bytes are not what [`write()`] makes.
@@ -136,10 +174,12 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
             let evidence = match message.evidence.as_str() {
                 "NUMBER_AND_NAME" => Evidence::NumberAndName,
                 "ADDED_BY_HAND" => Evidence::AddedByHand,
+                "MERGED" => Evidence::Merged,
                 _ => return None,
             };
             Some(Event::Matched { person: Uuid::parse_str(&message.person_id).ok()?, evidence })
         }
+        wire::CertificateUnmatched::NAME => Some(Event::Unmatched),
         wire::PriorRegistrationImported::NAME => {
             let registration = wire::PriorRegistrationImported::decode(payload).ok()?.registration?;
             Some(Event::PriorRegistrationImported(PriorRegistration {
@@ -147,6 +187,35 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 conclusion: read_conclusion(registration.conclusion)?,
                 concluded: read_date(&registration.conclude_date)?,
             }))
+        }
+        wire::ConflictFound::NAME => {
+            let message = wire::ConflictFound::decode(payload).ok()?;
+            let (ordinal, source) = (u32::try_from(message.ordinal).ok()?, read_source(message.source)?);
+            let wire::ConflictFound { kind, subject, issuing_agency, issue_date, .. } = message;
+            let details = read_details(kind, subject, issuing_agency, &issue_date, inner)?;
+            Some(Event::ConflictFound { ordinal, details, source })
+        }
+        wire::ConflictSettled::NAME => {
+            let message = wire::ConflictSettled::decode(payload).ok()?;
+            Some(Event::ConflictSettled {
+                ordinal: u32::try_from(message.ordinal).ok()?,
+                outcome: read_outcome(message.outcome)?,
+                file_reference: message.file_reference,
+                generation: u32::try_from(message.key_generation).ok()?,
+            })
+        }
+        wire::CertificateDeleted::NAME => Some(Event::Deleted),
+        wire::CertificateMerged::NAME => {
+            let message = wire::CertificateMerged::decode(payload).ok()?;
+            Some(Event::Merged {
+                into: Uuid::parse_str(&message.into_certificate_id).ok()?,
+                file_reference: message.file_reference,
+                generation: u32::try_from(message.key_generation).ok()?,
+            })
+        }
+        wire::CertificateAbsorbed::NAME => {
+            let merged = wire::CertificateAbsorbed::decode(payload).ok()?.merged_certificate_id;
+            Some(Event::Absorbed { merged: Uuid::parse_str(&merged).ok()? })
         }
         wire::CertificateRestricted::NAME => {
             let message = wire::CertificateRestricted::decode(payload).ok()?;
@@ -178,7 +247,7 @@ fn synced(certificate_id: String, details: &Details, from: Source) -> wire::Cert
 }
 
 fn plain<M: Message + Name>(message: &M) -> StoredEvent {
-    StoredEvent { kind: M::full_name(), payload: message.encode_to_vec(), inner: Vec::new(), personal: false }
+    StoredEvent { kind: M::full_name(), payload: message.encode_to_vec(), inner: Vec::new() }
 }
 
 fn with_details<M: Message + Name>(message: &M, details: &Details) -> StoredEvent {
@@ -187,8 +256,9 @@ fn with_details<M: Message + Name>(message: &M, details: &Details) -> StoredEven
         number_hash: hash(&details.number),
         holder_number_hash: hash(&details.holder),
         row_digest: hash(&details.digest),
+        key_generation: details.generation.cast_signed(),
     };
-    StoredEvent { inner: inner.encode_to_vec(), personal: true, ..plain(message) }
+    StoredEvent { inner: inner.encode_to_vec(), ..plain(message) }
 }
 
 fn read_details(kind: i32, subject: String, issuing_agency: String, issue_date: &str, inner: &[u8]) -> Option<Details> {
@@ -202,6 +272,7 @@ fn read_details(kind: i32, subject: String, issuing_agency: String, issue_date: 
         number: hash(&inner.number_hash)?,
         holder: hash(&inner.holder_number_hash)?,
         digest: hash(&inner.row_digest)?,
+        generation: u32::try_from(inner.key_generation).ok()?,
     })
 }
 
@@ -230,6 +301,23 @@ fn read_source(number: i32) -> Option<Source> {
         wire::Source::PriorRegistration => Some(Source::PriorRegistration),
         wire::Source::ByHand => Some(Source::ByHand),
         wire::Source::Unspecified => None,
+    }
+}
+
+fn outcome(outcome: Outcome) -> wire::ConflictOutcome {
+    match outcome {
+        Outcome::Kept => wire::ConflictOutcome::Kept,
+        Outcome::Taken => wire::ConflictOutcome::Taken,
+        Outcome::Withdrawn => wire::ConflictOutcome::Withdrawn,
+    }
+}
+
+fn read_outcome(number: i32) -> Option<Outcome> {
+    match wire::ConflictOutcome::try_from(number).ok()? {
+        wire::ConflictOutcome::Kept => Some(Outcome::Kept),
+        wire::ConflictOutcome::Taken => Some(Outcome::Taken),
+        wire::ConflictOutcome::Withdrawn => Some(Outcome::Withdrawn),
+        wire::ConflictOutcome::Unspecified => None,
     }
 }
 

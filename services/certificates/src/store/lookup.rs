@@ -1,6 +1,6 @@
 //! From a number's keyed hash to its record: by the claim that makes it one record for ever.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use prost::Message as _;
 use proto::certificates::v1::CertificateForgotten;
@@ -15,43 +15,45 @@ pub const CERTIFICATE: &str = "certificate";
 /// Kind of the claim that remembers which certificates were forgotten with which person.
 pub const FORGOTTEN: &str = "forgotten";
 
-/// The key of that claim: all of one person's lie beside each other.
+/// Kind of the claim that remembers which keys were a person's who no longer holds the certificate.
+pub const FORMER: &str = "former";
+
+/// The key of the first claim: all of one person's lie beside each other.
 pub fn forgotten_key(person: Uuid, certificate: Uuid) -> Vec<u8> {
     [person.into_bytes(), certificate.into_bytes()].concat()
 }
 
-/// A certificate that was forgotten with its person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forgotten {
-    /// Which one.
-    pub certificate: Uuid,
-    /// How often it had been forgotten before.
-    pub generation: u32,
-    /// Events of it that can no longer be read.
-    pub sealed_events: i64,
+/// The key of the second one: beside those, with the generation behind.
+pub fn former_key(person: Uuid, certificate: Uuid, generation: u32) -> Vec<u8> {
+    [&forgotten_key(person, certificate)[..], &generation.to_be_bytes()].concat()
 }
 
-/// The certificates that were forgotten with a person.
-pub async fn forgotten_with(pool: &PgPool, person: Uuid) -> Result<Vec<Forgotten>, sqlx::Error> {
-    let rows: Vec<(Uuid, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT forgotten.stream, forgotten.payload,
-             (SELECT count(*) FROM public.event_log said
-              WHERE said.stream = forgotten.stream AND said.version < forgotten.version AND said.sealed <> '')
-         FROM public.claim JOIN public.event_log forgotten USING (position)
-         WHERE claim.kind = $1 AND claim.key BETWEEN $2 AND $3 ORDER BY forgotten.stream",
+/// Certificates and generations of their keys.
+pub type Generations = BTreeMap<Uuid, BTreeSet<u32>>;
+
+/// What is to be destroyed with a person: the keys of the certificates that were forgotten with them, and those of the
+/// certificates that were theirs before another holder came.
+pub async fn keys_of(pool: &PgPool, person: Uuid) -> Result<Generations, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, Uuid, Vec<u8>)> = sqlx::query_as(
+        "SELECT claim.key, event.stream, event.payload FROM public.claim JOIN public.event_log event USING (position)
+         WHERE claim.kind = ANY($1) AND claim.key BETWEEN $2 AND $3",
     )
-    .bind(FORGOTTEN)
+    .bind([FORGOTTEN, FORMER].as_slice())
     .bind(forgotten_key(person, Uuid::nil()))
     .bind(forgotten_key(person, Uuid::max()))
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|(certificate, payload, sealed_events)| {
+    let mut generations = Generations::new();
+    for (key, certificate, payload) in rows {
+        let generation = if let Some(bytes) = key.last_chunk().filter(|_| key.len() > 32) {
+            u32::from_be_bytes(*bytes)
+        } else {
             let message = CertificateForgotten::decode(payload.as_slice()).map_err(sqlx::Error::decode)?;
-            let generation = u32::try_from(message.key_generation).map_err(sqlx::Error::decode)?;
-            Ok(Forgotten { certificate, generation, sealed_events })
-        })
-        .collect()
+            u32::try_from(message.key_generation).map_err(sqlx::Error::decode)?
+        };
+        generations.entry(certificate).or_default().insert(generation);
+    }
+    Ok(generations)
 }
 
 /// The records of these numbers; those that nobody has spoken of yet are left out.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventbus::{Event, View, ViewError};
-use proto::certificates::v1::CertificateForgotten;
+use proto::certificates::v1::{CertificateDeleted, CertificateForgotten, CertificateMerged};
 use sqlx::{FromRow, PgConnection, PgPool};
 use time::Date;
 use uuid::Uuid;
@@ -42,9 +42,11 @@ pub struct Row {
     pub sealed_event: Uuid,
     /// The version that it was sealed for.
     pub sealed_version: i64,
-    /// How often the certificate was forgotten before.
+    /// Names the key of the sealed part.
     #[sqlx(try_from = "i32")]
     pub generation: u32,
+    /// The register says that there is no such certificate.
+    pub deleted: bool,
 }
 
 impl Row {
@@ -56,7 +58,7 @@ impl Row {
 
 /// Columns of [`Row`].
 const COLUMNS: &str = "certificate_id, person, kind, subject, issuing_agency, issue_date, source, restriction, sealed, \
-                       sealed_event, sealed_version, generation";
+                       sealed_event, sealed_version, generation, deleted";
 
 /// What a slice of events does to one certificate.
 #[derive(Default)]
@@ -94,25 +96,35 @@ impl View for Register {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
-        // What is forgotten is forgotten with all that was said before, and nothing that is said behind it.
-        for segment in events.chunk_by(|event, _| !event.is::<CertificateForgotten>()) {
+        // Whoever it belonged to loses it with all that was said before, and nothing that is said behind it.
+        for segment in events.chunk_by(|event, _| !is_an_end(event)) {
             say(tx, segment).await?;
-            if let Some(last) = segment.last().filter(|last| last.is::<CertificateForgotten>()) {
-                forget(tx, last).await?;
+            if let Some(last) = segment.last().filter(|last| is_an_end(last)) {
+                end(tx, last).await?;
             }
         }
         Ok(())
     }
 }
 
-/// A certificate is nobody's, and nothing of a person stands in its row.
-async fn forget(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
-    let forgotten: CertificateForgotten = event.decode()?;
+/// Whether nobody has the certificate any more.
+fn is_an_end(event: &Event) -> bool {
+    event.is::<CertificateForgotten>() || event.is::<CertificateMerged>() || event.is::<CertificateDeleted>()
+}
+
+/// A certificate is nobody's, and, unless the register has only deleted it, nothing of a person stands in its row.
+async fn end(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    let is_deleted = event.is::<CertificateDeleted>();
+    let generation =
+        if event.is::<CertificateForgotten>() { event.decode::<CertificateForgotten>()?.key_generation + 1 } else { 0 };
     sqlx::query(
-        "UPDATE register SET person = NULL, holder = '', sealed = '', generation = $2 WHERE certificate_id = $1",
+        "UPDATE register SET person = NULL, deleted = $2, generation = greatest(generation, $3),
+             holder = CASE WHEN $2 THEN holder ELSE '' END, sealed = CASE WHEN $2 THEN sealed ELSE '' END
+         WHERE certificate_id = $1",
     )
     .bind(event.stream)
-    .bind(forgotten.key_generation + 1)
+    .bind(is_deleted)
+    .bind(generation)
     .execute(tx)
     .await?;
     Ok(())
@@ -121,7 +133,7 @@ async fn forget(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
 async fn say(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
     let mut changes: BTreeMap<Uuid, Change<'_>> = BTreeMap::new();
     let mut priors: BTreeMap<(Uuid, i32), (i32, Date)> = BTreeMap::new();
-    for event in events.iter().filter(|event| is_about_a_certificate(event)) {
+    for event in events.iter().filter(|event| store::events::is_of_a_record(&event.kind)) {
         let read = store::read(&event.kind, &event.payload, &event.inner).ok_or_else(|| {
             ViewError::Contradiction(format!("{} at position {} cannot be read", event.kind, event.position))
         })?;
@@ -142,8 +154,15 @@ async fn say(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
                 change.restriction = Restricted::Holds(store::events::restriction(kind).into());
             }
             Certificate::RestrictionLifted { .. } => change.restriction = Restricted::Lifted,
-            // Ends the segment, behind everything else that it says.
-            Certificate::Forgotten { .. } => {}
+            // These end the segment, behind everything else that it says; conflicts are of another view, and another holder
+            // is seen in what is said of them.
+            Certificate::Forgotten { .. }
+            | Certificate::Unmatched
+            | Certificate::Merged { .. }
+            | Certificate::Deleted
+            | Certificate::Absorbed { .. }
+            | Certificate::ConflictFound { .. }
+            | Certificate::ConflictSettled { .. } => {}
         }
     }
     write_people(tx, &changes, |change| change.early).await?;
@@ -169,10 +188,6 @@ impl<'e> Change<'e> {
     }
 }
 
-fn is_about_a_certificate(event: &Event) -> bool {
-    !event.kind.starts_with("dingzhu.certificates.v1.Sync") && event.kind.starts_with("dingzhu.certificates.")
-}
-
 async fn write_details(tx: &mut PgConnection, changes: &BTreeMap<Uuid, Change<'_>>) -> Result<(), sqlx::Error> {
     let said: Vec<_> = changes
         .iter()
@@ -183,15 +198,15 @@ async fn write_details(tx: &mut PgConnection, changes: &BTreeMap<Uuid, Change<'_
     }
     sqlx::query(
         "INSERT INTO register AS r (certificate_id, holder, kind, subject, issuing_agency, issue_date, source, sealed,
-                                    sealed_event, sealed_version)
-         SELECT id, holder, kind, subject, agency, issued, source, sealed, event, version
-         FROM unnest($1::uuid[], $2::bytea[], $3::int[], $4::text[], $5::text[], $6::date[], $7::int[], $8::bytea[],
-                     $9::uuid[], $10::bigint[]) AS u (id, holder, kind, subject, agency, issued, source, sealed, event, version)
+                                    sealed_event, sealed_version, generation)
+         SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::int[], $4::text[], $5::text[], $6::date[], $7::int[], $8::bytea[],
+                              $9::uuid[], $10::bigint[], $12::int[])
          ON CONFLICT (certificate_id) DO UPDATE SET
              person = CASE WHEN r.holder = excluded.holder AND NOT r.certificate_id = ANY($11) THEN r.person END,
              holder = excluded.holder, kind = excluded.kind, subject = excluded.subject,
              issuing_agency = excluded.issuing_agency, issue_date = excluded.issue_date, source = excluded.source,
-             sealed = excluded.sealed, sealed_event = excluded.sealed_event, sealed_version = excluded.sealed_version",
+             sealed = excluded.sealed, sealed_event = excluded.sealed_event, sealed_version = excluded.sealed_version,
+             generation = greatest(r.generation, excluded.generation), deleted = false",
     )
     .bind(said.iter().map(|(id, ..)| **id).collect::<Vec<_>>())
     .bind(said.iter().map(|(_, (details, ..), _)| details.holder.as_slice()).collect::<Vec<_>>())
@@ -204,6 +219,7 @@ async fn write_details(tx: &mut PgConnection, changes: &BTreeMap<Uuid, Change<'_
     .bind(said.iter().map(|(_, (.., event), _)| event.event_id).collect::<Vec<_>>())
     .bind(said.iter().map(|(_, (.., event), _)| event.version).collect::<Vec<_>>())
     .bind(said.iter().filter(|(.., rehold)| *rehold).map(|(id, ..)| **id).collect::<Vec<_>>())
+    .bind(said.iter().map(|(_, (details, ..), _)| details.generation.cast_signed()).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -281,6 +297,12 @@ pub async fn of_person(pool: &PgPool, person: Uuid) -> Result<Vec<Row>, sqlx::Er
 pub async fn find(pool: &PgPool, certificate: Uuid) -> Result<Option<Row>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM register WHERE certificate_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(certificate).fetch_optional(pool).await
+}
+
+/// These certificates.
+pub async fn among(pool: &PgPool, certificates: &[Uuid]) -> Result<Vec<Row>, sqlx::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM register WHERE certificate_id = ANY($1)");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(certificates).fetch_all(pool).await
 }
 
 /// The certificates of the holder of a document number.

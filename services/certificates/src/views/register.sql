@@ -13,8 +13,10 @@ CREATE TABLE IF NOT EXISTS register (
     sealed_event   uuid NOT NULL,
     sealed_version bigint NOT NULL
 );
--- How often it was forgotten: names the key of the sealed part.
+-- Names the key of the sealed part: another one for each holder.
 ALTER TABLE register ADD COLUMN IF NOT EXISTS generation integer NOT NULL DEFAULT 0;
+-- The register says that there is no such certificate.
+ALTER TABLE register ADD COLUMN IF NOT EXISTS deleted boolean NOT NULL DEFAULT false;
 CREATE INDEX IF NOT EXISTS register_person ON register (person) WHERE person IS NOT NULL;
 CREATE INDEX IF NOT EXISTS register_holder ON register (holder);
 CREATE TABLE IF NOT EXISTS prior_registration (

@@ -17,7 +17,7 @@ use crate::sync::{TEACHER, import, listed, row};
 const STRANGER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 
-fn entry(number: &str, issue_date: &str) -> wire::AddCertificateRequest {
+pub fn entry(number: &str, issue_date: &str) -> wire::AddCertificateRequest {
     wire::AddCertificateRequest {
         request_id: lifecycle::ids::random().to_string(),
         number: number.to_owned(),
@@ -28,7 +28,7 @@ fn entry(number: &str, issue_date: &str) -> wire::AddCertificateRequest {
     }
 }
 
-fn reason(answer: Result<impl std::fmt::Debug, Status>) -> String {
+pub fn reason(answer: Result<impl std::fmt::Debug, Status>) -> String {
     let read = Refusal::from_status(&answer.expect_err("this is refused"));
     assert!(!read.sentence.is_empty());
     read.reason
@@ -80,14 +80,30 @@ async fn what_disagrees_with_an_entrys_number_is_a_warning_in_answer_and_list() 
 async fn every_case_that_may_not_be_entered_has_its_reason() {
     let running = running().await;
     let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
-    for (number, date, expected) in [
-        ("20103203221000001", "2010-06-15", "SYNCED_SINCE_2008"),
-        ("19953203221000001", "1995-06-15", "BEFORE_1996"),
-        ("20053203221000001", "2006-06-15", "NUMBER_AND_DATE_DISAGREE"),
-        ("2005320322100000", "2005-06-15", "INVALID_FIELDS"),
+    for (number, date, expected, message) in [
+        (
+            "20103203221000001",
+            "2010-06-15",
+            "SYNCED_SINCE_2008",
+            "2008年及以后取得的教师资格证书由系统同步，不允许添加证书",
+        ),
+        (
+            "20124503221000001",
+            "2012-06-15",
+            "SYNCED_SINCE_2008",
+            "2012年及以后取得的教师资格证书由系统同步，不允许添加证书",
+        ),
+        ("19953203221000001", "1995-06-15", "BEFORE_1996", "无此教师资格,请与发证机关确认"),
+        ("20053203221000001", "2006-06-15", "NUMBER_AND_DATE_DISAGREE", "请仔细检查证书号码或证书签发日期是否有误"),
     ] {
-        assert_eq!(reason(teacher.add_certificate(entry(number, date)).await), expected, "{number}");
+        let refused = Refusal::from_status(&teacher.add_certificate(entry(number, date)).await.unwrap_err());
+        assert_eq!(refused.reason, expected, "{number}");
+        assert!(refused.sentence.starts_with(message), "{}", refused.sentence);
     }
+    let malformed = teacher.add_certificate(entry("2005320322100000", "2005-06-15")).await.unwrap_err();
+    let violation = Refusal::from_status(&malformed).violations.remove(0);
+    assert_eq!((violation.field.as_str(), violation.reason.as_str()), ("number", "NOT_A_CERTIFICATE_NUMBER"));
+    assert!(violation.sentence.starts_with("教师资格证书号码不规范"), "{}", violation.sentence);
     let higher = wire::AddCertificateRequest { kind: 7, ..entry("20053203271000001", "2005-06-15") };
     assert_eq!(reason(teacher.add_certificate(higher).await), "HIGHER_EDUCATION");
 

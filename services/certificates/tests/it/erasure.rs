@@ -2,9 +2,11 @@
 
 use certificates::Certificates;
 use eventlog::Verdict;
+use proto::certificates::v1 as wire;
 use proto::certificates::v1::ExportMyDataRequest;
 use proto::certificates::v1::export_client::ExportClient;
-use proto::identity::v1::AccountRegistered;
+use proto::certificates::v1::restrictions_client::RestrictionsClient;
+use proto::identity::v1::{AccountRegistered, Role};
 use proto::types::v1::PersonalDataErased;
 use service::NoSettings;
 use service::testing::start;
@@ -40,7 +42,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
 
     people.remove(TEACHER.id);
     let confirmed = running.erase(TEACHER.id).await;
-    assert_eq!(counts(&confirmed), [("certificate", 1), ("sealed_event", 1)]);
+    assert_eq!(counts(&confirmed), [("certificate", 1), ("sealed_event", 1), ("correction", 0)]);
     assert_eq!(running.opens_with_any_key(&[certificate]).await, 0, "no key of the key database opens it");
     assert_eq!(running.opens_with_any_key(&[others]).await, 1, "nobody else is forgotten");
     let ground = &running.service.ground;
@@ -73,7 +75,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
     assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
 
     people.remove(again.id);
-    assert_eq!(counts(&running.erase(again.id).await), [("certificate", 1), ("sealed_event", 2)]);
+    assert_eq!(counts(&running.erase(again.id).await), [("certificate", 1), ("sealed_event", 1), ("correction", 0)]);
     assert_eq!(running.opens_with_any_key(&[certificate]).await, 0);
 }
 
@@ -81,7 +83,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
 async fn whoever_is_erased_gets_no_certificate_any_more() {
     let people = People::default();
     let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
-    assert_eq!(counts(&running.erase(TEACHER.id).await), [("certificate", 0), ("sealed_event", 0)]);
+    assert_eq!(counts(&running.erase(TEACHER.id).await), [("certificate", 0), ("sealed_event", 0), ("correction", 0)]);
     // Identity's answer from before the erasure arrives late.
     people.add(&TEACHER);
     import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
@@ -93,4 +95,64 @@ async fn whoever_is_erased_gets_no_certificate_any_more() {
     let pool = &running.service.ground.pool;
     let count: i64 = sqlx::query_scalar(matched).bind(TEACHER.id).fetch_one(pool).await.unwrap();
     assert_eq!(count, 0);
+}
+
+#[tokio::test]
+async fn a_former_holder_is_forgotten_and_the_present_one_is_not() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let present = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
+    people.add(&present);
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
+    let certificate: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "数学")), false).await;
+    import(&running, &format!("{HEADER}{}", row(&present, NUMBER, "数学")), false).await;
+    assert_eq!(listed(&running, present.id, 1).await[0].certificate_id, certificate.to_string());
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 3);
+    let rebuilt = running.service.bus.rebuild("register", |_| {}).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+
+    people.remove(TEACHER.id);
+    assert_eq!(counts(&running.erase(TEACHER.id).await), [("certificate", 1), ("sealed_event", 2), ("correction", 0)]);
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 1, "what was said of the present holder");
+    assert_eq!(listed(&running, present.id, 1).await[0].subject, "数学");
+
+    people.remove(present.id);
+    assert_eq!(counts(&running.erase(present.id).await), [("certificate", 1), ("sealed_event", 1), ("correction", 0)]);
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 0);
+}
+
+#[tokio::test]
+async fn a_forgotten_certificate_is_restricted_and_lifted_by_its_province() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
+    let certificate_id = listed(&running, TEACHER.id, 1).await[0].certificate_id.clone();
+    people.remove(TEACHER.id);
+    running.erase(TEACHER.id).await;
+
+    let (request_id, file_reference) = (|| lifecycle::ids::random().to_string(), "苏教〔2026〕1号".to_owned());
+    let restrict = || wire::RestrictCertificateRequest {
+        request_id: request_id(),
+        certificate_id: certificate_id.clone(),
+        kind: wire::RestrictionKind::RevokedFraud.into(),
+        end_date: String::new(),
+        file_reference: file_reference.clone(),
+    };
+    let elsewhere = running.staff(Uuid::from_u128(0x0ff2), Role::RegisterOfficer, "33", None).await;
+    let refused = RestrictionsClient::new(elsewhere).restrict_certificate(restrict()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::NotFound);
+    let officer = running.staff(Uuid::from_u128(0x0ff3), Role::RegisterOfficer, "32", None).await;
+    let mut officer = RestrictionsClient::new(officer);
+    officer.restrict_certificate(restrict()).await.unwrap();
+    let (request_id, certificate_id) = (request_id(), certificate_id.clone());
+    let lift = wire::LiftRestrictionRequest { request_id, certificate_id, file_reference: file_reference.clone() };
+    officer.lift_restriction(lift.clone()).await.unwrap();
+
+    // What is no certificate cannot be restricted.
+    let sync = running.service.ground.log.read(0, 1).await.unwrap().remove(0).stream;
+    let request = wire::RestrictCertificateRequest { certificate_id: sync.to_string(), ..restrict() };
+    assert_eq!(officer.restrict_certificate(request).await.unwrap_err().code(), tonic::Code::NotFound);
 }

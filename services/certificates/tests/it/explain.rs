@@ -121,7 +121,7 @@ async fn ones_own_certificate_is_named_with_what_to_do() {
     listed(&running, TEACHER.id, 2).await;
     let answer = explained(&running, missed("20103203221888888", "2010-06-15")).await;
     assert_eq!(answer.reason, "RECORDED_TWICE");
-    says(&answer, "证书数据存在异常", NextStep::AskIssuingAgency);
+    says(&answer, "您名下有多本", NextStep::AskIssuingAgency);
 
     let officer = running.staff(Uuid::from_u128(0x0ff3), Role::RegisterOfficer, "32", None).await;
     let restrict = wire::RestrictCertificateRequest {
@@ -150,13 +150,7 @@ async fn what_is_unknown_is_explained_with_the_messages_of_the_old_system() {
             "请仔细检查证书号码或证书签发日期是否有误",
             NextStep::CheckEntry,
         ),
-        (
-            "20103203201000001",
-            "2010-06-15",
-            "NUMBER_IMPOSSIBLE",
-            "该证书不存在，请您仔细核对信息!",
-            NextStep::CheckEntry,
-        ),
+        ("20103203201000001", "2010-06-15", "NUMBER_IMPOSSIBLE", "没有号码如此的该种类证书", NextStep::CheckEntry),
         ("20053203221000001", "2005-06-15", "MAY_BE_ADDED", "该证书核发于2008年以前", NextStep::AddByHand),
         ("20114503221000001", "2011-06-15", "MAY_BE_ADDED", "该证书核发于2012年以前", NextStep::AddByHand),
         ("20103203221000001", "2010-06-15", "NOT_SYNCED_YET", "江苏省的证书数据尚未同步到系统", NextStep::Wait),

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod conflicts;
+mod corrections;
 mod erasure;
 mod explain;
 mod identity;

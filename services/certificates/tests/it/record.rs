@@ -1,6 +1,9 @@
 //! Golden samples: every version of every stored event that was ever written decodes for ever.
 
-use certificates::domain::certificate::{Conclusion, Details, Event, Evidence, PriorRegistration, Restriction, Source};
+use certificates::domain::certificate::{
+    Conclusion, Details, Event, Evidence, Outcome, PriorRegistration, Restriction, Source,
+};
+use certificates::domain::correction;
 use certificates::domain::kind::Kind;
 use certificates::store;
 use time::macros::date;
@@ -8,6 +11,7 @@ use uuid::Uuid;
 
 const RECORD: Uuid = Uuid::from_u128(1);
 const PERSON: Uuid = Uuid::from_u128(2);
+const OTHER: Uuid = Uuid::from_u128(3);
 const INNER: &str = "\
         0a20010101010101010101010101010101010101010101010101010101010101010112200202020202020202020202020202\
         0202020202020202020202020202020202021a20030303030303030303030303030303030303030303030303030303030303\
@@ -35,6 +39,7 @@ fn details() -> Details {
         number: [1; 32],
         holder: [2; 32],
         digest: [3; 32],
+        generation: 0,
     }
 }
 
@@ -119,4 +124,123 @@ fn what_happened_to_a_certificate_decodes_in_its_first_version() {
         0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311001",
         "",
     );
+}
+
+#[test]
+fn what_is_sealed_for_a_later_holder_decodes_with_the_name_of_its_key() {
+    let details = Details { generation: 2, ..details() };
+    golden(
+        &Event::Changed { details, source: Source::Register },
+        "CertificateChanged",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110041a06e695b0e5ada62212\
+        e5be90e5b79ee5b882e69599e882b2e5b1802a0a323031302d30362d31353001",
+        &format!("{INNER}2002"),
+    );
+}
+
+#[test]
+fn what_is_settled_and_merged_decodes_in_its_first_version() {
+    let found = Event::ConflictFound {
+        ordinal: 3,
+        details: Details { generation: 2, ..details() },
+        source: Source::PriorRegistration,
+    };
+    golden(
+        &found,
+        "ConflictFound",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031100318042206e695b0e5ada6\
+        2a12e5be90e5b79ee5b882e69599e882b2e5b180320a323031302d30362d31353802",
+        &format!("{INNER}2002"),
+    );
+    let settled = Event::ConflictSettled {
+        ordinal: 3,
+        outcome: Outcome::Taken,
+        file_reference: "2026-3".to_owned(),
+        generation: 4,
+    };
+    golden(
+        &settled,
+        "ConflictSettled",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031100318022206323032362d33\
+        2804",
+        "",
+    );
+    golden(
+        &Event::Unmatched,
+        "CertificateUnmatched",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031",
+        "",
+    );
+    golden(
+        &Event::Deleted,
+        "CertificateDeleted",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031",
+        "",
+    );
+    let merged = Event::Merged { into: OTHER, file_reference: "2026-4".to_owned(), generation: 1 };
+    golden(
+        &merged,
+        "CertificateMerged",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d3030303030303030303030331a06323032362d342001",
+        "",
+    );
+    golden(
+        &Event::Absorbed { merged: OTHER },
+        "CertificateAbsorbed",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d303030303030303030303033",
+        "",
+    );
+    let matched = Event::Matched { person: PERSON, evidence: Evidence::Merged };
+    golden(
+        &matched,
+        "CertificateMatched",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d3030303030303030303030321a064d4552474544",
+        "",
+    );
+}
+
+#[test]
+fn requests_for_corrections_decode_in_their_first_version() {
+    let requested = |certificate, slot| correction::Event::Requested { person: PERSON, certificate, slot };
+    let answered = correction::Event::Answered { person: PERSON, stage: correction::Stage::Corrected };
+    for (event, kind, payload) in [
+        (
+            requested(Some(OTHER), 4),
+            "CorrectionRequested",
+            "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d3030303030303030303030331a2430303030303030302d303030302d303030302d303030\
+        302d3030303030303030303030322004",
+        ),
+        (
+            requested(None, 0),
+            "CorrectionRequested",
+            "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311a2430303030303030302d30\
+        3030302d303030302d303030302d303030303030303030303032",
+        ),
+        (
+            answered,
+            "CorrectionAnswered",
+            "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
+        3030302d303030302d303030302d3030303030303030303030321803",
+        ),
+    ] {
+        let written = store::corrections::write(RECORD, &event);
+        assert_eq!(written.kind, format!("dingzhu.certificates.v1.{kind}"));
+        assert_eq!((hex::encode(&written.payload).as_str(), written.inner.len()), (payload, 0), "{kind}");
+        assert_eq!(store::corrections::read(&written.kind, &written.payload), Some(event), "{kind}");
+    }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::identity::{self, People, Somebody};
 
-const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
+pub const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 pub const TEACHER: Somebody = Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
 
 pub fn row(somebody: &Somebody, number: &str, subject: &str) -> String {
@@ -37,18 +37,25 @@ pub async fn import(running: &Running<Certificates>, text: &str, dry_run: bool) 
     reports
 }
 
-pub async fn listed(running: &Running<Certificates>, person: Uuid, count: usize) -> Vec<wire::Certificate> {
-    let client = CertificatesClient::new(running.person(person));
+/// Asks until there is an answer.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        let answer = client.clone().list_my_certificates(wire::ListMyCertificatesRequest::default()).await.unwrap();
-        let certificates = answer.into_inner().certificates;
-        if certificates.len() >= count {
-            return certificates;
+        if let Some(answer) = ask().await {
+            return answer;
         }
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {count} certificates");
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {what}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+}
+
+pub async fn listed(running: &Running<Certificates>, person: Uuid, count: usize) -> Vec<wire::Certificate> {
+    let client = CertificatesClient::new(running.person(person));
+    eventually("the certificates", async || {
+        let answer = client.clone().list_my_certificates(wire::ListMyCertificatesRequest::default()).await.unwrap();
+        Some(answer.into_inner().certificates).filter(|certificates| certificates.len() >= count)
+    })
+    .await
 }
 
 #[tokio::test]

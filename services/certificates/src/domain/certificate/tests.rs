@@ -1,10 +1,13 @@
 //! Given what is known of a certificate, when something is said of it, then this follows.
 
+use decider::Decider;
 use decider::testing::given;
 use proptest::prelude::*;
 use time::macros::date;
 
 use super::*;
+
+mod settling;
 
 const TEACHER: Uuid = Uuid::from_u128(1);
 const STRANGER: Uuid = Uuid::from_u128(2);
@@ -18,6 +21,7 @@ fn details() -> Details {
         number: [1; 32],
         holder: [2; 32],
         digest: [3; 32],
+        generation: 0,
     }
 }
 
@@ -38,7 +42,11 @@ fn prior() -> PriorRegistration {
 }
 
 fn sync(details: Details, prior: Option<PriorRegistration>) -> Command {
-    Command::Sync { details, source: Source::Register, prior }
+    Command::Sync { details, source: Source::Register, prior, standing: Standing::Normal }
+}
+
+fn settle(ordinal: u32, take: bool) -> Command {
+    Command::Settle { ordinal, take, file_reference: "苏教〔2026〕3号".to_owned() }
 }
 
 fn restrict() -> Command {
@@ -89,9 +97,13 @@ fn what_a_person_entered_becomes_the_registers_record() {
 #[test]
 fn another_holder_ends_the_match() {
     let changed = Details { holder: [9; 32], digest: [4; 32], ..details() };
-    let state =
-        given::<Decisions>([synced(), matched(TEACHER), Event::Changed { details: changed, source: Source::Register }]);
-    assert_eq!(state.state().record().unwrap().person, None);
+    let news = Event::Changed { details: Details { generation: 1, ..changed.clone() }, source: Source::Register };
+    let history = [synced(), matched(TEACHER)];
+    given::<Decisions>(history.clone()).when(sync(changed.clone(), None)).then([Event::Unmatched, news.clone()]);
+    given::<Decisions>([synced()]).when(sync(changed, None)).then([news.clone()]);
+    // As it was before the loss was said.
+    let state = Decisions::fold(&[history.to_vec(), vec![news]].concat());
+    assert_eq!(state.record().unwrap().person, None);
 }
 
 #[test]
@@ -151,24 +163,47 @@ fn a_certificate_is_forgotten_with_its_person_and_with_nobody_else() {
     given::<Decisions>([]).when(Command::Forget { person: TEACHER }).then_nothing();
     let state = given::<Decisions>([synced(), restricted(), matched(TEACHER), forgotten]).state();
     let record = state.record().unwrap();
-    assert_eq!((record.person, record.generation, record.restriction), (None, 1, Some(Restriction::Forfeited)));
+    assert_eq!((record.person, record.details.generation), (None, 1));
+    assert_eq!(record.restriction, Some(Restriction::Forfeited));
 }
 
 #[test]
 fn what_a_register_says_of_a_forgotten_certificate_is_news() {
     let forgotten = [synced(), matched(TEACHER), Event::Forgotten { generation: 0 }];
-    let changed = Event::Changed { details: details(), source: Source::Register };
-    given::<Decisions>(forgotten.clone()).when(sync(details(), None)).then([changed.clone()]);
-    let again = [forgotten.to_vec(), vec![changed, matched(STRANGER)]].concat();
-    given::<Decisions>(again.clone()).when(sync(details(), None)).then_nothing();
-    given::<Decisions>(again).when(Command::Forget { person: STRANGER }).then([Event::Forgotten { generation: 1 }]);
+    let changed =
+        |generation| Event::Changed { details: Details { generation, ..details() }, source: Source::Register };
+    given::<Decisions>(forgotten.clone()).when(sync(details(), None)).then([changed(1)]);
+    // As it is written now, and as it was before generations were written.
+    for changed in [changed(1), changed(0)] {
+        let again = [forgotten.to_vec(), vec![changed, matched(STRANGER)]].concat();
+        given::<Decisions>(again.clone()).when(sync(details(), None)).then_nothing();
+        given::<Decisions>(again).when(Command::Forget { person: STRANGER }).then([Event::Forgotten { generation: 1 }]);
+    }
+}
+
+#[test]
+fn each_holder_has_a_key_of_their_own() {
+    let held = |holder, generation| {
+        let details = Details { holder: [holder; 32], digest: [holder; 32], generation, ..details() };
+        Event::Changed { details, source: Source::Register }
+    };
+    let row = |holder| sync(Details { holder: [holder; 32], digest: [holder; 32], ..details() }, None);
+    let history = [synced(), matched(TEACHER)];
+    let before = Decisions::fold(&history);
+    given::<Decisions>(history.clone()).when(row(8)).then([Event::Unmatched, held(8, 1)]);
+    assert_eq!(before.former(&Event::Unmatched), Some((TEACHER, 0)), "destroyed with the former holder");
+    // Whoever comes back gets another one all the same.
+    let history = [history.to_vec(), vec![Event::Unmatched, held(8, 1)]].concat();
+    given::<Decisions>(history.clone()).when(row(2)).then([held(2, 2)]);
+    let history = [history, vec![held(2, 2), matched(TEACHER), Event::Forgotten { generation: 2 }]].concat();
+    given::<Decisions>(history).when(row(8)).then([held(8, 3)]);
 }
 
 #[test]
 fn a_forgotten_certificate_is_entered_again_unless_it_was_registered() {
     let enter = Command::AddByHand { details: details(), person: STRANGER };
     given::<Decisions>([entered(), matched(TEACHER), Event::Forgotten { generation: 0 }]).when(enter.clone()).then([
-        Event::AddedByHand { details: details(), person: STRANGER },
+        Event::AddedByHand { details: Details { generation: 1, ..details() }, person: STRANGER },
         Event::Matched { person: STRANGER, evidence: Evidence::AddedByHand },
     ]);
     let imported = Event::PriorRegistrationImported(prior());
@@ -178,14 +213,19 @@ fn a_forgotten_certificate_is_entered_again_unless_it_was_registered() {
 }
 
 fn any_command() -> impl Strategy<Value = Command> {
-    let details = (0_u8..3, 0_u8..3).prop_map(|(holder, digest)| Details {
+    let details = (1_u8..4, 0_u8..3).prop_map(|(holder, digest)| Details {
         holder: [holder; 32],
         digest: [holder * 3 + digest; 32],
         ..details()
     });
     let person = prop_oneof![Just(TEACHER), Just(STRANGER)];
+    let source = prop_oneof![Just(Source::Register), Just(Source::PriorRegistration)];
+    let standing = prop_oneof![Just(Standing::Normal), Just(Standing::Restricted), Just(Standing::Deleted)];
     prop_oneof![
-        (details.clone(), proptest::option::of(Just(prior()))).prop_map(|(details, prior)| sync(details, prior)),
+        (details.clone(), proptest::option::of(Just(prior())), source, standing)
+            .prop_map(|(details, prior, source, standing)| Command::Sync { details, source, prior, standing }),
+        (1_u32..4, proptest::bool::ANY).prop_map(|(ordinal, take)| settle(ordinal, take)),
+        Just(Command::Merge { into: Uuid::from_u128(9), holder: [1; 32], file_reference: String::new() }),
         (details, person.clone()).prop_map(|(details, person)| Command::AddByHand { details, person }),
         person.clone().prop_map(|person| Command::Match { person }),
         person.prop_map(|person| Command::Forget { person }),
@@ -199,12 +239,22 @@ proptest! {
     fn whatever_comes_replay_gives_the_same_state_and_repeating_a_row_changes_nothing(
         commands in proptest::collection::vec(any_command(), 1..30)
     ) {
-        let mut history = Vec::new();
+        let mut history = Vec::<Event>::new();
         let mut state = State::default();
         for command in commands {
             let again = command.clone();
             if let Ok(events) = Decisions::decide(&state, command) {
                 for event in &events {
+                    if let (Event::Changed { details, .. }, Some(before)) = (event, state.record())
+                        && details.holder != before.details.holder
+                    {
+                        prop_assert!(before.person.is_none(), "whoever had it has lost it");
+                        prop_assert!(details.generation > before.details.generation || before.details.holder == NOBODY);
+                    }
+                    if let Event::ConflictFound { details, .. } = event {
+                        let own = state.record().map(|record| record.details.generation);
+                        prop_assert!(Some(details.generation) > own, "a conflict has a key of its own");
+                    }
                     state = Decisions::evolve(state, event);
                 }
                 history.extend(events);

@@ -21,6 +21,8 @@ fn own(number: &str) -> Own {
         is_listed: true,
         is_same_name: true,
         is_restricted: false,
+        is_contradicted: false,
+        is_deleted: false,
     }
 }
 
@@ -41,7 +43,15 @@ fn what_the_register_says_of_ones_own_comes_first() {
     assert_eq!(place(Own { is_restricted: true, ..own(number) }), Explanation::Restricted(1));
     assert_eq!(place(Own { is_listed: false, ..own(number) }), Explanation::MatchPending(1));
     let of_another_name = Own { is_listed: false, is_same_name: false, ..own(number) };
-    assert_eq!(place(of_another_name), Explanation::NameDiffers);
+    assert_eq!(place(of_another_name.clone()), Explanation::NameDiffers);
+    // Of a certificate that may be somebody else's no more is told.
+    assert_eq!(place(Own { is_contradicted: true, ..of_another_name.clone() }), Explanation::NameDiffers);
+    assert_eq!(place(Own { is_deleted: true, ..of_another_name }), Explanation::NameDiffers);
+    for is_listed in [true, false] {
+        let contradicted = Own { is_listed, is_contradicted: true, is_restricted: true, ..own(number) };
+        assert_eq!(place(contradicted), Explanation::RecordsDisagree(1));
+    }
+    assert_eq!(place(Own { is_listed: false, is_deleted: true, ..own(number) }), Explanation::DeletedFromRegister);
 }
 
 #[test]
@@ -53,6 +63,8 @@ fn a_number_that_was_mistyped_is_known_by_kind_and_date_or_by_its_digits() {
     let unknown = Explanation::NotInRegister { synced_since: 2008 };
     assert_eq!(explained("20153203221000222", &[elsewhen]), unknown);
     assert_eq!(explained("20153203221000002", &[Own { kind: Kind::Senior, ..own("20153203221000001") }]), unknown);
+    let deleted = Own { is_listed: false, is_deleted: true, ..own("20153203221000001") };
+    assert_eq!(explained("20153203221000002", &[deleted]), unknown);
     let not_theirs = Own { is_listed: false, is_same_name: false, ..own("20153203221000001") };
     assert_eq!(explained("20153203221000002", &[not_theirs]), unknown);
 }
