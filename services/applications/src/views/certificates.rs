@@ -34,10 +34,16 @@ pub struct Certificate {
 struct Change {
     kind: Option<i32>,
     holder: Option<Uuid>,
-    /// Whoever held it before is forgotten.
-    forgotten: bool,
+    /// It is nobody's: whoever had it before has lost it.
+    lost: bool,
     restriction: Restricted,
     priors: Vec<String>,
+}
+
+impl Change {
+    fn lose(&mut self) {
+        (self.holder, self.lost) = (None, true);
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -103,11 +109,11 @@ impl View for Certificates {
         .bind(priors)
         .execute(&mut *tx)
         .await?;
-        let forgotten = changes.iter().filter(|(_, change)| change.forgotten && change.holder.is_none());
-        let forgotten: Vec<Uuid> = forgotten.map(|(certificate, _)| *certificate).collect();
-        if !forgotten.is_empty() {
+        let lost = changes.iter().filter(|(_, change)| change.lost && change.holder.is_none());
+        let lost: Vec<Uuid> = lost.map(|(certificate, _)| *certificate).collect();
+        if !lost.is_empty() {
             sqlx::query("UPDATE certificate SET person_id = NULL WHERE certificate_id = ANY($1)")
-                .bind(forgotten)
+                .bind(lost)
                 .execute(&mut *tx)
                 .await?;
         }
@@ -148,8 +154,16 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
         of(changes, event, &matched.certificate_id)?.holder = Some(id(event, &matched.person_id)?);
     } else if event.is::<register::CertificateForgotten>() {
         let forgotten: register::CertificateForgotten = event.decode()?;
-        let change = of(changes, event, &forgotten.certificate_id)?;
-        (change.holder, change.forgotten) = (None, true);
+        of(changes, event, &forgotten.certificate_id)?.lose();
+    } else if event.is::<register::CertificateUnmatched>() {
+        let unmatched: register::CertificateUnmatched = event.decode()?;
+        of(changes, event, &unmatched.certificate_id)?.lose();
+    } else if event.is::<register::CertificateDeleted>() {
+        let deleted: register::CertificateDeleted = event.decode()?;
+        of(changes, event, &deleted.certificate_id)?.lose();
+    } else if event.is::<register::CertificateMerged>() {
+        let merged: register::CertificateMerged = event.decode()?;
+        of(changes, event, &merged.certificate_id)?.lose();
     } else if event.is::<register::PriorRegistrationImported>() {
         let imported: register::PriorRegistrationImported = event.decode()?;
         let prior = imported.registration.ok_or_else(|| incomplete(event))?;

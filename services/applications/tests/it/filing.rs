@@ -189,22 +189,11 @@ async fn a_restricted_certificate_is_refused_until_the_restriction_is_lifted() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let submission = stage.submission(&teacher).await;
-    let register = stage.running.neighbour("certificates");
-    let certificate_id = teacher.certificate.to_string();
-    let restricted = register::CertificateRestricted {
-        certificate_id: certificate_id.clone(),
-        kind: register::RestrictionKind::ExamCheating.into(),
-        ..Default::default()
-    };
-    register.publish(teacher.certificate, "00", &restricted).await;
-    let sql = "SELECT count(*) FROM views.certificate WHERE restriction IS NOT NULL";
-    stage.until_known("the restriction", sql, 1).await;
+    stage.restrict(&teacher, register::RestrictionKind::ExamCheating).await;
     let refusal = refused(stage.applications(&teacher).submit_application(submission.clone()).await);
     assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED");
     assert!(refusal.sentence.contains("您的教师资格无效"));
-    let lifted = register::RestrictionLifted { certificate_id, file_reference: String::new() };
-    register.publish(teacher.certificate, "00", &lifted).await;
-    stage.until_known("the lifting", sql, 0).await;
+    stage.lift(&teacher).await;
     stage.applications(&teacher).submit_application(submission).await.unwrap();
 }
 

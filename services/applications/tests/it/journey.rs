@@ -3,6 +3,7 @@
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::record_conclusion_fact_request::Fact;
 use proto::applications::v1::{self as wire, Status as State, Turn};
+use proto::certificates::v1::{CertificateDeleted, CertificateMerged, CertificateUnmatched, RestrictionKind};
 use proto::types::v1::Conclusion;
 
 use crate::stage::{
@@ -71,6 +72,66 @@ async fn a_teacher_goes_from_draft_to_qualified() {
     let refusal = refused(stage.applications(&teacher).submit_application(submission).await);
     assert_eq!(refusal.reason, "REGISTERED_RECENTLY");
     assert!(refusal.sentence.contains("5年内无需再注册"), "{}", refusal.sentence);
+}
+
+#[tokio::test]
+async fn an_open_application_stands_still_while_its_certificate_is_restricted_and_goes_on_once_it_is_lifted() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let mut confirmation = ConfirmationClient::new(stage.clerk(POINT).await);
+    confirmation.record_facts(record_facts(&key, facts())).await.unwrap();
+    stage.restrict(&teacher, RestrictionKind::Forfeited).await;
+    let refusal = refused(confirmation.confirm_application(confirm(&key)).await);
+    assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED");
+    assert!(refusal.sentence.contains("该教师资格已被依法注销"), "{}", refusal.sentence);
+    stage.lift(&teacher).await;
+    confirmation.confirm_application(confirm(&key)).await.unwrap();
+
+    let (mut county, mut city) = (stage.review(COUNTY).await, stage.review(CITY).await);
+    stage.restrict(&teacher, RestrictionKind::RevokedConduct).await;
+    let refusal = refused(county.pass_review(pass(&key)).await);
+    assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED");
+    assert!(refusal.sentence.contains("该教师资格已被依法撤销"), "{}", refusal.sentence);
+    stage.lift(&teacher).await;
+    county.pass_review(pass(&key)).await.unwrap();
+    city.pass_review(pass(&key)).await.unwrap();
+
+    let mut province = stage.review(PROVINCE).await;
+    stage.restrict(&teacher, RestrictionKind::Unspecified).await;
+    let refusal = refused(province.conclude_application(conclude(&key, Conclusion::Qualified, "")).await);
+    assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED");
+    assert!(refusal.sentence.contains("该证书受到限制，不允许注册"), "{}", refusal.sentence);
+    // Sending back stays possible.
+    province.send_back(send_back(&key)).await.unwrap();
+    stage.lift(&teacher).await;
+    city.pass_review(pass(&key)).await.unwrap();
+    let concluded = province.conclude_application(conclude(&key, Conclusion::Qualified, "")).await.unwrap();
+    assert_eq!(concluded.into_inner().outcome.unwrap().conclusion(), Conclusion::Qualified);
+}
+
+#[tokio::test]
+async fn whoever_lost_a_certificate_registers_it_no_more() {
+    let stage = Stage::start().await;
+    let (of_deleted, of_merged, former) = (stage.teacher().await, stage.teacher().await, stage.teacher().await);
+    let mut submissions = Vec::new();
+    for teacher in [&of_deleted, &of_merged, &former] {
+        submissions.push(stage.submission(teacher).await);
+    }
+    let register = stage.running.neighbour("certificates");
+    let certificate_id = of_deleted.certificate.to_string();
+    register.publish(of_deleted.certificate, "00", &CertificateDeleted { certificate_id }).await;
+    let certificate_id = of_merged.certificate.to_string();
+    let merged = CertificateMerged { certificate_id, ..Default::default() };
+    register.publish(of_merged.certificate, "00", &merged).await;
+    let certificate_id = former.certificate.to_string();
+    register.publish(former.certificate, "00", &CertificateUnmatched { certificate_id }).await;
+    let sql = "SELECT count(*) FROM views.certificate WHERE person_id IS NULL";
+    stage.until_known("the losses", sql, 3).await;
+    for (teacher, submission) in [of_deleted, of_merged, former].iter().zip(submissions) {
+        let refused = reason(stage.applications(teacher).submit_application(submission).await);
+        assert_eq!(refused, "CERTIFICATE_UNKNOWN");
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub(crate) const SCHOOL: Uuid = Uuid::from_u128(0x20);
 const PLAN: Uuid = Uuid::from_u128(0x40);
 const WINDOW: Uuid = Uuid::from_u128(0x41);
 const HOUR: i64 = 3_600;
+const RESTRICTED: &str = "SELECT count(*) FROM views.certificate WHERE restriction IS NOT NULL";
 
 pub(crate) struct Stage {
     pub(crate) running: Running<Applications>,
@@ -262,6 +263,26 @@ impl Stage {
         })
         .await;
         teacher
+    }
+
+    /// An officer of the register restricts the certificate, and it is known.
+    pub(crate) async fn restrict(&self, teacher: &Teacher, kind: register::RestrictionKind) {
+        let certificate_id = teacher.certificate.to_string();
+        let restricted = register::CertificateRestricted {
+            certificate_id,
+            kind: kind.into(),
+            ..register::CertificateRestricted::default()
+        };
+        self.running.neighbour("certificates").publish(teacher.certificate, "00", &restricted).await;
+        self.until_known("the restriction", RESTRICTED, 1).await;
+    }
+
+    /// … and lifts it.
+    pub(crate) async fn lift(&self, teacher: &Teacher) {
+        let certificate_id = teacher.certificate.to_string();
+        let lifted = register::RestrictionLifted { certificate_id, file_reference: String::new() };
+        self.running.neighbour("certificates").publish(teacher.certificate, "00", &lifted).await;
+        self.until_known("the lifting", RESTRICTED, 0).await;
     }
 
     /// The register tells of an earlier registration, and it has entered the record.
