@@ -27,6 +27,7 @@ const OPENID: &str = "oCanaryBird_7759";
 const EVIDENCE: &str = "旧号码已停机，附身份证照片编号金丝雀一号。";
 const WHY_REVEALED: &str = "核对金丝雀二号的申请表";
 const WHY_RETURNED: &str = "金丝雀三号请补充材料。";
+const STATEMENT: &str = "金丝雀四号的证书上任教学科有误，应为数学。";
 
 /// The person, and where their data goes.
 pub struct Canary {
@@ -63,8 +64,18 @@ impl Canary {
     pub fn secrets(&self) -> Vec<String> {
         let teacher = self.applicant.teacher;
         let form = ["3219012345678", "徐州市鼓楼区示例路1号"].map(str::to_owned);
-        let said =
-            [PASSWORD, NEXT_PASSWORD, NEXT_PHONE, LAST_PHONE, NEXT_MAIL, OPENID, EVIDENCE, WHY_REVEALED, WHY_RETURNED];
+        let said = [
+            PASSWORD,
+            NEXT_PASSWORD,
+            NEXT_PHONE,
+            LAST_PHONE,
+            NEXT_MAIL,
+            OPENID,
+            EVIDENCE,
+            WHY_REVEALED,
+            WHY_RETURNED,
+            STATEMENT,
+        ];
         let mail = format!("{}@mail.example", teacher.phone());
         let own = [teacher.number(), teacher.name(), teacher.phone(), mail];
         own.into_iter().chain(form).chain(said.map(str::to_owned)).collect()
@@ -248,6 +259,9 @@ impl Canary {
         let certificate = self.applicant.certificate().await.unwrap();
         let by_hand = json!({"requestId": request_id(), "number": self.applicant.teacher.number()});
         self.must_be_refused("certificates.v1.Certificates/AddCertificate", by_hand).await;
+        let correction =
+            json!({"requestId": request_id(), "certificateId": certificate.certificate_id, "statement": STATEMENT});
+        self.call("certificates.v1.Corrections/RequestCorrection", correction).await.unwrap();
         let draft = self.applicant.fill_in(&certificate.certificate_id, place).await.unwrap();
         let submitted = self.applicant.submit(&draft, &request_id()).await.unwrap();
         let key = ApplicationKey {

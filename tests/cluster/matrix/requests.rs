@@ -71,6 +71,15 @@ fn of_certificates(method: &str, season: &Season) -> Value {
             json!({"certificateId": certificate, "personId": season.filer_id, "purpose": "对照权限"})
         }
         "ImportRegister" => json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": register_file()}]),
+        "SettleConflict" => asked(json!({
+            "certificateId": certificate, "ordinal": 1, "side": 1, "reason": "对照权限", "fileReference": "示例2026-4",
+        })),
+        // What was not entered by hand is not merged: whoever may is told that.
+        "MergeCertificates" => asked(json!({
+            "certificateId": certificate, "intoCertificateId": season.draft.certificate_id, "reason": "对照权限",
+            "fileReference": "示例2026-5",
+        })),
+        "RequestCorrection" => asked(json!({"certificateId": certificate, "statement": "任教学科有误，应为数学。"})),
         "RestrictCertificate" => asked(json!({"certificateId": certificate, "kind": 4, "fileReference": "示例2026-2"})),
         "LiftRestriction" => asked(json!({"certificateId": certificate, "fileReference": "示例2026-3"})),
         _ => json!({}),
