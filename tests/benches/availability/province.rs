@@ -14,7 +14,6 @@ use proto::scheduling::v1::availability_client::AvailabilityClient;
 use proto::scheduling::v1::directory_client::DirectoryClient;
 use proto::scheduling::v1::plans_client::PlansClient;
 use proto::types::v1::Stage;
-use time::OffsetDateTime;
 
 use super::Asking;
 
@@ -76,7 +75,8 @@ async fn agencies(directory: &mut DirectoryClient<Channel>) -> Result<BTreeMap<S
     let cities = directory.list_divisions(request).await.doing(|| "list the cities".into())?.into_inner().divisions;
     let mut agencies = BTreeMap::new();
     for city in cities {
-        let request = scheduling::ListAgenciesRequest { province: PROVINCE.to_owned(), city: city.code.clone() };
+        let (province, city_code) = (PROVINCE.to_owned(), city.code.clone());
+        let request = scheduling::ListAgenciesRequest { province, city: city_code, ..Default::default() };
         let offered = directory.list_agencies(request).await.doing(|| "list agencies".into())?.into_inner().agencies;
         agencies.extend(offered.into_iter().map(|agency| (agency.agency_id.clone(), (city.code.clone(), agency))));
     }
@@ -89,7 +89,7 @@ async fn points(
     agency: &scheduling::Agency,
 ) -> Result<Vec<scheduling::Point>> {
     wait::until("the points to be listed", ARRIVAL, async || {
-        let request = scheduling::ListPointsRequest { agency_id: agency.agency_id.clone() };
+        let request = scheduling::ListPointsRequest { agency_id: agency.agency_id.clone(), ..Default::default() };
         let listed = directory.list_points(request).await.ok()?.into_inner().points;
         (listed.len() >= POINTS).then_some(listed)
     })
@@ -129,8 +129,8 @@ async fn file_with(
             request_id: request_id(),
             plan_id: plan_id.clone(),
             agency_id: agency_id.clone(),
-            begin_time: timestamp(begin),
-            end_time: timestamp(end),
+            begin_time: Some(rpc::timestamp(begin)),
+            end_time: Some(rpc::timestamp(end)),
             grace_minutes: 30,
         };
         plans.open_window(request).await.doing(|| format!("open a window of {}", agency.name))?;
@@ -138,8 +138,8 @@ async fn file_with(
     for point in points {
         let assignment = scheduling::PointAssignment {
             point_id: point.point_id.clone(),
-            confirm_begin_time: timestamp(now - DAY),
-            confirm_end_time: timestamp(now + 80 * DAY),
+            confirm_begin_time: Some(rpc::timestamp(now - DAY)),
+            confirm_end_time: Some(rpc::timestamp(now + 80 * DAY)),
             range: "本单位在编在岗教师".to_owned(),
             notes: "请携带教师资格证书原件与申请表一式两份到现场确认。".to_owned(),
         };
@@ -166,8 +166,4 @@ async fn until_open(officer: &Actor, questions: &[scheduling::CheckAvailabilityR
         .await?;
     }
     Ok(())
-}
-
-fn timestamp(at: OffsetDateTime) -> Option<prost_types::Timestamp> {
-    Some(rpc::timestamp(at))
 }
