@@ -7,3 +7,4 @@ pub mod kind;
 pub mod missing;
 pub mod name;
 pub mod number;
+pub mod source;

@@ -8,6 +8,7 @@ use vault::VaultError;
 use crate::domain::certificate::Rejection;
 use crate::domain::correction;
 use crate::domain::hand_entry::Refusal;
+use crate::import::workbook::Flaw;
 
 /// Every refusal and failure of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,21 @@ pub enum Error {
     QuoteNotClosed {
         /// At which the row begins.
         line: i64,
+    },
+    /// The register's file is a workbook that cannot be read, or not to its end.
+    #[error("the workbook cannot be read: {0:?}")]
+    Workbook(Flaw),
+    /// This deployment reads no register over HTTP.
+    #[error("there is no source of registers")]
+    NoSource,
+    /// The source tells of certificates beyond the officer's scope.
+    #[error("the source reaches beyond the officer's scope")]
+    OutsideScope,
+    /// A run over the source ended before the source did.
+    #[error("the run over the source failed: {reason}")]
+    SourceFailed {
+        /// Stable.
+        reason: String,
     },
     /// Something that is needed does not answer.
     #[error("{dependency} does not answer")]

@@ -3,6 +3,8 @@
 pub mod corrections;
 pub mod settling;
 
+use std::collections::HashMap;
+
 use decider::Decider;
 use eventlog::{Append, AppendError, Appended, Claim, Division, EventLog, NewEvent, Recorded, Remembered, RequestKey};
 use lifecycle::ids;
@@ -215,19 +217,21 @@ impl Handle {
         said: &[Said],
         answer: Vec<u8>,
     ) -> Result<Answered, Error> {
-        let append = self.prepare(asked, loaded, said, answer).await?.ok_or(Error::Conflict)?;
+        let keys = self.keys(&sealing(loaded, said)).await?;
+        let append = self.prepare(asked, loaded, said, &keys, answer).ok_or(Error::Conflict)?;
         let Appended { answer, position, .. } = self.log.append(append).await?;
         Ok(Answered { answer, position })
     }
 
-    /// What is handed to the log's writer; `None` when a key that would seal was destroyed a moment ago.
-    pub async fn prepare(
+    /// What is handed to the log's writer, under keys of which [`sealing()`] names those that it takes; `None` when one of them was destroyed.
+    pub fn prepare(
         &self,
         asked: &Asked,
         loaded: &Loaded,
         said: &[Said],
+        keys: &HashMap<Uuid, PersonKey>,
         answer: Vec<u8>,
-    ) -> Result<Option<Append>, Error> {
+    ) -> Option<Append> {
         let (mut claims, mut new) = (Vec::new(), Vec::with_capacity(said.len()));
         let mut state = loaded.state.clone();
         for ((event, plain), version) in said.iter().zip(loaded.version + 1..) {
@@ -237,15 +241,14 @@ impl Handle {
             let event_id = ids::random();
             let sealed = match plain.as_ref().zip(event.generation(&state)) {
                 Some((plain, generation)) => {
-                    let key = key_id(loaded.id, generation);
-                    let Some(key) = self.keys(&[key]).await?.remove(&key) else { return Ok(None) };
+                    let key = keys.get(&key_id(loaded.id, generation))?;
                     key.seal(plain, &vault::binding(event_id, loaded.id, version))
                 }
                 None => Vec::new(),
             };
             new.push(NewEvent { event_id, kind, payload, inner, sealed, division: loaded.division });
         }
-        Ok(Some(Append {
+        Some(Append {
             stream: loaded.id,
             expected_version: loaded.version,
             events: new,
@@ -255,7 +258,7 @@ impl Handle {
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: asked.cause,
-        }))
+        })
     }
 
     /// Opens what is personal in a certificate, by the generation of its key; `None` when the key was destroyed.
@@ -320,7 +323,7 @@ impl Handle {
     }
 
     /// The keys of records, made where they are missing.
-    pub async fn keys(&self, records: &[Uuid]) -> Result<std::collections::HashMap<Uuid, PersonKey>, Error> {
+    pub async fn keys(&self, records: &[Uuid]) -> Result<HashMap<Uuid, PersonKey>, Error> {
         Ok(self.vault.obtain_all(records).await?)
     }
 }
@@ -341,6 +344,18 @@ pub fn fold(id: Uuid, recorded: &[Recorded]) -> Result<Loaded, Error> {
 pub fn naming(event: Event, personal: &Personal) -> Said {
     let plain = event.names_holder().then(|| personal.encode());
     (event, plain)
+}
+
+/// Ids of the keys that seal what is to be sealed in these events of a record.
+pub fn sealing(loaded: &Loaded, said: &[Said]) -> Vec<Uuid> {
+    let mut state = loaded.state.clone();
+    let mut keys = Vec::new();
+    for (event, plain) in said {
+        state = Decisions::evolve(state, event);
+        let generation = plain.as_ref().and_then(|_| event.generation(&state));
+        keys.extend(generation.map(|generation| key_id(loaded.id, generation)));
+    }
+    keys
 }
 
 fn read(event: &Recorded) -> Result<Event, Error> {

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
-//!   ├────> import/ (a register's file, many records at a time)
+//!   ├────> import/ (a register's rows, many records at a time)  <──── source/ (registers over HTTP)
 //!   └────> views/ (certificates of a person, what contradicts, what is asked, when registers came)      reactions/ (a certificate finds its owner)
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
 
 pub mod api;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod handle;
 pub mod import;
 pub mod reactions;
+pub mod source;
 pub mod store;
 pub mod views;
 
@@ -29,15 +31,18 @@ use proto::identity::v1::Role;
 use proto::identity::v1::profiles_client::ProfilesClient;
 use rpc::Surface;
 use service::erasure::OnPersonErased;
-use service::{Failure, Ground, NoCommand, NoSettings, Service};
+use service::{Failure, Ground, NoCommand, Service};
 
 use api::{CertificatesApi, ConflictsApi, CorrectionsApi, RestrictionsApi, SyncApi};
+use config::Settings;
 use handle::Handle;
+use import::workbook::Workbooks;
 use reactions::on_certificate_merged::OnCertificateMerged;
 use reactions::on_certificate_synced::OnCertificateSynced;
 use reactions::on_conflict_settled::OnConflictSettled;
 use reactions::on_person_erased::ForgetCertificates;
 use reactions::on_profile_completed::OnProfileCompleted;
+use source::Source;
 use views::conflicts::Conflicts;
 use views::corrections::Corrections;
 use views::register::Register;
@@ -46,6 +51,8 @@ use views::synced::Synced;
 /// The service.
 pub struct Certificates {
     handle: Handle,
+    source: Option<Source>,
+    workbooks: Workbooks,
 }
 
 const OFFICER: Rule = Rule::Staff(&[Role::RegisterOfficer]);
@@ -61,6 +68,7 @@ impl Service for Certificates {
         ("dingzhu.certificates.v1.Certificates/GetCertificate", Rule::Staff(&[Role::RegisterOfficer, Role::Reviewer])),
         ("dingzhu.certificates.v1.Certificates/GetCertificateDetails", Rule::Service(&["applications"])),
         ("dingzhu.certificates.v1.Sync/ImportRegister", OFFICER),
+        ("dingzhu.certificates.v1.Sync/SyncFromSource", OFFICER),
         ("dingzhu.certificates.v1.Conflicts/ListConflicts", OFFICER),
         ("dingzhu.certificates.v1.Conflicts/SettleConflict", OFFICER),
         ("dingzhu.certificates.v1.Conflicts/MergeCertificates", OFFICER),
@@ -72,15 +80,18 @@ impl Service for Certificates {
         ("dingzhu.certificates.v1.Restrictions/LiftRestriction", OFFICER),
     ];
 
-    type Settings = NoSettings;
+    type Settings = Settings;
     type Command = NoCommand;
 
     fn migrations() -> sqlx::migrate::Migrator {
         sqlx::migrate!()
     }
 
-    async fn wire(ground: &Ground, NoSettings {}: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
+    async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let handle = Handle::new(ground.log.clone(), ground.vault.clone());
+        let source = Source::open(&settings.source, handle.clone())?;
+        let program = settings.workbook_reader.map_or_else(std::env::current_exe, Ok)?;
+        let workbooks = Workbooks { program, lifecycle: ground.lifecycle.clone() };
         let profiles = ProfilesClient::new(ground.peers.channel("identity"));
         let bus = bus
             .own_view(Register)
@@ -95,7 +106,7 @@ impl Service for Certificates {
                 "identity",
                 OnPersonErased::new(Self::NAME, ground, ForgetCertificates { handle: handle.clone() }),
             );
-        Ok((Self { handle }, bus))
+        Ok((Self { handle, source, workbooks }, bus))
     }
 
     fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
@@ -108,7 +119,15 @@ impl Service for Certificates {
         };
         let conflicts = ConflictsApi { handle: handle.clone(), bus: bus.clone(), lifecycle: lifecycle.clone() };
         let corrections = CorrectionsApi { handle: handle.clone(), bus: bus.clone(), lifecycle: lifecycle.clone() };
-        let sync = SyncApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        if let Some(source) = &self.source {
+            source.start(&lifecycle);
+        }
+        let sync = SyncApi {
+            handle: handle.clone(),
+            source: self.source.clone(),
+            workbooks: self.workbooks.clone(),
+            lifecycle: lifecycle.clone(),
+        };
         let restrictions = RestrictionsApi { handle, lifecycle };
         Surface::new()
             .offer(rpc::sized!(ExportServer::new(certificates.clone())))
@@ -119,7 +138,7 @@ impl Service for Certificates {
             .offer(rpc::sized!(RestrictionsServer::new(restrictions)))
     }
 
-    async fn run(_: &Ground, _: NoSettings, command: NoCommand) -> Result<(), Failure> {
+    async fn run(_: &Ground, _: Settings, command: NoCommand) -> Result<(), Failure> {
         match command {}
     }
 }

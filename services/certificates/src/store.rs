@@ -3,5 +3,6 @@
 pub mod corrections;
 pub mod events;
 pub mod lookup;
+pub mod source;
 
 pub use events::{Personal, StoredEvent, read, write};

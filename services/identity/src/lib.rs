@@ -21,7 +21,6 @@ pub mod courier;
 pub mod domain;
 pub mod enrol;
 pub mod error;
-pub mod gateway;
 pub mod handle;
 pub mod hashing;
 pub mod import_legacy;

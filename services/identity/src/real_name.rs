@@ -22,13 +22,13 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gateway::{Gateway, GatewayError, NoAnswer};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::contact::same_name;
 use crate::domain::document::{Document, DocumentType};
 use crate::error::Error;
-use crate::gateway::{Gateway, GatewayError, NoAnswer};
 
 /// Bytes of the longest line of a register.
 const LONGEST_LINE: u64 = 1024;

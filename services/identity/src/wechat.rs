@@ -27,13 +27,13 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gateway::{Gateway, GatewayError, NoAnswer};
 use lifecycle::ids;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::wechat::{OpenId, TICKET_LIFE};
 use crate::error::Error;
-use crate::gateway::{Gateway, GatewayError, NoAnswer};
 
 /// Bytes of the longest text of a QR code, and of the longest line of the stand-in.
 const LONGEST_QR: usize = 1024;

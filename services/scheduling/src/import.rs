@@ -152,7 +152,7 @@ impl Import {
         }
         let read = reading.await.map_err(|error| Error::View(Box::new(error)))?;
         read.map_err(|stopped| match stopped {
-            Stopped::UploadBroken(_) => Error::UploadBroken,
+            Stopped::Broken(_) => Error::UploadBroken,
             Stopped::QuoteNotClosed { line } => Error::QuoteNotClosed { line },
         })?;
         progress.done = true;

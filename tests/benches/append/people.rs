@@ -98,7 +98,7 @@ async fn import(cluster: &Cluster, people: u32, each: usize) -> Result<()> {
         }
     }
     let officer = call::sign_in(cluster.layout(), "register").await?;
-    let options = certificates::ImportOptions { request_id: request_id(), dry_run: false };
+    let options = certificates::ImportOptions { request_id: request_id(), ..Default::default() };
     let chunks: Vec<Part> = file.as_bytes().chunks(CHUNK).map(|chunk| Part::Chunk(chunk.to_vec().into())).collect();
     let parts = std::iter::once(Part::Options(options)).chain(chunks);
     let parts: Vec<_> = parts.map(|part| certificates::ImportRegisterRequest { part: Some(part) }).collect();

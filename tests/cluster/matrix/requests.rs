@@ -71,6 +71,7 @@ fn of_certificates(method: &str, season: &Season) -> Value {
             json!({"certificateId": certificate, "personId": season.filer_id, "purpose": "对照权限"})
         }
         "ImportRegister" => json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": register_file()}]),
+        "SyncFromSource" => asked(json!({})),
         "SettleConflict" => asked(json!({
             "certificateId": certificate, "ordinal": 1, "side": 1, "reason": "对照权限", "fileReference": "示例2026-4",
         })),

@@ -104,7 +104,7 @@ pub(super) async fn plan(officer: &Actor, units: &Units, now: OffsetDateTime) ->
 /// Sends a register's file as its officer would; every row has to be taken.
 pub(super) async fn import(officer: &Actor, file: Vec<u8>) -> Result<()> {
     let client = SyncClient::new(officer.channel(&officer.addresses.certificates)?);
-    let options = certificates::ImportOptions { request_id: request_id(), dry_run: false };
+    let options = certificates::ImportOptions { request_id: request_id(), ..Default::default() };
     let first = certificates::import_register_request::Part::Options(options);
     let chunks =
         file.chunks(CHUNK).map(|chunk| certificates::import_register_request::Part::Chunk(chunk.to_vec().into()));

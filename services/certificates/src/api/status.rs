@@ -6,6 +6,7 @@ use tonic::Status;
 use crate::domain::certificate::Rejection;
 use crate::domain::{correction, hand_entry};
 use crate::error::Error;
+use crate::import::workbook::Flaw;
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -25,6 +26,12 @@ impl From<Error> for Refusal {
                     "第{line}行的引号没有闭合，该行及其后的内容未读取，此前各行已经生效；请补上或删去引号后重新上传整个文件，已生效的行不会重复。"
                 ),
             ),
+            Error::Workbook(flaw) => workbook(flaw),
+            Error::NoSource => Self::rejected("NO_SOURCE", "本系统没有配置数据源，请导入文件。"),
+            Error::OutsideScope => {
+                Self::forbidden("OUTSIDE_SCOPE", "数据源涉及的范围超出您的管理范围，请由上级管理人员发起同步。")
+            }
+            Error::SourceFailed { reason } => source_failed(&reason),
             Error::Conflict => Self::conflict(),
             Error::Overloaded { retry_after } => Self::overloaded(retry_after),
             Error::Unavailable { dependency } => Self::unavailable(dependency),
@@ -44,6 +51,44 @@ impl From<Error> for Refusal {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         Refusal::from(error).into()
+    }
+}
+
+fn workbook(flaw: Flaw) -> Refusal {
+    match flaw {
+        Flaw::Encrypted => Refusal::rejected(
+            "WORKBOOK_ENCRYPTED",
+            "工作簿设有密码或为旧版格式（xls），无法读取，请去掉密码并另存为 xlsx 或 CSV 后重试。",
+        ),
+        Flaw::Malformed => Refusal::rejected(
+            "WORKBOOK_MALFORMED",
+            "工作簿已损坏或不是 xlsx 文件，已读取的各行已经生效；请另存为 xlsx 或 CSV 后重新上传，已生效的行不会重复。",
+        ),
+        Flaw::TooLarge => Refusal::rejected(
+            "WORKBOOK_TOO_LARGE",
+            "工作簿过大，读取所需的内存或时间超过限制，已读取的各行已经生效；请另存为 CSV 后重新上传，已生效的行不会重复。",
+        ),
+        Flaw::NoReader => Refusal::unavailable("workbook reader"),
+    }
+}
+
+/// What ended a run over a source, and what to do.
+const SOURCE_FAILURES: [(&str, &str); 9] = [
+    ("SOURCE_UNAVAILABLE", "数据源多次没有应答，请稍后再次发起同步，将从中断处继续。"),
+    ("SOURCE_REFUSES", "数据源拒绝了请求，请核对数据源地址和访问令牌。"),
+    ("SOURCE_TOO_LARGE", "数据源的应答超过允许的大小，请数据提供方核实。"),
+    ("SOURCE_NOT_UTF8", "数据源的应答不是 UTF-8 编码，请数据提供方核实。"),
+    ("SOURCE_MALFORMED", "数据源的应答不符合接口约定，请数据提供方核实。"),
+    ("SOURCE_COUNT_WRONG", "数据源声明的条数与实际不符，该页未采用，请数据提供方核实。"),
+    ("SOURCE_REPEATS", "数据源重复给出已读取的数据，该页未采用，请数据提供方核实。"),
+    ("SOURCE_OUT_OF_ORDER", "数据源的数据没有按约定排序，该页未采用，请数据提供方核实。"),
+    ("SOURCE_FROM_FUTURE", "数据源的变更时间晚于当前时间，该页未采用，请数据提供方核实。"),
+];
+
+fn source_failed(reason: &str) -> Refusal {
+    match SOURCE_FAILURES.iter().find(|(known, _)| *known == reason) {
+        Some((reason, sentence)) => Refusal::rejected(*reason, *sentence),
+        None => Refusal::internal(lifecycle::ids::random().to_string()),
     }
 }
 

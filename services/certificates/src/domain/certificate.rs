@@ -157,6 +157,8 @@ pub struct Record {
     pub prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
     /// The one that holds now.
     pub restriction: Option<Restriction>,
+    /// File references of all restrictions that ever held, and whether this one still does.
+    pub decisions: BTreeMap<String, bool>,
     /// The newest key that anything was sealed under.
     pub newest: u32,
     /// The conflicts that are open, by the source that contradicts.
@@ -167,8 +169,6 @@ pub struct Record {
     pub overruled: BTreeMap<Source, Hash>,
     /// The register says that there is no such certificate.
     pub deleted: bool,
-    /// The register has said that it is restricted: once is enough, and an officer who lifts it has the last word.
-    pub restricted_by_register: bool,
     /// The number was mistyped: what it was stands there.
     pub merged_into: Option<Uuid>,
     /// Records of mistyped numbers that were this certificate.
@@ -244,6 +244,24 @@ pub enum Command {
         /// Until when; shown only.
         end: Option<Date>,
         /// Of the decision.
+        file_reference: String,
+    },
+    /// A row of a register of restrictions: a decision restricts it.
+    SyncRestriction {
+        /// Keyed hash of the document number that the row names.
+        holder: Hash,
+        /// How.
+        kind: Restriction,
+        /// Until when; shown only.
+        end: Option<Date>,
+        /// Of the decision; what was said under it before is not said again.
+        file_reference: String,
+    },
+    /// A row of a register of restrictions: a decision no longer restricts it.
+    SyncLift {
+        /// Keyed hash of the document number that the row names.
+        holder: Hash,
+        /// Of the decision that restricted it.
         file_reference: String,
     },
     /// An officer lifts the restriction.
@@ -362,7 +380,7 @@ pub enum Rejection {
     NumberMistyped,
     /// Only what was entered by hand is merged.
     NotEnteredByHand,
-    /// Two records are one certificate only if they name the same holder.
+    /// Two records are one certificate only if they name the same holder, and a register restricts only whom it names.
     HoldersDiffer,
     /// The conflict is settled already, or there never was one.
     NoSuchConflict,
@@ -441,12 +459,12 @@ impl State {
                     person: None,
                     prior_registrations: BTreeMap::new(),
                     restriction: None,
+                    decisions: BTreeMap::new(),
                     newest,
                     conflicts: BTreeMap::new(),
                     conflict_count: 0,
                     overruled: BTreeMap::new(),
                     deleted: false,
-                    restricted_by_register: false,
                     merged_into: None,
                     absorbed: BTreeSet::new(),
                 }

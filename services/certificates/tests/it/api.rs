@@ -1,12 +1,12 @@
 //! Entering by hand, reading and restricting, with every refusal's reason.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
 use proto::identity::v1::Role;
 use rpc::Refusal;
-use service::NoSettings;
 use service::testing::{Running, start};
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -38,7 +38,7 @@ async fn running() -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     people.add(&STRANGER);
-    start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await
+    start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await
 }
 
 #[tokio::test]

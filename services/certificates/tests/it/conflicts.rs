@@ -1,12 +1,12 @@
 //! Sources contradict each other: both stay, the person is told, an officer settles; and two records turn out to be one certificate.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::conflicts_client::ConflictsClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
 use proto::identity::v1::Role;
-use service::NoSettings;
 use service::testing::{Channel, Running, start};
 use uuid::Uuid;
 use wire::{ConflictSide, NextStep};
@@ -37,7 +37,7 @@ async fn running() -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     people.add(&OTHER);
-    start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await
+    start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await
 }
 
 async fn officer(running: &Running<Certificates>, province: &str) -> ConflictsClient<Channel> {

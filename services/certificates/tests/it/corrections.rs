@@ -1,11 +1,11 @@
 //! 更正申请: asked for by the person, answered by the province's officers, a bounded number, unreadable after an erasure.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::corrections_client::CorrectionsClient;
 use proto::certificates::v1::export_client::ExportClient;
 use proto::identity::v1::Role;
-use service::NoSettings;
 use service::testing::{Channel, Running, start};
 use uuid::Uuid;
 use wire::CorrectionState;
@@ -23,7 +23,7 @@ async fn running() -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     people.add(&OTHER);
-    start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await
+    start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await
 }
 
 fn request(certificate: Certificate) -> wire::RequestCorrectionRequest {

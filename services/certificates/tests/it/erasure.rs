@@ -1,6 +1,7 @@
 //! A person is erased: their certificates are nobody's, nothing that was said of them opens, and the register may speak again.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use eventlog::Verdict;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::ExportMyDataRequest;
@@ -8,7 +9,6 @@ use proto::certificates::v1::export_client::ExportClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
 use proto::identity::v1::{AccountRegistered, Role};
 use proto::types::v1::PersonalDataErased;
-use service::NoSettings;
 use service::testing::start;
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
     people.add(&TEACHER);
     let other = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
     people.add(&other);
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     let file = format!("{HEADER}{}{}", row(&TEACHER, NUMBER, "语文"), row(&other, "20103203221000003", "数学"));
     import(&running, &file, false).await;
     let certificate: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
@@ -82,7 +82,7 @@ async fn certificates_are_forgotten_with_their_person_and_known_again_by_the_reg
 #[tokio::test]
 async fn whoever_is_erased_gets_no_certificate_any_more() {
     let people = People::default();
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     assert_eq!(counts(&running.erase(TEACHER.id).await), [("certificate", 0), ("sealed_event", 0), ("correction", 0)]);
     // Identity's answer from before the erasure arrives late.
     people.add(&TEACHER);
@@ -103,7 +103,7 @@ async fn a_former_holder_is_forgotten_and_the_present_one_is_not() {
     people.add(&TEACHER);
     let present = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
     people.add(&present);
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
     let certificate: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
     import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "数学")), false).await;
@@ -123,11 +123,34 @@ async fn a_former_holder_is_forgotten_and_the_present_one_is_not() {
     assert_eq!(running.opens_with_any_key(&[certificate]).await, 0);
 }
 
+/// Rows behind the first batch are decided before that is recorded.
+#[tokio::test]
+async fn holders_that_follow_each_other_within_a_run_have_a_key_each() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let present = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let others: String =
+        (0..600).map(|other| row(&present, &format!("2010320322{:07}", 2_000_000 + other), "语文")).collect();
+    let [first, second] = [row(&TEACHER, NUMBER, "语文"), row(&present, NUMBER, "数学")];
+    let reports = import(&running, &format!("{HEADER}{first}{others}{second}{second}"), false).await;
+    let last = reports.last().unwrap();
+    assert_eq!((last.added, last.changed, last.unchanged, last.rejected), (601, 1, 1, 0));
+
+    let events = running.service.ground.log.read(0, 10_000).await.unwrap();
+    let changed: Vec<_> = events.iter().filter(|event| event.kind.ends_with(".CertificateChanged")).collect();
+    let certificate = changed[0].stream;
+    assert_eq!(changed.len(), 1);
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 2);
+    running.service.ground.vault.destroy(certificate).await.unwrap();
+    assert_eq!(running.opens_with_any_key(&[certificate]).await, 1, "what was said of the present holder");
+}
+
 #[tokio::test]
 async fn a_forgotten_certificate_is_restricted_and_lifted_by_its_province() {
     let people = People::default();
     people.add(&TEACHER);
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, NUMBER, "语文")), false).await;
     let certificate_id = listed(&running, TEACHER.id, 1).await[0].certificate_id.clone();
     people.remove(TEACHER.id);

@@ -1,12 +1,12 @@
 //! Why a certificate is not listed: every reason, every message of the old system, and nothing of what others hold.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
 use proto::identity::v1::Role;
 use rpc::Refusal;
-use service::NoSettings;
 use service::testing::{Running, start};
 use uuid::Uuid;
 use wire::NextStep;
@@ -23,7 +23,7 @@ async fn running() -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     people.add(&STRANGER);
-    start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await
+    start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await
 }
 
 fn missed(number: &str, issue_date: &str) -> wire::ExplainMissingRequest {

@@ -8,7 +8,11 @@ mod erasure;
 mod explain;
 mod identity;
 mod record;
+mod register_server;
+mod restrictions;
+mod source;
 mod sync;
+mod workbooks;
 
 use certificates::Certificates;
 use service::Service as _;

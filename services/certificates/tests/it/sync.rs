@@ -1,13 +1,13 @@
 //! A register's file becomes certificates, once, and they find their owners from either side.
 
 use certificates::Certificates;
+use certificates::config::Settings;
 use futures::stream;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::import_register_request::Part;
 use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1::{AccountRegistered, NameChanged, Role};
-use service::NoSettings;
 use service::testing::{Running, start};
 use uuid::Uuid;
 
@@ -16,14 +16,29 @@ use crate::identity::{self, People, Somebody};
 pub const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 pub const TEACHER: Somebody = Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
 
+/// Of a new run.
+pub fn options() -> wire::ImportOptions {
+    wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), ..Default::default() }
+}
+
 pub fn row(somebody: &Somebody, number: &str, subject: &str) -> String {
     format!("{},{},{number},小学教师资格,{subject},徐州市教育局,2010-06-15,,,\n", somebody.number, somebody.name)
 }
 
-/// Imports a file and gives every report.
+/// Imports a file of certificates and gives every report.
 pub async fn import(running: &Running<Certificates>, text: &str, dry_run: bool) -> Vec<wire::ImportRegisterResponse> {
+    import_of(running, wire::Register::Certificates, text, dry_run).await
+}
+
+/// The same of any register.
+pub async fn import_of(
+    running: &Running<Certificates>,
+    register: wire::Register,
+    text: &str,
+    dry_run: bool,
+) -> Vec<wire::ImportRegisterResponse> {
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
-    let options = wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run };
+    let options = wire::ImportOptions { dry_run, register: register.into(), ..options() };
     let chunks = text.as_bytes().chunks(1_000).map(|chunk| Part::Chunk(chunk.to_vec().into()));
     let parts: Vec<_> = std::iter::once(Part::Options(options))
         .chain(chunks)
@@ -61,7 +76,7 @@ pub async fn listed(running: &Running<Certificates>, person: Uuid, count: usize)
 #[tokio::test]
 async fn a_file_is_taken_once_and_its_bad_rows_are_reported() {
     let people = People::default();
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     let registered =
         "320399199001010018,示例一,20103203222000002,小学教师资格,数学,徐州市教育局,2010-06-15,1,注册合格,2021-11-30\n";
     let file = format!("{HEADER}{}{registered},,x,,,,,,,\n", row(&TEACHER, "20103203221000001", "语文"));
@@ -86,7 +101,7 @@ async fn a_file_is_taken_once_and_its_bad_rows_are_reported() {
 #[tokio::test]
 async fn a_certificate_finds_its_owner_whichever_comes_first() {
     let people = People::default();
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
 
     people.add(&TEACHER);
@@ -103,7 +118,7 @@ async fn a_certificate_finds_its_owner_whichever_comes_first() {
 async fn another_name_is_no_match() {
     let people = People::default();
     people.add(&Somebody { name: "示例二", ..TEACHER });
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
     let own = Somebody { name: "示例二", ..TEACHER };
     import(&running, &format!("{HEADER}{}", row(&own, "20103203221000002", "语文")), false).await;
@@ -115,7 +130,7 @@ async fn another_name_is_no_match() {
 async fn whoever_has_a_new_name_gets_the_certificates_of_that_name() {
     let people = People::default();
     people.add(&Somebody { name: "旧名", ..TEACHER });
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
     people.rename(TEACHER.id, TEACHER.name);
     let changed = NameChanged { person_id: TEACHER.id.to_string() };
@@ -127,7 +142,7 @@ async fn whoever_has_a_new_name_gets_the_certificates_of_that_name() {
 async fn nothing_that_leaves_the_service_names_a_person_or_a_number() {
     let people = People::default();
     people.add(&TEACHER);
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&people).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
     import(&running, &format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;
     listed(&running, TEACHER.id, 1).await;
     for event in running.service.ground.log.read(0, 1_000).await.unwrap() {
@@ -142,10 +157,9 @@ async fn nothing_that_leaves_the_service_names_a_person_or_a_number() {
 
 #[tokio::test]
 async fn an_upload_that_breaks_off_is_a_failed_run_that_can_come_again() {
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&People::default()).await]).await;
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
     let file = format!("{HEADER}{}", row(&TEACHER, "20103203221000001", "语文"));
-    let options = || wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run: false };
     // A second set of options is no piece of the file.
     let parts = [Part::Options(options()), Part::Chunk(file.clone().into_bytes().into()), Part::Options(options())];
     let parts: Vec<_> = parts.into_iter().map(|part| wire::ImportRegisterRequest { part: Some(part) }).collect();
@@ -165,13 +179,12 @@ async fn an_upload_that_breaks_off_is_a_failed_run_that_can_come_again() {
 
 #[tokio::test]
 async fn a_quote_that_stays_open_ends_the_run_behind_the_rows_that_count() {
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&People::default()).await]).await;
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
     let good = row(&TEACHER, "20103203221000001", "语文");
     let file = format!("{HEADER}{good}\n320399199001010018,\"示例一,20\n{}", good.repeat(1_000));
-    let options = wire::ImportOptions { request_id: lifecycle::ids::random().to_string(), dry_run: false };
     let chunks = file.as_bytes().chunks(60_000).map(|chunk| Part::Chunk(chunk.to_vec().into()));
-    let parts: Vec<_> = std::iter::once(Part::Options(options))
+    let parts: Vec<_> = std::iter::once(Part::Options(options()))
         .chain(chunks)
         .map(|part| wire::ImportRegisterRequest { part: Some(part) })
         .collect();
@@ -191,7 +204,7 @@ async fn a_quote_that_stays_open_ends_the_run_behind_the_rows_that_count() {
 
 #[tokio::test]
 async fn a_row_whose_number_disagrees_is_taken_and_reported() {
-    let running = start::<Certificates>(NoSettings {}, vec![identity::start(&People::default()).await]).await;
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&People::default()).await]).await;
     let odd = "320399199001010018,示例一,20103203232000001,小学教师资格,语文,徐州市教育局,2011-06-15,,,\n";
     let reports =
         import(&running, &format!("{HEADER}{odd}{}", row(&TEACHER, "20103203221000001", "语文")), false).await;

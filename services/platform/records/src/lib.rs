@@ -17,7 +17,7 @@ const MOST_CELLS: usize = 128;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A piece of the file, or the news that no more will come although the file has not ended.
-pub type Chunk = Result<Bytes, UploadBroken>;
+pub type Chunk<B = UploadBroken> = Result<Bytes, B>;
 
 /// The upload ended before the file did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +26,10 @@ pub struct UploadBroken;
 
 /// Why nothing more of a file can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Stopped {
-    /// The upload ended before the file did.
+pub enum Stopped<B = UploadBroken> {
+    /// No more of it comes, for this reason.
     #[error(transparent)]
-    UploadBroken(#[from] UploadBroken),
+    Broken(#[from] B),
     /// A cell's quote is still open after all that a record may hold, or at the end of the file: where the next record
     /// begins is not known.
     #[error("a quote of the record at line {line} is not closed")]
@@ -78,8 +78,8 @@ impl<'r> Cells<'r> {
 }
 
 /// The records of a file. Holds one chunk and one record, whatever the file holds; blocks while it waits for a chunk.
-pub struct Records {
-    chunks: mpsc::Receiver<Chunk>,
+pub struct Records<B = UploadBroken> {
+    chunks: mpsc::Receiver<Chunk<B>>,
     chunk: Bytes,
     parser: Reader,
     cells: Box<[u8]>,
@@ -113,9 +113,9 @@ impl Place {
     }
 }
 
-impl Records {
+impl<B> Records<B> {
     /// Of the file that comes in these chunks.
-    pub fn new(chunks: mpsc::Receiver<Chunk>) -> Self {
+    pub fn new(chunks: mpsc::Receiver<Chunk<B>>) -> Self {
         let mut parser = Reader::new();
         // It passes over a byte order mark at its own beginning when the chunk happens to hold the whole of it: we do that.
         parser.read_record(b"\n", &mut [0; 1], &mut [0; 1]);
@@ -133,7 +133,7 @@ impl Records {
     }
 
     /// The next record that is no empty line; `None` at the end of the file.
-    pub fn read(&mut self) -> Result<Option<Record<'_>>, Stopped> {
+    pub fn read(&mut self) -> Result<Option<Record<'_>>, Stopped<B>> {
         if !self.pass_over_empty_lines()? {
             return Ok(None);
         }
@@ -167,7 +167,7 @@ impl Records {
     }
 
     /// Between two records; false when the file ends here.
-    fn pass_over_empty_lines(&mut self) -> Result<bool, UploadBroken> {
+    fn pass_over_empty_lines(&mut self) -> Result<bool, B> {
         while self.await_bytes()? {
             if !std::mem::replace(&mut self.begun, true) && self.chunk.starts_with(BYTE_ORDER_MARK) {
                 self.chunk.advance(BYTE_ORDER_MARK.len());
@@ -182,7 +182,7 @@ impl Records {
     }
 
     /// Waits until the chunk in hand holds something; false at the end of the file.
-    fn await_bytes(&mut self) -> Result<bool, UploadBroken> {
+    fn await_bytes(&mut self) -> Result<bool, B> {
         while self.chunk.is_empty() {
             match self.chunks.blocking_recv() {
                 Some(chunk) => self.chunk = chunk?,

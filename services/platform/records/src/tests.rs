@@ -68,7 +68,7 @@ fn a_quote_that_stays_open_ends_the_reading_at_its_line() {
 
 #[test]
 fn behind_an_open_quote_no_more_is_taken_than_a_record_may_hold() {
-    let (send, chunks) = mpsc::channel(1_000);
+    let (send, chunks) = mpsc::channel::<Chunk>(1_000);
     send.try_send(Ok(Bytes::from_static(b"a\nb,\"c\n"))).unwrap();
     let line = Bytes::from("x,y\n".repeat(250));
     for _ in 0..500 {
@@ -88,7 +88,7 @@ fn a_broken_upload_is_told_apart_from_the_end() {
     send.try_send(Err(UploadBroken)).unwrap();
     let mut records = Records::new(chunks);
     assert!(records.read().is_ok_and(|record| record.is_some()));
-    assert_eq!(records.read().err(), Some(Stopped::UploadBroken(UploadBroken)));
+    assert_eq!(records.read().err(), Some(Stopped::Broken(UploadBroken)));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn both_encodings_are_read_and_neither_guesses() {
         (text.as_bytes().to_vec(), Encoding::Utf8, None),
         (GB18030.encode(text).0.into_owned(), Encoding::Gb18030, Some(Encoding::Utf8)),
     ] {
-        let (send, chunks) = mpsc::channel(100);
+        let (send, chunks) = mpsc::channel::<Chunk>(100);
         bytes.chunks(3).for_each(|part| send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap());
         drop(send);
         let mut records = Records::new(chunks);

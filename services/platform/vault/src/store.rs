@@ -1,6 +1,6 @@
 //! The key database of a service: one wrapped key per person, destroyed for ever on erasure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -170,26 +170,37 @@ impl Vault {
 
     /// The keys of many people, made where they are missing; those of erased people are left out.
     pub async fn obtain_all(&self, people: &[Uuid]) -> Result<HashMap<Uuid, PersonKey>, VaultError> {
-        let keys = self.find_all(people).await?;
-        let missing: Vec<Uuid> = people.iter().copied().filter(|person| !keys.contains_key(person)).collect();
+        let mut keys = self.find_all(people).await?;
+        let missing: HashSet<Uuid> = people.iter().copied().filter(|person| !keys.contains_key(person)).collect();
         if missing.is_empty() {
             return Ok(keys);
         }
+        let mut made = HashMap::with_capacity(missing.len());
         let mut wrapped = Vec::with_capacity(missing.len());
         for person in &missing {
-            wrapped.push(self.masters.wrap(*person, &random()).await?);
+            let key = random();
+            wrapped.push(self.masters.wrap(*person, &key).await?);
+            made.insert(*person, key);
         }
-        // Two replicas may try at once: the first one's key stands, and both read it back.
-        sqlx::query(
+        let people: Vec<Uuid> = missing.iter().copied().collect();
+        let ours: Vec<Uuid> = sqlx::query_scalar(
             "INSERT INTO person_key (person, wrapped, master) SELECT *, $3 FROM unnest($1::uuid[], $2::bytea[])
-             ON CONFLICT (person) DO NOTHING",
+             ON CONFLICT (person) DO NOTHING RETURNING person",
         )
-        .bind(&missing)
+        .bind(&people)
         .bind(&wrapped)
         .bind(self.masters.current())
-        .execute(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        self.find_all(people).await
+        for person in ours {
+            let key = PersonKey::new(&made.remove(&person).expect("only keys that were made are stored"));
+            self.cache.insert(person, key.clone());
+            keys.insert(person, key);
+        }
+        // Two replicas may try at once: the first one's key stands, and the other reads it back.
+        let theirs: Vec<Uuid> = made.into_keys().collect();
+        keys.extend(self.find_all(&theirs).await?);
+        Ok(keys)
     }
 
     /// Whether a person's key was destroyed. Asks the key database, whatever is remembered here.

@@ -11,7 +11,7 @@ use super::{
     Rejection, Restriction, Source, Standing, State,
 };
 
-/// Stands for the reference of a restriction that the register tells of: 认定历史库 names no file.
+/// Stands for the reference of a restriction that a row of a certificate tells of: 认定历史库 names no file.
 const REGISTER: &str = "认定历史库";
 
 /// Decides about one certificate.
@@ -83,13 +83,37 @@ impl Decider for Decisions {
                 Ok(vec![Event::RestrictionLifted { file_reference }])
             }
             (
+                State::Known(Record { merged_into: Some(_), .. }),
+                Command::SyncRestriction { .. } | Command::SyncLift { .. },
+            ) => Err(Rejection::NumberMistyped),
+            (State::Known(record), Command::SyncRestriction { holder, .. } | Command::SyncLift { holder, .. })
+                if record.details.holder != holder =>
+            {
+                Err(Rejection::HoldersDiffer)
+            }
+            (State::Known(record), Command::SyncRestriction { kind, end, file_reference, .. }) => {
+                // A row of the certificate says only that there is a decision: this is the one that it means.
+                let by_another = record.decisions.iter().any(|(decision, holds)| *holds && decision != REGISTER);
+                match (record.decisions.contains_key(&file_reference), by_another) {
+                    (true, _) => Ok(Vec::new()),
+                    (false, true) => Err(Rejection::AlreadyRestricted),
+                    (false, false) => Ok(vec![Event::Restricted { kind, end, file_reference }]),
+                }
+            }
+            (State::Known(record), Command::SyncLift { file_reference, .. }) => {
+                let holds = record.decisions.get(&file_reference) == Some(&true);
+                Ok(holds.then_some(Event::RestrictionLifted { file_reference }).into_iter().collect())
+            }
+            (
                 State::Empty,
                 Command::Match { .. }
                 | Command::Settle { .. }
                 | Command::Merge { .. }
                 | Command::Absorb { .. }
                 | Command::Restrict { .. }
-                | Command::Lift { .. },
+                | Command::Lift { .. }
+                | Command::SyncRestriction { .. }
+                | Command::SyncLift { .. },
             ) => Err(Rejection::UnknownCertificate),
         }
     }
@@ -125,9 +149,13 @@ impl Decider for Decisions {
             }),
             Event::Restricted { kind, file_reference, .. } => state.changed(|record| {
                 record.restriction = Some(*kind);
-                record.restricted_by_register |= file_reference == REGISTER;
+                record.end_decisions();
+                record.decisions.insert(file_reference.clone(), true);
             }),
-            Event::RestrictionLifted { .. } => state.changed(|record| record.restriction = None),
+            Event::RestrictionLifted { .. } => state.changed(|record| {
+                record.restriction = None;
+                record.end_decisions();
+            }),
             Event::Forgotten { .. } => state.changed(|record| {
                 record.leave();
                 record.details.holder = NOBODY;
@@ -170,7 +198,9 @@ impl Record {
         // What else a row tells that contradicts the record counts when it is taken, and comes again.
         let counts = is_own_word || agrees;
         let prior = prior.filter(|prior| counts && !known(prior)).map(Event::PriorRegistrationImported);
-        let restricts = standing == Standing::Restricted && self.restriction.is_none() && !self.restricted_by_register;
+        // Once is enough: whoever lifts it has the last word.
+        let restricts =
+            standing == Standing::Restricted && self.restriction.is_none() && !self.decisions.contains_key(REGISTER);
         follows.into_iter().chain(prior).chain((counts && restricts).then(by_register)).collect()
     }
 
@@ -221,6 +251,11 @@ impl Record {
         let matched = person.filter(|_| self.person.is_none());
         let matched = matched.map(|person| Event::Matched { person, evidence: Evidence::Merged });
         std::iter::once(Event::Absorbed { merged }).chain(matched).chain(news).chain(restricted).collect()
+    }
+
+    /// One restriction holds at a time.
+    fn end_decisions(&mut self) {
+        self.decisions.values_mut().for_each(|holds| *holds = false);
     }
 
     /// It is nobody's, and no row is like it: whatever is said of it next is news, under another key.

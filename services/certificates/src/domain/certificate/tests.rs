@@ -7,6 +7,7 @@ use time::macros::date;
 
 use super::*;
 
+mod restrictions;
 mod settling;
 
 const TEACHER: Uuid = Uuid::from_u128(1);
@@ -221,7 +222,16 @@ fn any_command() -> impl Strategy<Value = Command> {
     let person = prop_oneof![Just(TEACHER), Just(STRANGER)];
     let source = prop_oneof![Just(Source::Register), Just(Source::PriorRegistration)];
     let standing = prop_oneof![Just(Standing::Normal), Just(Standing::Restricted), Just(Standing::Deleted)];
+    let file_reference = prop_oneof![Just("苏教〔2026〕1号"), Just("另案")].prop_map(str::to_owned);
     prop_oneof![
+        (1_u8..4, file_reference.clone()).prop_map(|(holder, file_reference)| Command::SyncRestriction {
+            holder: [holder; 32],
+            kind: Restriction::ExamCheating,
+            end: None,
+            file_reference,
+        }),
+        (1_u8..4, file_reference)
+            .prop_map(|(holder, file_reference)| Command::SyncLift { holder: [holder; 32], file_reference }),
         (details.clone(), proptest::option::of(Just(prior())), source, standing)
             .prop_map(|(details, prior, source, standing)| Command::Sync { details, source, prior, standing }),
         (1_u32..4, proptest::bool::ANY).prop_map(|(ordinal, take)| settle(ordinal, take)),
@@ -256,9 +266,13 @@ proptest! {
                         prop_assert!(Some(details.generation) > own, "a conflict has a key of its own");
                     }
                     state = Decisions::evolve(state, event);
+                    if let Some(record) = state.record() {
+                        let hold = record.decisions.values().filter(|holds| **holds).count();
+                        prop_assert_eq!(hold, usize::from(record.restriction.is_some()), "one decision is behind it");
+                    }
                 }
                 history.extend(events);
-                if matches!(again, Command::Sync { .. }) {
+                if matches!(again, Command::Sync { .. } | Command::SyncRestriction { .. } | Command::SyncLift { .. }) {
                     prop_assert_eq!(Decisions::decide(&state, again), Ok(Vec::new()));
                 }
             }

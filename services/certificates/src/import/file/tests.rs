@@ -5,16 +5,17 @@ use encoding_rs::GB18030;
 use time::macros::date;
 
 use super::*;
-use records::{LARGEST_RECORD, UploadBroken};
+use crate::domain::kind::Kind;
+use records::LARGEST_RECORD;
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 
 fn limits() -> Limits {
     let jiangsu = Scope { division: eventlog::Division::parse("32").unwrap(), unit: None };
-    Limits { within: vec![jiangsu], today: date!(2026 - 11 - 23) }
+    Limits { register: Register::Certificates, within: vec![jiangsu], today: date!(2026 - 11 - 23) }
 }
 
-fn rows_of(file: &[u8]) -> (Batch, Result<(), Stopped>) {
+fn rows_of(file: &[u8]) -> (Batch, Result<(), Stopped<Broken>>) {
     let (send, chunks) = mpsc::channel(file.len() + 1);
     for chunk in file.chunks(7) {
         send.try_send(Ok(Bytes::copy_from_slice(chunk))).unwrap();
@@ -32,6 +33,13 @@ fn rows(text: &str) -> Batch {
     rows
 }
 
+fn certificate(row: &Result<Row, Vec<Problem>>) -> (&Details, Source, Option<PriorRegistration>, &Personal) {
+    match &row.as_ref().unwrap().says {
+        Says::Certificate { details, source, prior, personal, .. } => (details, *source, *prior, personal),
+        Says::Restriction { .. } => panic!("a register of certificates restricts nothing"),
+    }
+}
+
 fn reasons_of(rows: Batch) -> Vec<(i64, &'static str, &'static str)> {
     let problems = rows.into_iter().filter_map(Result::err).flatten();
     problems.map(|problem| (problem.line, problem.field, problem.reason)).collect()
@@ -47,16 +55,16 @@ fn rows_are_read_whatever_the_chunks() {
         "32039919900101001x,示例一,20103203211234567,小学教师资格,语文,徐州市教育局,2010-06-15,1,注册合格,2021-11-30\n";
     let read = rows(&format!("\u{feff}{HEADER}{row}{row}{row}"));
     assert_eq!(read.len(), 3);
-    let row = read[2].as_ref().unwrap();
-    assert_eq!(row.personal.holder_number, "32039919900101001X");
-    assert_eq!(row.prior.unwrap().ordinal, 1);
-    assert_eq!((row.details.kind, row.source), (Kind::Primary, Source::Register));
+    let (details, source, prior, personal) = certificate(&read[2]);
+    assert_eq!(personal.holder_number, "32039919900101001X");
+    assert_eq!(prior.unwrap().ordinal, 1);
+    assert_eq!((details.kind, source), (Kind::Primary, Source::Register));
 }
 
 #[test]
 fn an_old_certificate_with_a_registration_is_known_from_it() {
     let row = "320399199001010018,示例一,20053203211234567,小学,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n";
-    assert_eq!(rows(&format!("{HEADER}{row}"))[0].as_ref().unwrap().source, Source::PriorRegistration);
+    assert_eq!(certificate(&rows(&format!("{HEADER}{row}"))[0]).1, Source::PriorRegistration);
 }
 
 #[test]
@@ -113,9 +121,9 @@ fn a_broken_upload_gives_whole_rows_and_says_so() {
     for part in [HEADER.as_bytes(), good.as_bytes(), &good.as_bytes()[..60]] {
         send.try_send(Ok(Bytes::copy_from_slice(part))).unwrap();
     }
-    send.try_send(Err(UploadBroken)).unwrap();
+    send.try_send(Err(Broken::Upload)).unwrap();
     let (batches, mut read_back) = mpsc::channel(10);
-    assert_eq!(read(chunks, &batches, 10, &limits()), Err(Stopped::UploadBroken(UploadBroken)));
+    assert_eq!(read(chunks, &batches, 10, &limits()), Err(Stopped::Broken(Broken::Upload)));
     assert_eq!(read_back.try_recv().unwrap().len(), 1);
     assert!(read_back.try_recv().is_err());
 }
@@ -138,8 +146,8 @@ fn the_encoding_is_the_headers() {
     let whole = GB18030.encode(&utf8).0.into_owned();
     let (read, _) = rows_of(&whole);
     assert_eq!(read, rows(&utf8));
-    let row = read[0].as_ref().unwrap();
-    assert_eq!((row.personal.holder_name.as_str(), row.details.issuing_agency.as_str()), ("示例一", "徐州市教育局"));
+    let (details, _, _, personal) = certificate(&read[0]);
+    assert_eq!((personal.holder_name.as_str(), details.issuing_agency.as_str()), ("示例一", "徐州市教育局"));
 
     let (read, outcome) = rows_of(&[utf8.as_bytes(), &gb18030, GOOD.as_bytes()].concat());
     assert_eq!((read.len(), outcome), (3, Ok(())));

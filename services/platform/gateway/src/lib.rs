@@ -1,11 +1,13 @@
-//! A provider behind HTTP that speaks one of our contracts: JSON is sent with a token and an id, and answered soon or not at all.
+//! A provider behind HTTP that speaks one of our contracts: asked with a token, and answered within bounds of time and size or not at all.
+
+mod wait;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -66,11 +68,23 @@ pub enum GatewayError {
 pub struct NoAnswer;
 
 /// Why there is no answer; the word is for the log.
-enum Trouble {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
     /// Another try may succeed.
-    Passing(&'static str),
-    /// It will not.
+    Passing {
+        /// `connection`, `timeout`, `status`.
+        problem: &'static str,
+        /// How long the provider wants to be left alone, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// It will not: `address`, `status`, `size`, and what the asker finds wrong.
     Lasting(&'static str),
+}
+
+impl Trouble {
+    const fn passing(problem: &'static str) -> Self {
+        Self::Passing { problem, retry_after: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -133,9 +147,9 @@ impl Gateway {
         let host = self.host();
         for attempt in 1..=TRIES {
             let asked = tokio::time::timeout(PATIENCE, self.ask_once(path, id, body.clone())).await;
-            match asked.unwrap_or(Err(Trouble::Passing("timeout"))) {
+            match asked.unwrap_or(Err(Trouble::passing("timeout"))) {
                 Ok(answer) => return Ok(answer),
-                Err(Trouble::Passing(problem)) => {
+                Err(Trouble::Passing { problem, .. }) => {
                     tracing::warn!(host, attempt, problem, "a provider did not answer");
                     if attempt < TRIES {
                         tokio::time::sleep(PAUSE).await;
@@ -159,27 +173,49 @@ impl Gateway {
             .header("idempotency-key", id.to_string())
             .body(Full::new(body))
             .map_err(|_| Trouble::Lasting("address"))?;
-        let response = self.client.request(request).await.map_err(|_| Trouble::Passing("connection"))?;
-        match response.status() {
-            StatusCode::OK => {}
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Trouble::Passing("status"));
-            }
-            _ => return Err(Trouble::Lasting("status")),
-        }
-        let read = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-        let read = read.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                Trouble::Lasting("size")
-            } else {
-                Trouble::Passing("connection")
-            }
-        })?;
-        let answer: Answer<A> = serde_json::from_slice(&read.to_bytes()).map_err(|_| Trouble::Lasting("form"))?;
+        let read = self.exchange(request, LARGEST_ANSWER).await?;
+        let answer: Answer<A> = serde_json::from_slice(&read).map_err(|_| Trouble::Lasting("form"))?;
         if answer.request_id != id {
             return Err(Trouble::Lasting("another request"));
         }
         Ok(answer.answer)
+    }
+
+    /// Reads JSON below its address, once: at most so many bytes, within so long.
+    pub async fn get(&self, path: &str, largest: usize, patience: Duration) -> Result<Bytes, Trouble> {
+        let request = Request::builder()
+            .uri(format!("{}{path}", self.url))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(ACCEPT, "application/json")
+            .body(Full::default())
+            .map_err(|_| Trouble::Lasting("address"))?;
+        let read = tokio::time::timeout(patience, self.exchange(request, largest)).await;
+        read.unwrap_or(Err(Trouble::passing("timeout")))
+    }
+
+    /// The body of an answer that is one.
+    async fn exchange(&self, request: Request<Full<Bytes>>, largest: usize) -> Result<Bytes, Trouble> {
+        let response = self.client.request(request).await.map_err(|_| Trouble::passing("connection"))?;
+        match response.status() {
+            StatusCode::OK => {}
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                return Err(Trouble::Passing {
+                    problem: "status",
+                    retry_after: retry_after.and_then(|text| wait::parse(text, lifecycle::clock::now())),
+                });
+            }
+            _ => return Err(Trouble::Lasting("status")),
+        }
+        let read = Limited::new(response.into_body(), largest).collect().await;
+        let read = read.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                Trouble::Lasting("size")
+            } else {
+                Trouble::passing("connection")
+            }
+        })?;
+        Ok(read.to_bytes())
     }
 }
 

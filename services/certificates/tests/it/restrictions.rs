@@ -1,0 +1,126 @@
+//! A register of restrictions becomes restrictions and liftings, once, and what does not fit is reported.
+
+use certificates::Certificates;
+use certificates::config::Settings;
+use proto::certificates::v1 as wire;
+use proto::certificates::v1::Register;
+use proto::certificates::v1::certificates_client::CertificatesClient;
+use proto::certificates::v1::restrictions_client::RestrictionsClient;
+use proto::identity::v1::Role;
+use service::testing::{Running, start};
+use uuid::Uuid;
+
+use crate::identity::{self, People};
+use crate::sync::{TEACHER, import, import_of, listed, row};
+
+const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
+const COLUMNS: &str = "证件号码,证书号码,限制类型,文件编号,截止日期,状态\n";
+const FIRST: &str = "20103203221000001";
+const SECOND: &str = "20103203221000002";
+
+async fn begun() -> Running<Certificates> {
+    let people = People::default();
+    people.add(&TEACHER);
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let file = format!("{HEADER}{}{}", row(&TEACHER, FIRST, "语文"), row(&TEACHER, SECOND, "数学"));
+    import(&running, &file, false).await;
+    listed(&running, TEACHER.id, 2).await;
+    running
+}
+
+async fn import_restrictions(
+    running: &Running<Certificates>,
+    rows: &str,
+    dry_run: bool,
+) -> wire::ImportRegisterResponse {
+    let reports = import_of(running, Register::Restrictions, &format!("{COLUMNS}{rows}"), dry_run).await;
+    let rejected_rows = reports.iter().flat_map(|report| report.rejected_rows.clone()).collect();
+    wire::ImportRegisterResponse { rejected_rows, ..reports.last().unwrap().clone() }
+}
+
+fn counts(report: &wire::ImportRegisterResponse) -> (bool, i64, i64, i64, i64) {
+    (report.done, report.added, report.changed, report.unchanged, report.rejected)
+}
+
+/// Waits until the list shows exactly these restrictions, oldest number first.
+async fn until_restricted(running: &Running<Certificates>, expected: [Option<wire::RestrictionKind>; 2]) {
+    let client = CertificatesClient::new(running.person(TEACHER.id));
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let answer = client.clone().list_my_certificates(wire::ListMyCertificatesRequest::default()).await.unwrap();
+        let mut certificates = answer.into_inner().certificates;
+        certificates.sort_by(|one, other| one.masked_number.cmp(&other.masked_number));
+        let found: Vec<_> = certificates.iter().map(|one| one.restricted.then(|| one.restriction())).collect();
+        if found == expected {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_restricts_and_lifts_once_and_its_bad_rows_are_reported() {
+    let running = begun().await;
+    let rows = format!(
+        "320399199001010018,{FIRST},考试作弊,苏教〔2026〕1号,2029-01-31,已审核
+320399199001010018,{SECOND},丧失,苏教〔2026〕2号,,已审核
+320399199001010018,{SECOND},丧失,苏教〔2026〕2号,,已解除
+320399199001010018,20103203221000009,丧失,苏教〔2026〕3号,,已审核
+320399199001010026,{SECOND},丧失,苏教〔2026〕4号,,已审核
+320399199001010018,{FIRST},其他,苏教〔2026〕5号,,已审核
+320399199001010018,{FIRST},警告,苏教〔2026〕6号,,已审核
+"
+    );
+    let expected = [
+        (5, "证书号码", "UNKNOWN_CERTIFICATE"),
+        (6, "证件号码", "HOLDER_DIFFERS"),
+        (7, "文件编号", "ALREADY_RESTRICTED"),
+        (8, "限制类型", "UNKNOWN_RESTRICTION"),
+    ];
+    let said = |report: &wire::ImportRegisterResponse| {
+        let mut rows: Vec<_> =
+            report.rejected_rows.iter().map(|it| (it.line, it.field.clone(), it.reason.clone())).collect();
+        rows.sort();
+        rows
+    };
+    let expected: Vec<_> = expected.map(|(line, field, reason)| (line, field.to_owned(), reason.to_owned())).into();
+
+    let head = *running.service.ground.log.head().borrow();
+    let dry = import_restrictions(&running, &rows, true).await;
+    assert_eq!((counts(&dry), said(&dry)), ((true, 0, 3, 0, 4), expected.clone()));
+    assert!(running.service.ground.log.read(head, 100).await.unwrap().is_empty());
+
+    let first = import_restrictions(&running, &rows, false).await;
+    assert_eq!((counts(&first), said(&first)), ((true, 0, 3, 0, 4), expected.clone()));
+    until_restricted(&running, [Some(wire::RestrictionKind::ExamCheating), None]).await;
+
+    let head = *running.service.ground.log.head().borrow();
+    let again = import_restrictions(&running, &rows, false).await;
+    assert_eq!((counts(&again), said(&again)), ((true, 0, 0, 3, 4), expected));
+    // Only the run itself was recorded, and no register of certificates was brought by it.
+    let events = running.service.ground.log.read(head, 100).await.unwrap();
+    assert!(events.iter().all(|event| event.kind.starts_with("dingzhu.certificates.v1.Sync")), "{events:?}");
+    let finished = events.iter().find(|event| event.kind.ends_with("SyncFinished")).unwrap();
+    let finished: wire::SyncFinished = prost::Message::decode(finished.payload.as_slice()).unwrap();
+    assert_eq!(finished.provinces, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_an_officer_has_lifted_an_old_file_does_not_restrict_again() {
+    let running = begun().await;
+    let rows = format!("320399199001010018,{FIRST},丧失,苏教〔2026〕1号,,已审核\n");
+    assert_eq!(counts(&import_restrictions(&running, &rows, false).await), (true, 0, 1, 0, 0));
+    until_restricted(&running, [Some(wire::RestrictionKind::Forfeited), None]).await;
+
+    let restricted = listed(&running, TEACHER.id, 2).await.into_iter().find(|one| one.restricted).unwrap();
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let lift = wire::LiftRestrictionRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        certificate_id: restricted.certificate_id,
+        file_reference: "苏教〔2026〕9号".to_owned(),
+    };
+    RestrictionsClient::new(officer).lift_restriction(lift).await.unwrap();
+    until_restricted(&running, [None, None]).await;
+    assert_eq!(counts(&import_restrictions(&running, &rows, false).await), (true, 0, 0, 1, 0));
+}
