@@ -3,6 +3,7 @@
 use eventbus::{Event, View, ViewError};
 use eventlog::Division;
 use proto::certificates::v1::{CorrectionAnswered, CorrectionRequested, CorrectionState};
+use proto::types::v1::PersonalDataErased;
 use sqlx::{FromRow, PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -78,12 +79,19 @@ impl View for Corrections {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        event.is::<CorrectionRequested>() || event.is::<CorrectionAnswered>()
+        event.is::<CorrectionRequested>() || event.is::<CorrectionAnswered>() || event.is::<PersonalDataErased>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         for event in events.iter().filter(|event| self.concerns(event)) {
-            if event.is::<CorrectionRequested>() {
+            if event.is::<PersonalDataErased>() {
+                // Nobody can read them any more, and they are nobody's.
+                sqlx::query("DELETE FROM correction WHERE person = $1 AND position < $2")
+                    .bind(read_id(event, &event.decode::<PersonalDataErased>()?.person_id)?)
+                    .bind(event.position)
+                    .execute(&mut *tx)
+                    .await?;
+            } else if event.is::<CorrectionRequested>() {
                 let requested: CorrectionRequested = event.decode()?;
                 let certificate = match requested.certificate_id.as_str() {
                     "" => None,
@@ -121,7 +129,7 @@ impl View for Corrections {
 }
 
 fn read_id(event: &Event, text: &str) -> Result<Uuid, ViewError> {
-    let unreadable = || ViewError::Contradiction(format!("the request at position {} cannot be read", event.position));
+    let unreadable = || ViewError::Contradiction(format!("the ids at position {} cannot be read", event.position));
     Uuid::parse_str(text).map_err(|_| unreadable())
 }
 

@@ -13,7 +13,7 @@ use wire::request_correction_request::Certificate;
 
 use crate::api::reason;
 use crate::identity::{self, People, Somebody};
-use crate::sync::{HEADER, TEACHER, import, listed, row};
+use crate::sync::{HEADER, TEACHER, eventually, import, listed, row};
 
 const OTHER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
 const NUMBER: &str = "20103203221000001";
@@ -166,6 +166,12 @@ async fn what_was_asked_and_answered_is_exported_and_unreadable_once_its_person_
     assert_eq!(counted.count, 1);
     assert_eq!(running.opens_with_any_key(&stream).await, 0);
     assert_eq!(of_province(&mut office, position).await, []);
+    let pool = &running.service.ground.pool;
+    eventually("the requests to be nobody's", async || {
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM views.correction").fetch_one(pool).await.unwrap();
+        (kept == 0).then_some(())
+    })
+    .await;
     let late = answer(&requested.correction_id, CorrectionState::Corrected, "已更正。");
     assert_eq!(reason(office.answer_correction(late).await), "NOT_FOUND");
 }
