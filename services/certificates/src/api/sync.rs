@@ -27,8 +27,6 @@ use crate::store::source::{RowProblem, Run};
 
 /// Chunks and reports that wait at most.
 const WAITING: usize = 16;
-/// Bytes of the largest chunk.
-const LARGEST_CHUNK: usize = 64 * 1024;
 /// How often it is looked how far a run over a source is.
 const GLANCE: Duration = Duration::from_millis(300);
 
@@ -79,23 +77,11 @@ impl SyncService for SyncApi {
         let (report, reports) = mpsc::channel(WAITING);
         let chunks = self.workbooks.as_csv(chunks, WAITING);
         self.lifecycle.spawn("register import", OnDeath::IsItsEnd, import.run(chunks, report.clone()));
-        self.lifecycle.spawn("register upload", OnDeath::IsItsEnd, async move {
-            loop {
-                match parts.message().await {
-                    Ok(Some(wire::ImportRegisterRequest { part: Some(Part::Chunk(chunk)) }))
-                        if chunk.len() <= LARGEST_CHUNK =>
-                    {
-                        // The import has stopped by itself and said why.
-                        if send.send(Ok(chunk)).await.is_err() {
-                            return;
-                        }
-                    }
-                    Ok(None) => return,
-                    // A part that is none, or a caller that vanished. Who has stopped reading needs no telling.
-                    Ok(Some(_)) | Err(_) => return drop(send.send(Err(Broken::Upload)).await),
-                }
-            }
+        let parts = parts.map(|part| match part {
+            Ok(wire::ImportRegisterRequest { part: Some(Part::Chunk(chunk)) }) => Some(chunk),
+            Ok(_) | Err(_) => None,
         });
+        self.lifecycle.spawn("register upload", OnDeath::IsItsEnd, records::receive(parts, send, Broken::Upload));
         let answers = ReceiverStream::new(reports).map(|told| told.map(answer).map_err(Status::from));
         Ok(Response::new(answers.boxed()))
     }

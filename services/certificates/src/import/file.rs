@@ -187,17 +187,16 @@ fn read_rows(
     Ok(())
 }
 
-/// The columns, and the encoding that the whole file has: the header can be read in one alone.
+/// The columns, and the encoding of the whole file.
 fn header_of(header: &Record<'_>, register: Register) -> Result<(Columns, Encoding), Problem> {
     let cells = header.cells.ok_or_else(|| too_long(header.line))?;
-    let read = |encoding| Some((cells.text(encoding)?, encoding));
     let not_text = || Problem {
         line: header.line,
         field: "",
         reason: "NOT_TEXT",
         sentence: "文件不是 UTF-8 或 GB18030 编码的 CSV，请另存为 CSV 后重试。",
     };
-    let (cells, encoding) = read(Encoding::Utf8).or_else(|| read(Encoding::Gb18030)).ok_or_else(not_text)?;
+    let (cells, encoding) = cells.header().ok_or_else(not_text)?;
     Ok((register.columns(header.line, &cells)?, encoding))
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::{Buf as _, Bytes};
 use csv_core::{ReadRecordResult, Reader};
 use encoding_rs::GB18030;
+use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 #[cfg(test)]
@@ -12,6 +13,8 @@ mod tests;
 
 /// Bytes of the largest record, without its quotes: far more than the columns of a register hold.
 pub const LARGEST_RECORD: usize = 16 * 1024;
+/// Bytes of the largest chunk of a file on its way.
+pub const LARGEST_CHUNK: usize = 64 * 1024;
 /// Cells of the widest record.
 const MOST_CELLS: usize = 128;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -39,6 +42,25 @@ pub enum Stopped<B = UploadBroken> {
     },
 }
 
+/// Hands the chunks of an upload to whoever reads it, until it ends or breaks off: by a chunk that is too large, or by `None`, which stands
+/// for a part that is no chunk and for a caller that vanished.
+pub async fn receive<B>(
+    mut parts: impl Stream<Item = Option<Bytes>> + Unpin,
+    reader: mpsc::Sender<Chunk<B>>,
+    broken: B,
+) {
+    while let Some(part) = parts.next().await {
+        let Some(chunk) = part.filter(|chunk| chunk.len() <= LARGEST_CHUNK) else {
+            // Who has stopped reading needs no telling.
+            return drop(reader.send(Err(broken)).await);
+        };
+        // The reader has stopped by itself and said why.
+        if reader.send(Ok(chunk)).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// How the text of a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -64,6 +86,13 @@ pub struct Cells<'r> {
 }
 
 impl<'r> Cells<'r> {
+    /// All cells of a header as text, and the encoding that the whole file has, since a header can be read in one alone; `None` where it can
+    /// be read in neither.
+    pub fn header(self) -> Option<(Vec<Cow<'r, str>>, Encoding)> {
+        let read = |encoding| Some((self.text(encoding)?, encoding));
+        read(Encoding::Utf8).or_else(|| read(Encoding::Gb18030))
+    }
+
     /// All cells as text; `None` when one of them is none in this encoding.
     pub fn text(self, encoding: Encoding) -> Option<Vec<Cow<'r, str>>> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());

@@ -138,3 +138,25 @@ proptest! {
         prop_assert_eq!(records(file.as_bytes(), chunk), records(file.as_bytes(), 1_000));
     }
 }
+
+/// What a reader gets of these parts.
+async fn received(parts: Vec<Option<Bytes>>) -> Vec<Chunk> {
+    let (send, mut reader) = mpsc::channel(8);
+    receive(futures::stream::iter(parts), send, UploadBroken).await;
+    let mut chunks = Vec::new();
+    while let Some(chunk) = reader.recv().await {
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+#[tokio::test]
+async fn an_upload_breaks_off_at_what_is_no_chunk_or_too_large_a_one() {
+    let chunk = |bytes: usize| Some(Bytes::from(vec![b'a'; bytes]));
+    let whole = received(vec![chunk(1), chunk(LARGEST_CHUNK)]).await;
+    assert_eq!(whole, [Ok(chunk(1).unwrap()), Ok(chunk(LARGEST_CHUNK).unwrap())]);
+    for wrong in [None, chunk(LARGEST_CHUNK + 1)] {
+        let broken = received(vec![chunk(1), wrong, chunk(1)]).await;
+        assert_eq!(broken, [Ok(chunk(1).unwrap()), Err(UploadBroken)], "and nothing of what follows");
+    }
+}

@@ -163,12 +163,10 @@ fn whole(line: i64, reason: &'static str, sentence: &'static str) -> Problem {
     Problem { line, field: "", reason, sentence }
 }
 
-/// Where the columns stand, and the encoding that the whole file has: the header can be read in one alone.
+/// Where the columns stand, and the encoding of the whole file.
 fn header_of(table: Table, header: &Record<'_>) -> Result<(Vec<usize>, Encoding), Problem> {
     let cells = header.cells.ok_or_else(|| whole(header.line, "RECORD_TOO_LONG", TOO_LONG))?;
-    let read = |encoding| Some((cells.text(encoding)?, encoding));
-    let read = read(Encoding::Utf8).or_else(|| read(Encoding::Gb18030));
-    let (cells, encoding) = read.ok_or_else(|| whole(header.line, "NOT_TEXT", NOT_TEXT))?;
+    let (cells, encoding) = cells.header().ok_or_else(|| whole(header.line, "NOT_TEXT", NOT_TEXT))?;
     Ok((places(table, header.line, &cells)?, encoding))
 }
 

@@ -1,10 +1,11 @@
 //! Files of the directory: an import with its report, an export in chunks.
 
 use access::Caller;
+use futures::StreamExt as _;
 use lifecycle::OnDeath;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::import_directory_request::Part;
-use records::UploadBroken;
+use records::{LARGEST_CHUNK, UploadBroken};
 use rpc::{Refusal, Violations};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,8 +21,6 @@ use crate::import::{Import, Progress, Wrong};
 
 /// Chunks and reports that wait at most.
 const WAITING: usize = 16;
-/// Bytes of the largest chunk.
-const LARGEST_CHUNK: usize = 64 * 1024;
 
 /// What an import tells.
 pub(super) type Reports = ReceiverStream<Result<wire::ImportDirectoryResponse, Status>>;
@@ -64,23 +63,11 @@ impl DirectoryApi {
                 let _ = report.send(told.map(answer).map_err(Status::from)).await;
             }
         });
-        self.lifecycle.spawn("directory upload", OnDeath::IsItsEnd, async move {
-            loop {
-                match parts.message().await {
-                    Ok(Some(wire::ImportDirectoryRequest { part: Some(Part::Chunk(chunk)) }))
-                        if chunk.len() <= LARGEST_CHUNK =>
-                    {
-                        // The import has stopped by itself and said why.
-                        if send.send(Ok(chunk)).await.is_err() {
-                            return;
-                        }
-                    }
-                    Ok(None) => return,
-                    // A part that is none, or a caller that vanished. Who has stopped reading needs no telling.
-                    Ok(Some(_)) | Err(_) => return drop(send.send(Err(UploadBroken)).await),
-                }
-            }
+        let parts = parts.map(|part| match part {
+            Ok(wire::ImportDirectoryRequest { part: Some(Part::Chunk(chunk)) }) => Some(chunk),
+            Ok(_) | Err(_) => None,
         });
+        self.lifecycle.spawn("directory upload", OnDeath::IsItsEnd, records::receive(parts, send, UploadBroken));
         Ok(ReceiverStream::new(reports))
     }
 
