@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use cluster::failure::Doing as _;
 use cluster::{Cluster, Result, Service, seed};
+use cluster_tests::median;
 use hdrhistogram::Histogram;
 use proto::applications::v1::SubmitApplicationRequest;
 use proto::applications::v1::applications_client::ApplicationsClient;
@@ -54,13 +55,7 @@ fn main() -> std::process::ExitCode {
         return echo::serve();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
-    match runtime.block_on(measure()) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    cluster_tests::ended(runtime.block_on(measure()))
 }
 
 async fn measure() -> Result<()> {
@@ -98,11 +93,6 @@ async fn measure() -> Result<()> {
     println!("ratio submit/echo {:.3}", submits / echoes);
     println!("ratio submit/pgbench {:.3}", submits / inserts);
     cluster.stop().await
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn report(what: &str, measured: &Measured) {

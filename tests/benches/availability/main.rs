@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use cluster::failure::Doing as _;
 use cluster::{Cluster, Failure, Result, Service, seed};
+use cluster_tests::median;
 use proto::scheduling::v1::CheckAvailabilityRequest;
 use proto::scheduling::v1::availability_client::AvailabilityClient;
 use tokio::time::Instant;
@@ -39,13 +40,7 @@ fn main() -> std::process::ExitCode {
         return echo::serve();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
-    match runtime.block_on(measure()) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    cluster_tests::ended(runtime.block_on(measure()))
 }
 
 async fn measure() -> Result<()> {
@@ -79,11 +74,6 @@ async fn measure() -> Result<()> {
     println!("ratio availability-list/echo {:.3}", lists / echoes);
     println!("ratio availability/echo {:.3}", answers / echoes);
     cluster.stop().await
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Answers per second; one that does not say that filing is open ends the benchmark.

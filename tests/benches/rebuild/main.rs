@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cluster::failure::Doing as _;
 use cluster::{Cluster, Failure, Result, Service, call, seed, wait, walk};
+use cluster_tests::median;
 use eventlog::{Append, EventLog, NewEvent, Recorded};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lifecycle::Lifecycle;
@@ -28,13 +29,7 @@ const RUNS: usize = 3;
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match measure().await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    cluster_tests::ended(measure().await)
 }
 
 async fn measure() -> Result<()> {
@@ -75,11 +70,6 @@ async fn measure() -> Result<()> {
     println!("ratio rebuild/copy {:.3}", median(rebuilds) / median(copies));
     lifecycle.stop();
     cluster.stop().await
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn per_second(count: i64, seconds: f64) -> f64 {

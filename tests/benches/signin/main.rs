@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use cluster::failure::Doing as _;
 use cluster::{Cluster, Failure, Result, Service};
+use cluster_tests::median;
 use proto::identity::v1::puzzle_sign_in_client::PuzzleSignInClient;
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -45,13 +46,7 @@ enum Outcome {
 
 fn main() -> std::process::ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
-    match runtime.block_on(measure()) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    cluster_tests::ended(runtime.block_on(measure()))
 }
 
 async fn measure() -> Result<()> {
@@ -178,9 +173,4 @@ async fn attempt_sign_in(channel: Channel, attempt: &Attempt) -> Result<Outcome>
 
 fn per_second(count: usize, time: Duration) -> f64 {
     f64::from(u32::try_from(count).expect("some thousands")) / time.as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -41,13 +41,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match measure(&Arguments::parse()).await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    cluster_tests::ended(measure(&Arguments::parse()).await)
 }
 
 async fn measure(arguments: &Arguments) -> Result<()> {
