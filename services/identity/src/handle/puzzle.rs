@@ -14,7 +14,9 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
-use crate::store::sessions;
+
+/// Attempts at beginning a session while others change the account.
+const ATTEMPTS: usize = 5;
 
 /// A puzzle as it is handed out.
 #[derive(Debug)]
@@ -64,37 +66,32 @@ impl Handle {
         // Whoever is refused here keeps the puzzle.
         let waiting = self.hasher.enter()?;
         let number_hash = self.accounts.hash(document);
-        let mut transaction = self.sessions.begin_transaction().await?;
-        let judged = async {
-            let now = clock::now();
-            let arrived = self.attempts.arrive(&mut transaction, origin, answered.id, now).await?;
-            let puzzle = arrived.map_err(|retry_after| Error::Throttled { retry_after })?;
-            match puzzle.ok_or(Error::PuzzleExpired)?.judge(&number_hash, answered.offset, now) {
-                Verdict::Right => Self::count_try(&mut transaction, &number_hash).await,
-                Verdict::Wrong => Err(Error::PuzzleWrong),
-                Verdict::Expired => Err(Error::PuzzleExpired),
-            }
-        };
-        let judged = judged.await;
-        // What was counted and spent stays so, and is on the disk before a password is looked at.
-        transaction.commit().await?;
-        judged?;
-        let loaded = self.check_password(waiting, &number_hash, password).await?;
+        let mut connection = self.connection().await?;
+        let now = clock::now();
+        let arrived = self.attempts.arrive(&mut connection, origin, answered.id, now).await?;
+        let puzzle = arrived.map_err(|retry_after| Error::Throttled { retry_after })?;
+        match puzzle.ok_or(Error::PuzzleExpired)?.judge(&number_hash, answered.offset, now) {
+            Verdict::Right => {}
+            Verdict::Wrong => return Err(Error::PuzzleWrong),
+            Verdict::Expired => return Err(Error::PuzzleExpired),
+        }
+        let mut loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
-        let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
-        let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
-        let mut transaction = self.sessions.begin_held(loaded.person).await?;
-        let version =
-            sessions::begin_by_password(&mut transaction, &kept, tokens.refresh.secret(), &number_hash).await?;
-        // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
-        if version != loaded.version {
-            let now = self.accounts.load(loaded.person).await?;
-            if now.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
+        for _ in 0..ATTEMPTS {
+            let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
+            let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
+            let secret = tokens.refresh.secret();
+            if self.sessions.begin_by_password(&kept, secret, &number_hash, loaded.version).await? {
+                return Ok(SignedIn::new(tokens, account));
+            }
+            // A password that was changed meanwhile has ended all sessions, and this one would have come too late to be among them.
+            let stands = self.accounts.load(loaded.person).await?;
+            if stands.account.registered().map(|account| &account.password_hash) != Some(&account.password_hash) {
                 return Err(Error::WrongCredentials);
             }
+            loaded = stands;
         }
-        transaction.commit().await?;
-        Ok(SignedIn::new(tokens, account))
+        Err(Error::Conflict)
     }
 }

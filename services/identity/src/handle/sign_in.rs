@@ -16,7 +16,7 @@ use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
 use crate::hashing::{Password, Waiting};
-use crate::store::Connection;
+use crate::store::Pooled;
 use crate::store::accounts::Loaded;
 use crate::store::attempts::{Attempts, Refused};
 use crate::store::codes::{Answer, Begun, Purpose};
@@ -75,16 +75,9 @@ impl Handle {
     ) -> Result<Started, Error> {
         let waiting = self.hasher.enter()?;
         let number_hash = self.accounts.hash(document);
-        let mut transaction = self.sessions.begin_transaction().await?;
-        let counted = async {
-            self.limit_origin_in(&mut transaction, Deed::SignIn, origin).await?;
-            Self::count_try(&mut transaction, &number_hash).await
-        };
-        let counted = counted.await;
-        // What was counted stays counted, and is on the disk before a password is looked at.
-        transaction.commit().await?;
-        counted?;
-        let loaded = self.check_password(waiting, &number_hash, password).await?;
+        let mut connection = self.connection().await?;
+        self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
+        let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         failures::forget(&mut *self.connection().await?, &number_hash).await?;
         let person = loaded.person;
         // An account whose key was destroyed is nobody's any more.
@@ -94,23 +87,22 @@ impl Handle {
         Ok(Started { code, phone })
     }
 
-    /// Counts a try with a number as failed, known or not, until it is forgotten; refuses one too many.
-    pub(super) async fn count_try(connection: &mut Connection, number_hash: &[u8; 32]) -> Result<(), Error> {
-        let counted = Attempts::try_password(connection, number_hash, clock::now()).await?;
-        counted.map_err(|refused| match refused {
-            Refused::Throttled(retry_after) => Error::Throttled { retry_after },
-            Refused::LockedOut(retry_after) => Error::LockedOut { retry_after },
-        })
-    }
-
-    /// The account of a number and its password, found with the same work whether or not there is one; the try was counted.
+    /// The account of a number whose password this is, with the same work whether or not there is one. The try is counted as failed,
+    /// until it is forgotten, and on the disk before the password is looked at; one too many is refused.
     pub(super) async fn check_password(
         &self,
         waiting: Waiting,
+        mut connection: Pooled,
         number_hash: &[u8; 32],
         password: Password,
     ) -> Result<Loaded, Error> {
-        let loaded = self.accounts.load_by_number(number_hash).await?;
+        let counted = Attempts::try_password(&mut connection, number_hash, clock::now()).await?;
+        counted.map_err(|refused| match refused {
+            Refused::Throttled(retry_after) => Error::Throttled { retry_after },
+            Refused::LockedOut(retry_after) => Error::LockedOut { retry_after },
+        })?;
+        let loaded = self.accounts.load_by_number(&mut connection, number_hash).await?;
+        drop(connection);
         let known = loaded.account.registered().map(|account| account.password_hash.clone());
         // A core is taken for the hash alone: nobody holds one while the database answers.
         if !waiting.core().await.verify(password, known).await {

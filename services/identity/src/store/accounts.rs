@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use decider::Decider as _;
 use eventlog::{EventLog, Recorded};
 use lifecycle::ids;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
@@ -84,8 +84,8 @@ impl Accounts {
     }
 
     /// The account of a number; an empty one of nobody where there is none, after the same work.
-    pub async fn load_by_number(&self, number_hash: &[u8; 32]) -> Result<Loaded, Error> {
-        let events = self.log.load_claimed(CLAIM, number_hash).await?;
+    pub async fn load_by_number(&self, connection: &mut PgConnection, number_hash: &[u8; 32]) -> Result<Loaded, Error> {
+        let events = self.log.load_claimed(connection, CLAIM, number_hash).await?;
         let person = events.first().map_or_else(ids::random, |event| event.stream);
         Ok(Loaded::fold(person, events)?)
     }

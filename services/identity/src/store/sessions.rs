@@ -1,6 +1,6 @@
 //! Sessions and their refresh tokens, which are stored hashed and spent once.
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -9,17 +9,6 @@ use crate::domain::session::{Entry, Session};
 
 /// Of the lock by which the sessions of a person, who follows, begin and end one after the other.
 const LOCK: &str = "identity/sessions/";
-
-/// Session and token; a statement follows.
-macro_rules! insert_session {
-    () => {
-        "WITH begun AS (
-             INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)
-         ), given AS (
-             INSERT INTO refresh_token (hash, session) VALUES ($7, $1)
-         )"
-    };
-}
 
 /// A session as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +54,46 @@ impl Sessions {
         new: &Kept,
         token: &[u8; 32],
     ) -> Result<(), sqlx::Error> {
-        new_session(concat!(insert_session!(), " SELECT"), new, token).execute(&mut *transaction).await?;
+        sqlx::query(
+            "WITH begun AS (
+                 INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)
+             )
+             INSERT INTO refresh_token (hash, session) VALUES ($7, $1)",
+        )
+        .bind(new.id)
+        .bind(new.person)
+        .bind(new.entry.code())
+        .bind(new.session.started_at)
+        .bind(new.session.used_at)
+        .bind(new.by_code)
+        .bind(token_hash(token))
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await
     }
 
-    /// Begins a transaction in which nobody else ends the sessions of a person, in one round trip.
-    pub async fn begin_held(&self, person: Uuid) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{LOCK}{person}', 0))");
-        self.pool.begin_with(AssertSqlSafe(lock)).await
+    /// Records a new session with its first token and forgets the failures of the number, whose password was right, in one round trip.
+    /// False, and nothing recorded, where the account has come to another version than the one that the password was compared by.
+    pub async fn begin_by_password(
+        &self,
+        new: &Kept,
+        token: &[u8; 32],
+        number_hash: &[u8; 32],
+        version: i64,
+    ) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("SELECT begin_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+            .bind(format!("{LOCK}{}", new.person))
+            .bind(new.id)
+            .bind(new.person)
+            .bind(new.entry.code())
+            .bind(new.session.started_at)
+            .bind(new.session.used_at)
+            .bind(new.by_code)
+            .bind(token_hash(token))
+            .bind(number_hash.as_slice())
+            .bind(version)
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// The session that a refresh token was given for.
@@ -169,39 +190,6 @@ impl Sessions {
     pub async fn begin_transaction(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin().await
     }
-}
-
-/// Records a new session with its first token and forgets the failures of the number, whose password was right; tells the version of
-/// the person's stream: when it is another than the one that the password was compared by, the caller compares again before they commit.
-pub async fn begin_by_password(
-    connection: &mut PgConnection,
-    new: &Kept,
-    token: &[u8; 32],
-    number_hash: &[u8; 32],
-) -> Result<i64, sqlx::Error> {
-    let sql = concat!(
-        insert_session!(),
-        ", forgotten AS (DELETE FROM sign_in_failure WHERE number_hash = $8) \
-         SELECT coalesce(max(version), 0) FROM public.event_log WHERE stream = $2"
-    );
-    let row = new_session(sql, new, token).bind(number_hash.as_slice()).fetch_one(connection).await?;
-    row.try_get(0)
-}
-
-/// What [`insert_session`] is told.
-fn new_session(
-    sql: &'static str,
-    new: &Kept,
-    token: &[u8; 32],
-) -> sqlx::query::Query<'static, Postgres, sqlx::postgres::PgArguments> {
-    sqlx::query(sql)
-        .bind(new.id)
-        .bind(new.person)
-        .bind(new.entry.code())
-        .bind(new.session.started_at)
-        .bind(new.session.used_at)
-        .bind(new.by_code)
-        .bind(token_hash(token))
 }
 
 /// Keeps others from ending the sessions of a person until the transaction is over, or waits until they have.

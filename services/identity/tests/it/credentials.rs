@@ -89,7 +89,7 @@ async fn a_password_changes_once_however_often_the_request_comes() {
 /// How many wait for the sessions of somebody whose sessions are being ended.
 async fn waiting(desk: &Desk) -> i64 {
     let query = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-                 WHERE locktype = 'advisory' AND NOT granted AND query LIKE '%hashtextextended%'
+                 WHERE locktype = 'advisory' AND NOT granted AND (query LIKE '%hashtextextended%' OR query LIKE '%begin_session%')
                    AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     sqlx::query_scalar(query).fetch_one(&desk.identity.service.ground.pool).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{FromRow, Postgres, Row as _};
+use sqlx::{FromRow, PgExecutor, Postgres, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -147,13 +147,19 @@ impl EventLog {
     }
 
     /// All events of the stream that holds a claim; none where nobody does, after as much work as where somebody does.
-    pub async fn load_claimed(&self, kind: &str, key: &[u8]) -> Result<Vec<Recorded>, ReadError> {
+    pub async fn load_claimed(
+        &self,
+        connection: impl PgExecutor<'_>,
+        kind: &str,
+        key: &[u8],
+    ) -> Result<Vec<Recorded>, ReadError> {
         let query = sqlx::query(select!(
             "WHERE stream = coalesce( \
                  (SELECT holder.stream FROM claim JOIN event_log AS holder USING (position) WHERE kind = $1 AND key = $2), $3) \
              ORDER BY version"
         ));
-        self.decoded(query.bind(kind).bind(key).bind(lifecycle::ids::random())).await
+        let rows = query.bind(kind).bind(key).bind(lifecycle::ids::random()).fetch_all(connection).await?;
+        decoded(&rows)
     }
 
     /// All events of several streams, each in order. A stream without events has no entry.
@@ -222,7 +228,10 @@ impl EventLog {
     }
 
     async fn decoded(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<Recorded>, ReadError> {
-        let rows = query.fetch_all(self.pool()).await?;
-        rows.iter().map(|row| Stored::from_row(row)?.decode()).collect()
+        decoded(&query.fetch_all(self.pool()).await?)
     }
+}
+
+fn decoded(rows: &[PgRow]) -> Result<Vec<Recorded>, ReadError> {
+    rows.iter().map(|row| Stored::from_row(row)?.decode()).collect()
 }
