@@ -1,5 +1,6 @@
-//! The rules of certificates, pure: numbers, names, hand entry, why one is missing, the record of one certificate, a request to correct one.
+//! The rules of certificates, pure: numbers, names, issuing agencies, hand entry, why one is missing, the record of one certificate, a request to correct one.
 
+pub mod agency;
 pub mod certificate;
 pub mod correction;
 pub mod hand_entry;

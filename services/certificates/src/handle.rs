@@ -4,13 +4,16 @@ pub mod corrections;
 pub mod settling;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use decider::Decider;
+use eventbus::Reference;
 use eventlog::{Append, AppendError, Appended, Claim, Division, EventLog, NewEvent, Recorded, Remembered, RequestKey};
 use lifecycle::ids;
 use uuid::Uuid;
 use vault::{Index, PersonKey, Vault};
 
+use crate::domain::agency::Agencies;
 use crate::domain::certificate::{Command, Decisions, Details, Event, Hash, Rejection, State};
 use crate::domain::number::Number;
 use crate::error::Error;
@@ -86,13 +89,19 @@ pub struct Handle {
     numbers: Index,
     holders: Index,
     rows: Index,
+    agencies: Reference<Agencies>,
 }
 
 impl Handle {
-    /// Over this log and these keys.
-    pub fn new(log: EventLog, vault: Vault) -> Self {
+    /// Over this log and these keys, and the agencies that scheduling knows.
+    pub fn new(log: EventLog, vault: Vault, agencies: Reference<Agencies>) -> Self {
         let (numbers, holders, rows) = (vault.index("certificate"), vault.index("holder"), vault.index("row"));
-        Self { log, vault, numbers, holders, rows }
+        Self { log, vault, numbers, holders, rows, agencies }
+    }
+
+    /// Who may have issued a certificate; `None` while that has never been complete.
+    pub fn agencies(&self) -> Option<Arc<Agencies>> {
+        self.agencies.require().ok()
     }
 
     /// The log that it writes.

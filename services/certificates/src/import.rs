@@ -17,6 +17,7 @@ use time::{Date, UtcOffset};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::domain::number::warning::Warning;
 use crate::error::Error;
 use crate::handle::{Handle, division_of};
 use batch::Prepared;
@@ -46,8 +47,8 @@ pub struct Progress {
     pub problems: Vec<Problem>,
     /// Rows that are taken and deserve a look.
     pub warned: i64,
-    /// What deserves a look in the rows read since the last report.
-    pub warnings: Vec<Problem>,
+    /// What deserves a look in the rows read since the last report, with the lines at which they begin.
+    pub warnings: Vec<(i64, Warning)>,
     /// Provinces that the numbers of the rows name; what restrictions name does not count as brought.
     pub provinces: BTreeSet<String>,
     /// Nothing more follows.

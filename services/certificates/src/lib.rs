@@ -3,7 +3,7 @@
 //! ```text
 //! api/ ──> handle.rs ──> domain/ (decides) ──> eventlog
 //!   ├────> import/ (a register's rows, many records at a time)  <──── source/ (registers over HTTP)
-//!   └────> views/ (certificates of a person, what contradicts, what is asked, when registers came)      reactions/ (a certificate finds its owner)
+//!   └────> views/ (certificates of a person, what contradicts, what is asked, when registers came, agencies)      reactions/ (a certificate finds its owner)
 //! ```
 //!
 //! What it owns, its commands, events and reasons: `README.md`.
@@ -35,6 +35,7 @@ use service::{Failure, Ground, NoCommand, Service};
 
 use api::{CertificatesApi, ConflictsApi, CorrectionsApi, RestrictionsApi, SyncApi};
 use config::Settings;
+use domain::agency::Agencies;
 use handle::Handle;
 use import::workbook::Workbooks;
 use reactions::on_certificate_merged::OnCertificateMerged;
@@ -43,6 +44,7 @@ use reactions::on_conflict_settled::OnConflictSettled;
 use reactions::on_person_erased::ForgetCertificates;
 use reactions::on_profile_completed::OnProfileCompleted;
 use source::Source;
+use views::agencies::{AGENCIES, AgenciesView};
 use views::conflicts::Conflicts;
 use views::corrections::Corrections;
 use views::register::Register;
@@ -88,7 +90,9 @@ impl Service for Certificates {
     }
 
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
-        let handle = Handle::new(ground.log.clone(), ground.vault.clone());
+        let bus = bus.view("scheduling", AgenciesView);
+        let agencies = bus.reference::<Agencies, _, _, _>(AGENCIES, views::agencies::load);
+        let handle = Handle::new(ground.log.clone(), ground.vault.clone(), agencies);
         let source = Source::open(&settings.source, handle.clone())?;
         let program = settings.workbook_reader.map_or_else(std::env::current_exe, Ok)?;
         let workbooks = Workbooks { program, lifecycle: ground.lifecycle.clone() };

@@ -175,6 +175,7 @@ impl Source {
                 register: Register::Certificates,
                 within: vec![Scope { division: self.0.division, unit: None }],
                 today: today(),
+                agencies: self.0.handle.agencies(),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! The read models.
 
+pub mod agencies;
 pub mod conflicts;
 pub mod corrections;
 pub mod register;

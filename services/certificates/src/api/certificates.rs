@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::explain::RECORDS_DISAGREE;
 use super::{asked, text};
+use crate::domain::agency::{Agencies, Agency, Issuer};
 use crate::domain::certificate::Details;
 use crate::domain::hand_entry;
 use crate::domain::kind::Kind;
@@ -68,16 +69,22 @@ impl Certificates for CertificatesApi {
         let person = Caller::of(&request).signed_in()?.clone();
         let mut violations = Violations::new();
         let asked = asked(&request, &request.get_ref().request_id, &mut violations);
-        let entry = entry(request.get_ref(), &mut violations);
+        let agencies = self.handle.agencies();
+        let entry = entry(request.get_ref(), agencies.as_deref(), &mut violations);
         let (Some(asked), Some((number, said))) = (asked, entry) else { return Err(violations.into()) };
         hand_entry::judge(&number, said.kind, said.issue_date).map_err(Error::HandEntry)?;
         let details = self.person(&person, "添加教师资格证书").await?;
-        let (warnings, warning_reasons) = told(&number.warnings(&Said {
-            kind: said.kind,
-            issued: said.issue_date,
-            agency: &said.issuing_agency,
-            holder_number: &details.number,
-        }));
+        let (warnings, warning_reasons) = told(
+            &number.warnings(&Said {
+                kind: said.kind,
+                issued: said.issue_date,
+                agency: &said.issuing_agency,
+                issuer: agencies
+                    .as_ref()
+                    .map(|agencies| agencies.issuer(&said.issuing_agency, said.issue_date, number.province())),
+                holder_number: &details.number,
+            }),
+        );
         let personal =
             Personal { number: number.as_str().to_owned(), holder_number: details.number, holder_name: details.name };
         let handle = self.handle.clone();
@@ -169,6 +176,7 @@ impl CertificatesApi {
             priors.entry(id).or_default().push(wire::PriorRegistration { ordinal, conclusion, conclude_date });
         }
         let contradicted = conflicts::among(self.handle.log().pool(), &ids).await?;
+        let agencies = self.handle.agencies();
         let mut rendered = Vec::with_capacity(rows.len());
         for row in rows {
             let opened =
@@ -178,7 +186,8 @@ impl CertificatesApi {
                 .map_err(|_| Error::Storage("a stored number is none".into()))?;
             let prior_registrations = priors.remove(&row.certificate_id).unwrap_or_default();
             let is_contradicted = contradicted.contains(&row.certificate_id);
-            let mut certificate = certificate(row, &number, &personal.holder_number, prior_registrations);
+            let mut certificate =
+                certificate(row, &number, &personal.holder_number, prior_registrations, agencies.as_deref());
             if is_contradicted {
                 certificate.warnings.push(RECORDS_DISAGREE.to_owned());
                 certificate.warning_reasons.push("RECORDS_DISAGREE".to_owned());
@@ -208,10 +217,15 @@ fn certificate(
     number: &Number,
     holder_number: &str,
     prior_registrations: Vec<wire::PriorRegistration>,
+    agencies: Option<&Agencies>,
 ) -> wire::Certificate {
     let kind = u8::try_from(row.kind).ok().and_then(Kind::of_digit);
-    let said = kind.map(|kind| Said { kind, issued: row.issue_date, agency: &row.issuing_agency, holder_number });
+    let (issued, agency) = (row.issue_date, &row.issuing_agency);
+    let issuer = agencies.map(|agencies| agencies.issuer(agency, issued, number.province()));
+    let said = kind.map(|kind| Said { kind, issued, agency, issuer, holder_number });
     let (warnings, warning_reasons) = told(&said.map(|said| number.warnings(&said)).unwrap_or_default());
+    let known = agencies.zip(issuer.and_then(Issuer::agency));
+    let agency = known.map(|(agencies, agency)| issuing_agency(agencies, agency, issued));
     wire::Certificate {
         certificate_id: row.certificate_id.to_string(),
         masked_number: vault::mask::certificate(number.as_str()),
@@ -225,20 +239,49 @@ fn certificate(
         restriction: row.restriction.unwrap_or_default(),
         warnings,
         warning_reasons,
+        agency,
+    }
+}
+
+/// The issuing agency then and today.
+fn issuing_agency(agencies: &Agencies, agency: &Agency, issued: Date) -> wire::IssuingAgency {
+    let today = today();
+    let present = agencies.present(agency, today);
+    wire::IssuingAgency {
+        agency_id: agency.id.to_string(),
+        name_then: agency.name_on(issued).to_owned(),
+        abolished_date: agency.ended_by(today).map(|end| rpc::render_date(end.on)).unwrap_or_default(),
+        present_agency_id: present.map(|present| present.id.to_string()).unwrap_or_default(),
+        present_name: present.map(|present| present.name_on(today).to_owned()).unwrap_or_default(),
     }
 }
 
 /// Sentences and reasons of warnings.
 pub(super) fn told(warnings: &[Warning]) -> (Vec<String>, Vec<String>) {
-    warnings.iter().map(|warning| (warning.sentence().to_owned(), warning.reason().to_owned())).unzip()
+    warnings.iter().map(|warning| (warning.sentence().into_owned(), warning.reason().to_owned())).unzip()
 }
 
 /// What a person entered, with every field's problem at once.
-fn entry(body: &wire::AddCertificateRequest, violations: &mut Violations) -> Option<(Number, Details)> {
+fn entry(
+    body: &wire::AddCertificateRequest,
+    agencies: Option<&Agencies>,
+    violations: &mut Violations,
+) -> Option<(Number, Details)> {
     let (number, kind) = (number(&body.number, violations), kind(body.kind, violations));
     let subject = text("subject", &body.subject, LONGEST_SUBJECT, violations);
     let issuing_agency = text("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
     let issue_date = issue_date(&body.issue_date, violations);
+    if let (Some(agencies), Some(issued)) = (agencies, issue_date) {
+        let issuer = agencies.issuer(&issuing_agency, issued, number.as_ref().and_then(Number::province));
+        match Warning::of_issuer(issuer, issued) {
+            // The directory does not know every name that there ever was.
+            None | Some(Warning::UnknownAgency) => {}
+            Some(warning) => {
+                let sentence = format!("{}核对无误的，请联系证书的发证机关处理。", warning.sentence());
+                violations.add("issuing_agency", warning.reason(), sentence);
+            }
+        }
+    }
     let (number, kind, issue_date) = (number?, kind?, issue_date?);
     let unhashed = [0; 32];
     let details = Details {
@@ -296,7 +339,7 @@ mod tests {
     #[test]
     fn all_problems_of_an_entry_are_told_at_once() {
         let mut violations = Violations::new();
-        assert!(entry(&wire::AddCertificateRequest::default(), &mut violations).is_none());
+        assert!(entry(&wire::AddCertificateRequest::default(), None, &mut violations).is_none());
         let fields: Vec<_> = violations.into_iter().map(|violation| violation.field.into_owned()).collect();
         assert_eq!(fields, ["number", "kind", "subject", "issuing_agency", "issue_date"]);
     }
@@ -311,7 +354,7 @@ mod tests {
             issuing_agency: "徐州市教育局".to_owned(),
             issue_date: "2005-06-30".to_owned(),
         };
-        let (number, details) = entry(&body, &mut Violations::new()).unwrap();
+        let (number, details) = entry(&body, None, &mut Violations::new()).unwrap();
         assert_eq!((number.year(), details.subject.as_str(), details.kind), (2005, "语文", Kind::Primary));
     }
 }

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use wire::NextStep;
 
 use super::certificates::{self, CertificatesApi, LONGEST_AGENCY};
+use crate::domain::agency::Agencies;
 use crate::domain::kind::Kind;
 use crate::domain::missing::{Explanation, Missed, Own, explain};
 use crate::domain::name;
 use crate::domain::number::Number;
-use crate::domain::number::warning::{Said, province_name};
+use crate::domain::number::warning::{Said, Warning, province_name};
 use crate::error::Error;
 use crate::views::conflicts;
 use crate::views::register::{self, Row};
@@ -96,7 +97,9 @@ impl CertificatesApi {
         };
         let missed = Missed { number: &entry.number, kind: entry.kind, issued: entry.issued };
         let explanation = explain(&missed, &own, synced_on);
-        Ok(answer(explanation, &entry, &meant, &own, &details.number))
+        let agencies = self.handle.agencies();
+        let warnings = entry.warnings(agencies.as_deref(), &details.number);
+        Ok(answer(explanation, entry, &meant, &own, &warnings))
     }
 }
 
@@ -111,24 +114,32 @@ fn entry(body: &wire::ExplainMissingRequest, violations: &mut Violations) -> Opt
     violations.is_empty().then_some(Entry { number, kind, issued, agency })
 }
 
+impl Entry {
+    /// Where it does not fit together; the agency may have been left out.
+    fn warnings(&self, agencies: Option<&Agencies>, holder_number: &str) -> Vec<Warning> {
+        let Self { number, kind, issued, agency } = self;
+        let agencies = agencies.filter(|_| !agency.is_empty());
+        let issuer = agencies.map(|agencies| agencies.issuer(agency, *issued, number.province()));
+        number.warnings(&Said { kind: *kind, issued: *issued, agency, issuer, holder_number })
+    }
+}
+
 fn answer(
     explanation: Explanation,
-    entry: &Entry,
+    entry: Entry,
     certificates: &[(Uuid, String)],
     own: &[Own],
-    holder_number: &str,
+    warnings: &[Warning],
 ) -> wire::ExplainMissingResponse {
-    let Entry { number, kind, issued, agency } = entry;
-    let (warnings, warning_reasons) =
-        certificates::told(&number.warnings(&Said { kind: *kind, issued: *issued, agency, holder_number }));
+    let (warnings, warning_reasons) = certificates::told(warnings);
     let meant = place(explanation);
-    let (reason, message, next_step) = told(explanation, number, meant.map(|place| &own[place]));
+    let (reason, message, next_step) = told(explanation, &entry.number, meant.map(|place| &own[place]));
     let listed = meant.filter(|place| own[*place].is_listed);
     wire::ExplainMissingResponse {
         reason: reason.to_owned(),
         message,
         next_step: next_step.into(),
-        issuing_agency: meant.map_or(agency, |place| &certificates[place].1).clone(),
+        issuing_agency: meant.map_or(entry.agency, |place| certificates[place].1.clone()),
         certificate_id: listed.map(|place| certificates[place].0.to_string()).unwrap_or_default(),
         warnings,
         warning_reasons,

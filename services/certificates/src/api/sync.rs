@@ -71,7 +71,12 @@ impl SyncService for SyncApi {
             sync_id,
             actor: caller.actor(),
             dry_run: options.dry_run,
-            limits: Limits { register, within: caller.holds(Role::RegisterOfficer).collect(), today: today() },
+            limits: Limits {
+                register,
+                within: caller.holds(Role::RegisterOfficer).collect(),
+                today: today(),
+                agencies: self.handle.agencies(),
+            },
         };
         let (send, chunks) = mpsc::channel(WAITING);
         let (report, reports) = mpsc::channel(WAITING);
@@ -161,11 +166,11 @@ fn answer(progress: Progress) -> wire::ImportRegisterResponse {
     let rejected_rows = progress.problems.into_iter().map(|Problem { line, field, reason, sentence }| {
         wire::RejectedRow { line, field: field.to_owned(), reason: reason.to_owned(), message: sentence.to_owned() }
     });
-    let warned_rows = progress.warnings.into_iter().map(|Problem { line, field, reason, sentence }| wire::WarnedRow {
+    let warned_rows = progress.warnings.into_iter().map(|(line, warning)| wire::WarnedRow {
         line,
-        field: field.to_owned(),
-        reason: reason.to_owned(),
-        message: sentence.to_owned(),
+        field: if warning.is_of_agency() { "认定机构" } else { "证书号码" }.to_owned(),
+        reason: warning.reason().to_owned(),
+        message: warning.sentence().into_owned(),
     });
     wire::ImportRegisterResponse {
         rows_read: progress.rows_read,

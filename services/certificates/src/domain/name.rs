@@ -1,9 +1,13 @@
-//! 姓名: when two spellings are the same name.
+//! Names of people and agencies: when two spellings are the same name.
 
 /// Names are the same when they differ in white space and in the dots of transcribed names only.
 pub fn is_same(one: &str, other: &str) -> bool {
-    let letters = |name: &str| name.chars().filter(|c| !c.is_whitespace() && !"·•．.".contains(*c)).collect::<String>();
     letters(one) == letters(other)
+}
+
+/// What is compared of a name.
+pub fn letters(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace() && !"·•．.".contains(*c)).collect()
 }
 
 #[cfg(test)]

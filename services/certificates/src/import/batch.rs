@@ -87,7 +87,7 @@ impl Import {
         progress.problems.extend(batch.problems);
         for row in batch.work.iter().flat_map(|work| &work.rows) {
             progress.warned += i64::from(!row.warnings.is_empty());
-            progress.warnings.extend(row.warnings.iter().cloned());
+            progress.warnings.extend(row.warnings.iter().map(|warning| (row.line, warning.clone())));
             if let Says::Certificate { personal, .. } = &row.says {
                 progress.see(&personal.number);
             }

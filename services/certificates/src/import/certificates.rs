@@ -46,14 +46,9 @@ pub fn row(columns: &Columns, cells: &[Cow<'_, str>], line: i64, limits: &Limits
     };
     let is_old = number.year() < SYNCED_SINCE;
     let source = if prior.is_some() && is_old { Source::PriorRegistration } else { Source::Register };
-    let said = Said { kind, issued: issue_date, agency, holder_number: &holder_number };
-    let warnings = number.warnings(&said).into_iter().map(|warning| Problem {
-        line,
-        field: "证书号码",
-        reason: warning.reason(),
-        sentence: warning.sentence(),
-    });
-    let warnings = warnings.collect();
+    let issuer = limits.agencies.as_ref().map(|agencies| agencies.issuer(agency, issue_date, number.province()));
+    let said = Said { kind, issued: issue_date, agency, issuer, holder_number: &holder_number };
+    let warnings = number.warnings(&said);
     let details = Details {
         kind,
         subject: subject.to_owned(),

@@ -1,6 +1,7 @@
 //! The file of a register: its encoding, its columns, its rows one after the other. The source is untrusted.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use access::Scope;
 use time::Date;
@@ -9,7 +10,9 @@ use tokio::sync::mpsc;
 use super::columns::{Columns, Needs};
 use super::workbook::{Broken, Chunk};
 use super::{certificates, restrictions};
+use crate::domain::agency::Agencies;
 use crate::domain::certificate::{Details, PriorRegistration, Restriction, Source, Standing};
+use crate::domain::number::warning::Warning;
 use crate::store::Personal;
 use records::{Encoding, Record, Records, Stopped};
 
@@ -33,7 +36,7 @@ pub struct Row {
     /// What it says.
     pub says: Says,
     /// What does not fit together, without being a reason to refuse.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What a row says of a certificate.
@@ -79,7 +82,7 @@ impl Row {
     }
 }
 
-/// What is wrong with a cell, or deserves a look.
+/// What is wrong with a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Line of the file, as an editor shows it; the header is 1.
@@ -104,6 +107,8 @@ pub struct Limits {
     pub within: Vec<Scope>,
     /// In Shanghai.
     pub today: Date,
+    /// Who may have issued a certificate; `None` while that has never been complete.
+    pub agencies: Option<Arc<Agencies>>,
 }
 
 impl Register {

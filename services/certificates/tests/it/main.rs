@@ -1,6 +1,7 @@
 //! The service on a real PostgreSQL, with a neighbour that stands for identity.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agencies;
 mod api;
 mod conflicts;
 mod corrections;

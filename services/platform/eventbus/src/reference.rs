@@ -68,6 +68,12 @@ impl<T> Reference<T> {
     }
 }
 
+impl<T> std::fmt::Debug for Reference<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reference").field("ready", &self.ready()).finish_non_exhaustive()
+    }
+}
+
 impl<T> Clone for Reference<T> {
     fn clone(&self) -> Self {
         Self { loaded: self.loaded.clone(), progress: self.progress.clone() }

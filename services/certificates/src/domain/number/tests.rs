@@ -5,16 +5,48 @@ use time::macros::date;
 
 use super::warning::{Said, Warning, province_name};
 use super::*;
+use crate::domain::agency::{Abolition, Agencies, Agency};
 
 /// A number; kind, date of issue, agency and document number beside it; what it is warned of.
 type Case = (&'static str, Kind, Date, &'static str, &'static str, &'static [Warning]);
 
 const TODAY: Date = date!(2026 - 11 - 23);
+const ENDED: Date = date!(2010 - 09 - 01);
 const MAN: &str = "320399199001010018";
 const WOMAN: &str = "320399199001010026";
 
 fn number(digits: &str) -> Number {
     Number::parse(digits, TODAY).unwrap()
+}
+
+/// 徐州 was renamed in 2001, and goes on with what 九里区 did until 2010.
+fn agencies() -> Agencies {
+    let id = uuid::Uuid::from_u128;
+    let agency = |id, names: &[(Date, &str)], abolition| {
+        let names = names.iter().map(|(since, name)| (*since, (*name).to_owned())).collect();
+        Agency { id, division: "320300".to_owned(), names, abolition }
+    };
+    let end = Abolition { on: ENDED, successor: Some(id(1)) };
+    let xuzhou = [(Date::MIN, "徐州市教育委员会"), (date!(2001 - 03 - 01), "徐州市教育局")];
+    [agency(id(1), &xuzhou, None), agency(id(2), &[(Date::MIN, "九里区教育局")], Some(end))].into_iter().collect()
+}
+
+/// All warnings in their order; those of agencies as `agencies` and `TODAY` lead to them.
+fn all() -> Vec<Warning> {
+    use Warning::{Kind, Province, Sex, UnknownProvince, UnknownSex, Year};
+    let then = "徐州市教育局".to_owned();
+    let successor = Some(then.clone());
+    vec![
+        Year,
+        UnknownProvince,
+        Province,
+        Kind,
+        UnknownSex,
+        Sex,
+        Warning::UnknownAgency,
+        Warning::AgencyNamedOtherwise { issued: TODAY, then },
+        Warning::AgencyAbolished { on: ENDED, successor },
+    ]
 }
 
 #[test]
@@ -94,16 +126,45 @@ fn what_does_not_fit_together_is_a_warning() {
         ),
     ];
     for (digits, kind, issued, agency, holder_number, expected) in cases {
-        let said = Said { kind: *kind, issued: *issued, agency, holder_number };
+        let said = Said { kind: *kind, issued: *issued, agency, issuer: None, holder_number };
         assert_eq!(number(digits).warnings(&said), *expected, "{digits} {agency} {issued}");
     }
 }
 
 #[test]
 fn every_warning_has_a_reason_of_its_own_and_says_what_to_do() {
-    let reasons: std::collections::BTreeSet<&str> = Warning::ALL.into_iter().map(Warning::reason).collect();
-    assert_eq!(reasons.len(), Warning::ALL.len());
-    assert!(Warning::ALL.into_iter().all(|warning| warning.sentence().ends_with("请核对。")));
+    let all = all();
+    let reasons: std::collections::BTreeSet<&str> = all.iter().map(Warning::reason).collect();
+    assert_eq!(reasons.len(), all.len());
+    assert!(all.iter().all(|warning| warning.sentence().ends_with("核对。")));
+    assert_eq!(all.iter().filter(|warning| warning.is_of_agency()).count(), 3);
+}
+
+#[test]
+fn an_agency_that_the_directory_knows_is_held_against_day_and_province() {
+    let agencies = agencies();
+    let warned = |digits: &str, agency: &str, issued: Date| {
+        let number = number(digits);
+        let issuer = Some(agencies.issuer(agency, issued, number.province()));
+        let said = Said { kind: Kind::Primary, issued, agency, issuer, holder_number: MAN };
+        number.warnings(&said)
+    };
+    let in_2000 = date!(2000 - 06 - 01);
+    assert_eq!(warned("20003203221234567", "徐州市教育委员会", in_2000), []);
+    // The directory knows its province without the name's beginning with it.
+    assert_eq!(warned("20003303221234567", "徐州市教育委员会", in_2000), [Warning::Province]);
+    assert_eq!(warned("20003203221234567", "某市教育局", in_2000), [Warning::UnknownAgency]);
+    // Also of 15 digits.
+    assert_eq!(warned("003203041234567", "某市教育局", date!(1900 - 06 - 01)), [Warning::UnknownAgency]);
+    let [otherwise] = &warned("20003203221234567", "徐州市教育局", in_2000)[..] else { panic!("one warning") };
+    let sentence = "该机构在2000年6月1日时名称为“徐州市教育委员会”，请对照证书信息页右下角的盖章和签发日期核对。";
+    assert_eq!((otherwise.reason(), &*otherwise.sentence()), ("AGENCY_NAMED_OTHERWISE", sentence));
+    let [ended] = &warned("20203203221234567", "九里区教育局", date!(2020 - 06 - 01))[..] else {
+        panic!("one warning")
+    };
+    let sentence =
+        "该机构已于2010年9月1日撤销，其工作由“徐州市教育局”承接，请对照证书信息页右下角的盖章和签发日期核对。";
+    assert_eq!((ended.reason(), &*ended.sentence()), ("AGENCY_ABOLISHED", sentence));
 }
 
 #[test]
@@ -141,14 +202,16 @@ proptest! {
     #[test]
     fn each_warning_comes_once_in_order_whatever_is_said(
         digits in "(19|20)[0-2][0-9]{14}|[0-9]{15}",
-        agency in "\\PC{0,12}|(江苏省|浙江省|青海省)教育厅",
+        agency in "\\PC{0,12}|(江苏省|浙江省|青海省)教育厅|徐州市(教育局|教育委员会)|九里区教育局",
         holder_number in "\\PC{0,20}|[0-9]{17}[0-9X]",
         kind in 0_usize..7,
     ) {
         if let Ok(number) = Number::parse(&digits, TODAY) {
-            let said = Said { kind: Kind::ALL[kind], issued: TODAY, agency: &agency, holder_number: &holder_number };
+            let (agencies, holder_number) = (agencies(), &holder_number);
+            let issuer = Some(agencies.issuer(&agency, TODAY, number.province()));
+            let said = Said { kind: Kind::ALL[kind], issued: TODAY, agency: &agency, issuer, holder_number };
             let warnings = number.warnings(&said);
-            let expected: Vec<Warning> = Warning::ALL.into_iter().filter(|one| warnings.contains(one)).collect();
+            let expected: Vec<Warning> = all().into_iter().filter(|one| warnings.contains(one)).collect();
             prop_assert_eq!(&warnings, &expected);
             prop_assert_eq!(warnings.contains(&Warning::Year), number.year() != 2026);
             if let Some(parts) = number.parts() {

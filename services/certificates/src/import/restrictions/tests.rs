@@ -8,7 +8,7 @@ use crate::import::file::Register;
 
 fn limits() -> Limits {
     let jiangsu = Scope { division: eventlog::Division::parse("32").unwrap(), unit: None };
-    Limits { register: Register::Restrictions, within: vec![jiangsu], today: date!(2026 - 11 - 23) }
+    Limits { register: Register::Restrictions, within: vec![jiangsu], today: date!(2026 - 11 - 23), agencies: None }
 }
 
 fn read(cells: [&str; 6]) -> Result<Row, Vec<(&'static str, &'static str)>> {
