@@ -168,26 +168,38 @@ impl Handle {
         Ok(recorded)
     }
 
-    /// Decides about an existing record and records what follows.
-    pub async fn change(&self, asked: &Asked, id: Uuid, command: Command, answer: Vec<u8>) -> Result<Answered, Error> {
+    /// The answer that a request got before, or what an attempt at it comes to: again while others change the same record.
+    async fn again<F>(&self, asked: &Asked, attempt: impl Fn() -> F) -> Result<Answered, Error>
+    where
+        F: Future<Output = Result<Answered, Error>>,
+    {
         if let Some(answered) = self.remembered(asked).await? {
             return Ok(answered);
         }
-        if let Command::Match { person } = command
-            && self.is_erased(person).await?
-        {
-            return Err(Error::NotFound);
-        }
         for _ in 0..ATTEMPTS {
-            let loaded = self.load(id).await?;
-            let events = Decisions::decide(&loaded.state, command.clone()).map_err(rejected)?;
-            let said: Vec<Said> = events.into_iter().map(|event| (event, None)).collect();
-            match self.append(asked, &loaded, &said, answer.clone()).await {
+            match attempt().await {
                 Err(Error::Conflict) => {}
                 done => return done,
             }
         }
         Err(Error::Conflict)
+    }
+
+    /// Decides about an existing record and records what follows.
+    pub async fn change(&self, asked: &Asked, id: Uuid, command: Command, answer: Vec<u8>) -> Result<Answered, Error> {
+        let (command, answer) = (&command, &answer);
+        let attempt = || async move {
+            if let Command::Match { person } = command
+                && self.is_erased(*person).await?
+            {
+                return Err(Error::NotFound);
+            }
+            let loaded = self.load(id).await?;
+            let events = Decisions::decide(&loaded.state, command.clone()).map_err(rejected)?;
+            let said: Vec<Said> = events.into_iter().map(|event| (event, None)).collect();
+            self.append(asked, &loaded, &said, answer.clone()).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// Records a person's own entry of a certificate.
@@ -197,25 +209,20 @@ impl Handle {
         person: Uuid,
         said: &Details,
         personal: &Personal,
-        answer: impl Fn(Uuid) -> Vec<u8>,
+        answer: impl Fn(Uuid) -> Vec<u8> + Sync,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        if self.is_erased(person).await? {
-            return Err(Error::NotFound);
-        }
-        for _ in 0..ATTEMPTS {
+        let answer = &answer;
+        let attempt = || async move {
+            if self.is_erased(person).await? {
+                return Err(Error::NotFound);
+            }
             let loaded = self.by_number(&personal.number).await?;
             let command = Command::AddByHand { details: self.details(said, personal), person };
             let events = Decisions::decide(&loaded.state, command).map_err(Error::Rejected)?;
             let said: Vec<Said> = events.into_iter().map(|event| naming(event, personal)).collect();
-            match self.append(asked, &loaded, &said, answer(loaded.id)).await {
-                Err(Error::Conflict) => {}
-                done => return done,
-            }
-        }
-        Err(Error::Conflict)
+            self.append(asked, &loaded, &said, answer(loaded.id)).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// Seals and records events of one record.

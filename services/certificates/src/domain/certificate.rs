@@ -232,10 +232,8 @@ pub enum Command {
         person: Option<Uuid>,
         /// As it was before.
         prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
-        /// The one that holds of it.
-        restriction: Option<Restriction>,
-        /// Of the decision.
-        file_reference: String,
+        /// The one that holds of it: how, until when, and by which decision.
+        restriction: Option<(Restriction, Option<Date>, String)>,
     },
     /// An officer restricts it.
     Restrict {

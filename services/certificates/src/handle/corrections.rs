@@ -5,7 +5,7 @@ use eventlog::{Append, Claim, Division, NewEvent, RequestKey};
 use lifecycle::ids;
 use uuid::Uuid;
 
-use super::{ATTEMPTS, Answered, Asked, Handle};
+use super::{Answered, Asked, Handle};
 use crate::domain::correction::{Command, Decisions, Event, State};
 use crate::error::Error;
 use crate::store::StoredEvent;
@@ -32,25 +32,20 @@ impl Handle {
         certificate: Option<Uuid>,
         division: Division,
         statement: &Statement,
-        answer: impl Fn(Uuid) -> Vec<u8>,
+        answer: impl Fn(Uuid) -> Vec<u8> + Sync,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        if self.is_erased(person).await? {
-            return Err(Error::NotFound);
-        }
-        for _ in 0..ATTEMPTS {
+        let answer = &answer;
+        let attempt = || async move {
+            if self.is_erased(person).await? {
+                return Err(Error::NotFound);
+            }
             let known = Known { id: ids::random(), version: 0, division, state: State::Empty };
             let slot = corrections::free_slot(self.log.pool(), person).await?;
             let command = Command::Request { person, certificate, slot };
             let events = Decisions::decide(&known.state, command).map_err(Error::Correction)?;
-            match self.append_correction(asked, &known, person, &events, &statement.encode(), answer(known.id)).await {
-                Err(Error::Conflict) => {}
-                done => return done,
-            }
-        }
-        Err(Error::Conflict)
+            self.append_correction(asked, &known, person, &events, &statement.encode(), answer(known.id)).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// Records an officer's answer.
@@ -61,10 +56,7 @@ impl Handle {
         command: Command,
         answer: &str,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let attempt = || async move {
             let known = self.correction(id).await?;
             let State::Known { person, .. } = known.state else { return Err(Error::NotFound) };
             let events = Decisions::decide(&known.state, command).map_err(Error::Correction)?;
@@ -72,12 +64,9 @@ impl Handle {
                 return Err(Error::NotFound);
             }
             let plain = corrections::encode_answer(answer);
-            match self.append_correction(asked, &known, person, &events, &plain, Vec::new()).await {
-                Err(Error::Conflict) => {}
-                done => return done,
-            }
-        }
-        Err(Error::Conflict)
+            self.append_correction(asked, &known, person, &events, &plain, Vec::new()).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// A request by its id; nothing is known of one where the log has something else under it.

@@ -4,7 +4,7 @@ use decider::Decider;
 use eventlog::Recorded;
 use uuid::Uuid;
 
-use super::{ATTEMPTS, Answered, Asked, Handle, Loaded, Said, fold, key_id, read, rejected};
+use super::{Answered, Asked, Handle, Loaded, Said, fold, key_id, read, rejected};
 use crate::domain::certificate::{Command, Decisions, Event};
 use crate::error::Error;
 use crate::store::{self, Personal};
@@ -28,22 +28,16 @@ impl Handle {
         take: bool,
         decision: &Decision,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let attempt = || async move {
             let recorded = self.recorded(certificate).await?;
             let loaded = fold(certificate, &recorded)?;
             let command = Command::Settle { ordinal, take, file_reference: decision.file_reference.clone() };
             let events = Decisions::decide(&loaded.state, command).map_err(rejected)?;
             let taken = if take { Some(self.contradicting(&loaded, &recorded, ordinal).await?) } else { None };
             let said: Vec<Said> = events.into_iter().map(|event| tell(event, decision, taken.as_ref())).collect();
-            match self.append(asked, &loaded, &said, Vec::new()).await {
-                Err(Error::Conflict) => {}
-                done => return done,
-            }
-        }
-        Err(Error::Conflict)
+            self.append(asked, &loaded, &said, Vec::new()).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// What is personal in the other side of a conflict.
@@ -69,31 +63,19 @@ impl Handle {
         into: Uuid,
         decision: &Decision,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let attempt = || async move {
             let (loaded, other) = (self.load(certificate).await?, self.load(into).await?);
             let holder = other.state.record().ok_or(Error::NotFound)?.details.holder;
             let command = Command::Merge { into, holder, file_reference: decision.file_reference.clone() };
             let events = Decisions::decide(&loaded.state, command).map_err(rejected)?;
             let said: Vec<Said> = events.into_iter().map(|event| tell(event, decision, None)).collect();
-            match self.append(asked, &loaded, &said, Vec::new()).await {
-                Err(Error::Conflict) => {}
-                done => return done,
-            }
-        }
-        Err(Error::Conflict)
+            self.append(asked, &loaded, &said, Vec::new()).await
+        };
+        self.again(asked, attempt).await
     }
 
     /// The record of the right number takes over what was known of `merged` before the event of this version closed it.
-    pub async fn absorb(
-        &self,
-        asked: &Asked,
-        (merged, version): (Uuid, i64),
-        into: Uuid,
-        file_reference: String,
-    ) -> Result<(), Error> {
+    pub async fn absorb(&self, asked: &Asked, (merged, version): (Uuid, i64), into: Uuid) -> Result<(), Error> {
         let mut recorded = self.recorded(merged).await?;
         recorded.retain(|event| event.version < version);
         let loaded = fold(merged, &recorded)?;
@@ -103,8 +85,13 @@ impl Handle {
             _ => None,
         };
         let prior_registrations = record.prior_registrations.clone();
-        let restriction = record.restriction;
-        let command = Command::Absorb { merged, person, prior_registrations, restriction, file_reference };
+        let mut restriction = None;
+        for event in recorded.iter().filter(|_| record.restriction.is_some()) {
+            if let Event::Restricted { kind, end, file_reference } = read(event)? {
+                restriction = Some((kind, end, file_reference));
+            }
+        }
+        let command = Command::Absorb { merged, person, prior_registrations, restriction };
         self.change(asked, into, command, Vec::new()).await.map(drop)
     }
 

@@ -24,7 +24,7 @@ impl Reaction for OnCertificateMerged {
         if !event.is::<CertificateMerged>() {
             return Ok(());
         }
-        let CertificateMerged { into_certificate_id, file_reference, .. } = event.decode()?;
+        let CertificateMerged { into_certificate_id, .. } = event.decode()?;
         let into = Uuid::parse_str(&into_certificate_id)
             .map_err(|_| ReactionError::Rejected("the event names no record".to_owned()))?;
         let asked = Asked {
@@ -32,7 +32,7 @@ impl Reaction for OnCertificateMerged {
             request: Some((ids.request_id(0), [0; 32])),
             cause: Some(ids.cause()),
         };
-        match self.handle.absorb(&asked, (event.stream, event.version), into, file_reference).await {
+        match self.handle.absorb(&asked, (event.stream, event.version), into).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use certificates::Certificates;
 use certificates::config::Settings;
+use prost::Message as _;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::conflicts_client::ConflictsClient;
@@ -220,7 +221,7 @@ async fn a_mistyped_entry_is_merged_into_the_right_record_and_both_keep_their_hi
         request_id: lifecycle::ids::random().to_string(),
         certificate_id: mistyped.certificate_id.clone(),
         kind: wire::RestrictionKind::RevokedFraud.into(),
-        end_date: String::new(),
+        end_date: "2031-06-30".to_owned(),
         file_reference: "苏教〔2026〕1号".to_owned(),
     };
     RestrictionsClient::new(staff).restrict_certificate(restrict).await.unwrap();
@@ -252,6 +253,11 @@ async fn a_mistyped_entry_is_merged_into_the_right_record_and_both_keep_their_hi
         (own[0].certificate_id.as_str(), own[0].restriction()),
         (right.as_str(), wire::RestrictionKind::RevokedFraud)
     );
+    let history = running.service.ground.log.load(right.parse().unwrap()).await.unwrap();
+    let restricted = history.iter().rfind(|event| event.kind.ends_with("CertificateRestricted")).unwrap();
+    let restricted = wire::CertificateRestricted::decode(restricted.payload.as_slice()).unwrap();
+    // By its own decision, not by the one that the records are one certificate.
+    assert_eq!((restricted.file_reference.as_str(), restricted.end_date.as_str()), ("苏教〔2026〕1号", "2031-06-30"));
     let again = teacher.add_certificate(entry("20053203221000010", "2005-06-15")).await;
     assert_eq!(reason(again), "NUMBER_MISTYPED");
     rebuilds_alike(&running).await;

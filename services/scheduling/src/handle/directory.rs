@@ -80,10 +80,8 @@ impl Handle {
 
     /// Renames an agency, or ends it.
     pub async fn change_agency(&self, asked: &Asked, id: AgencyId, change: AgencyChange) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let change = &change;
+        let attempt = || async move {
             let at = self.aggregates.agency(id).await?;
             let Some(record) = at.state.clone().record() else {
                 return Err(Error::Agency(agency::Rejection::UnknownAgency));
@@ -100,12 +98,9 @@ impl Handle {
             };
             let events = agency::Decisions::decide(&at.state, command).map_err(Error::Agency)?;
             let decided = Decided { version: at.version, ..Decided::new(id.0, &events, division) };
-            match self.append(asked, decided, Vec::new()).await {
-                Err(AppendError::VersionConflict { .. }) => {}
-                appended => return Ok(appended?),
-            }
-        }
-        Err(Error::Conflict)
+            Ok(self.append(asked, decided, Vec::new()).await?)
+        };
+        self.again(asked, attempt).await
     }
 
     async fn successor(&self, id: Option<AgencyId>) -> Result<Successor, Error> {
@@ -153,10 +148,8 @@ impl Handle {
 
     /// Renames a school, moves it to another agency, or closes it.
     pub async fn change_school(&self, asked: &Asked, id: SchoolId, change: SchoolChange) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let change = &change;
+        let attempt = || async move {
             let at = self.aggregates.school(id).await?;
             let Some(before) = at.state.clone().school() else {
                 return Err(Error::School(school::Rejection::UnknownSchool));
@@ -182,12 +175,9 @@ impl Handle {
                     }
                 }
             }
-            match self.append(asked, decided, Vec::new()).await {
-                Err(AppendError::VersionConflict { .. }) => {}
-                appended => return appended.map_err(school_exists),
-            }
-        }
-        Err(Error::Conflict)
+            self.append(asked, decided, Vec::new()).await.map_err(school_exists)
+        };
+        self.again(asked, attempt).await
     }
 
     /// Adds a confirmation point.
@@ -226,10 +216,8 @@ impl Handle {
 
     /// Renames a point, says whom it serves, or closes it.
     pub async fn change_point(&self, asked: &Asked, id: PointId, command: point::Command) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        for _ in 0..ATTEMPTS {
+        let command = &command;
+        let attempt = || async move {
             let at = self.aggregates.point(id).await?;
             let Some(before) = at.state.clone().point() else {
                 return Err(Error::Point(point::Rejection::UnknownPoint));
@@ -248,12 +236,9 @@ impl Handle {
                     point::Event::PointClosed { .. } => decided.claims.push(release()),
                 }
             }
-            match self.append(asked, decided, Vec::new()).await {
-                Err(AppendError::VersionConflict { .. }) => {}
-                appended => return appended.map_err(point_exists),
-            }
-        }
-        Err(Error::Conflict)
+            self.append(asked, decided, Vec::new()).await.map_err(point_exists)
+        };
+        self.again(asked, attempt).await
     }
 
     /// Adds a subject of a province's own, or switches one off or on.
@@ -263,21 +248,16 @@ impl Handle {
         province: Code,
         command: subject::Command,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
-        responsible(&asked.officer, province, "division", &province)?;
-        for _ in 0..ATTEMPTS {
+        let command = &command;
+        let attempt = || async move {
+            responsible(&asked.officer, province, "division", &province)?;
             let at = self.aggregates.subjects(province).await?;
             let events = subject::Decisions::decide(&at.state, command.clone()).map_err(Error::Subject)?;
             let stream = subject::stream(province);
             let decided = Decided { version: at.version, ..Decided::new(stream, &events, province) };
-            match self.append(asked, decided, Vec::new()).await {
-                Err(AppendError::VersionConflict { .. }) => {}
-                appended => return Ok(appended?),
-            }
-        }
-        Err(Error::Conflict)
+            Ok(self.append(asked, decided, Vec::new()).await?)
+        };
+        self.again(asked, attempt).await
     }
 
     /// Adds a school that a person graduated from.
@@ -288,12 +268,10 @@ impl Handle {
         (name, province, kind): (Name, Option<Code>, graduate_school::Kind),
         answer: fn(&GraduateSchool) -> Vec<u8>,
     ) -> Result<Answered, Error> {
-        if let Some(answered) = self.remembered(asked).await? {
-            return Ok(answered);
-        }
         let school = GraduateSchool { id: GraduateSchoolId(ids::random()), name, province, kind };
+        let school = &school;
         let division = province.unwrap_or(Code::NATION);
-        for _ in 0..ATTEMPTS {
+        let attempt = || async move {
             let at = self.aggregates.graduate_schools_of(person).await?;
             let command = AddGraduateSchool(school.clone());
             let events = graduate_school::Decisions::decide(&at.state, command).map_err(Error::GraduateSchool)?;
@@ -301,15 +279,13 @@ impl Handle {
             let mut decided = Decided { version: at.version, ..Decided::new(stream, &events, division) };
             let key = [division.as_str(), school.name.as_str()].join("/").into_bytes();
             decided.claims.push(Claim::Take { kind: GRADUATE_SCHOOL, key });
-            match self.append(asked, decided, answer(&school)).await {
-                Err(AppendError::VersionConflict { .. }) => {}
-                Err(AppendError::ClaimTaken { .. }) => {
-                    return Err(Error::GraduateSchool(graduate_school::Rejection::SchoolExists));
-                }
-                appended => return Ok(appended?),
-            }
-        }
-        Err(Error::Conflict)
+            let appended = self.append(asked, decided, answer(school)).await;
+            appended.map_err(|error| match error {
+                AppendError::ClaimTaken { .. } => Error::GraduateSchool(graduate_school::Rejection::SchoolExists),
+                error => error.into(),
+            })
+        };
+        self.again(asked, attempt).await
     }
 
     /// An agency that the officer is responsible for, whatever has become of it; `None` when there is none of that id.
@@ -339,6 +315,23 @@ impl Handle {
             point::State::Open(point) => Ok(Some(point)),
             point::State::Closed(_) => Err(Error::Point(point::Rejection::PointAbolished)),
         }
+    }
+
+    /// The answer that a request got before, or what an attempt at it comes to: again while others change the same thing.
+    async fn again<F>(&self, asked: &Asked, attempt: impl Fn() -> F) -> Result<Answered, Error>
+    where
+        F: Future<Output = Result<Answered, Error>>,
+    {
+        if let Some(answered) = self.remembered(asked).await? {
+            return Ok(answered);
+        }
+        for _ in 0..ATTEMPTS {
+            match attempt().await {
+                Err(Error::Conflict) => {}
+                done => return done,
+            }
+        }
+        Err(Error::Conflict)
     }
 
     /// A request that was answered once is not refused for what has happened since.

@@ -68,10 +68,9 @@ impl Decider for Decisions {
             (State::Known(record), Command::Merge { into, holder, file_reference }) => {
                 record.merge(into, holder, file_reference)
             }
-            (
-                State::Known(record),
-                Command::Absorb { merged, person, prior_registrations, restriction, file_reference },
-            ) => Ok(record.absorb(merged, person, prior_registrations, restriction.map(|kind| (kind, file_reference)))),
+            (State::Known(record), Command::Absorb { merged, person, prior_registrations, restriction }) => {
+                Ok(record.absorb(merged, person, prior_registrations, restriction))
+            }
             (State::Known(Record { restriction: Some(_), .. }), Command::Restrict { .. }) => {
                 Err(Rejection::AlreadyRestricted)
             }
@@ -236,7 +235,7 @@ impl Record {
         merged: Uuid,
         person: Option<Uuid>,
         prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
-        restriction: Option<(Restriction, String)>,
+        restriction: Option<(Restriction, Option<Date>, String)>,
     ) -> Vec<Event> {
         if self.absorbed.contains(&merged) {
             return Vec::new();
@@ -245,9 +244,10 @@ impl Record {
         let news = news.map(|(ordinal, (conclusion, concluded))| {
             Event::PriorRegistrationImported(PriorRegistration { ordinal, conclusion, concluded })
         });
+        // What was decided under that reference about this very record, and lifted, stays lifted.
+        let restriction = restriction.filter(|(.., decision)| !self.decisions.contains_key(decision));
         let restriction = restriction.filter(|_| self.restriction.is_none());
-        let restricted =
-            restriction.map(|(kind, file_reference)| Event::Restricted { kind, end: None, file_reference });
+        let restricted = restriction.map(|(kind, end, file_reference)| Event::Restricted { kind, end, file_reference });
         let matched = person.filter(|_| self.person.is_none());
         let matched = matched.map(|person| Event::Matched { person, evidence: Evidence::Merged });
         std::iter::once(Event::Absorbed { merged }).chain(matched).chain(news).chain(restricted).collect()

@@ -232,8 +232,7 @@ fn the_right_record_takes_over_what_only_the_entry_had() {
             (2, (Conclusion::Qualified, prior().concluded)),
         ]
         .into(),
-        restriction: Some(Restriction::Forfeited),
-        file_reference: "苏教〔2026〕1号".to_owned(),
+        restriction: Some((Restriction::Forfeited, None, "苏教〔2026〕1号".to_owned())),
     };
     let second = PriorRegistration { ordinal: 2, ..prior() };
     let follows = [
@@ -245,6 +244,11 @@ fn the_right_record_takes_over_what_only_the_entry_had() {
     let history = [synced(), Event::PriorRegistrationImported(prior())];
     given::<Decisions>(history.clone()).when(absorb.clone()).then(follows.clone());
     given::<Decisions>([history.to_vec(), follows.to_vec()].concat()).when(absorb.clone()).then_nothing();
+    let lifted = [restricted(), Event::RestrictionLifted { file_reference: "苏教〔2026〕2号".to_owned() }];
+    let history =
+        [synced(), matched(STRANGER)].into_iter().chain(lifted).chain([Event::PriorRegistrationImported(prior())]);
+    let without = [Event::Absorbed { merged }, Event::PriorRegistrationImported(second)];
+    given::<Decisions>(history).when(absorb.clone()).then(without);
     let owned = [synced(), matched(STRANGER), restricted(), Event::PriorRegistrationImported(prior())];
     given::<Decisions>(owned).when(absorb).then([Event::Absorbed { merged }, Event::PriorRegistrationImported(second)]);
 }
