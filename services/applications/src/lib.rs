@@ -6,7 +6,7 @@
 //!             │  ├─ store/serials.rs  报名号 from reserved blocks
 //!             │  └─ views/            directory and rules in memory, certificates and schools in tables
 //!             └── details.rs          names and numbers for drafts, from identity and certificates
-//! reactions/ ──> handle.rs            prior registrations of the register
+//! reactions/ ──> handle.rs            prior registrations of the register, and of mistyped numbers
 //! ```
 //!
 //! What it owns, its commands, events and reasons, and which test shows which rule: `README.md`.
@@ -43,7 +43,7 @@ use crate::config::Settings;
 use crate::details::Details;
 use crate::domain::directory::Directory;
 use crate::handle::Handle;
-use crate::reactions::{ForgetApplicant, OnPriorRegistrationImported};
+use crate::reactions::{ForgetApplicant, OnCertificateMerged, OnPriorRegistrationImported};
 use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
 use crate::store::filing::Filings;
@@ -132,6 +132,7 @@ impl Service for Applications {
         let forget = OnPersonErased::new(Self::NAME, ground, ForgetApplicant { handle: handle.clone() });
         let bus = bus
             .reaction("certificates", OnPriorRegistrationImported { handle: handle.clone() })
+            .reaction("certificates", OnCertificateMerged { handle: handle.clone() })
             .reaction("identity", forget);
         Ok((Self { handle, drafts, settings }, bus))
     }

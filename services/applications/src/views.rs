@@ -31,6 +31,11 @@ impl Tables {
         certificates::find(&self.pool, certificate).await
     }
 
+    /// Up to which position of certificates' log the view of certificates has come.
+    pub async fn certificates_position(&self) -> Result<i64, sqlx::Error> {
+        certificates::position(&self.pool).await
+    }
+
     /// Whether there is such a school.
     pub async fn knows_school(&self, school: Uuid) -> Result<bool, sqlx::Error> {
         schools::is_known(&self.pool, school).await

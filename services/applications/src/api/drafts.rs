@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::render::problems;
 use super::request::{Parsing, person};
+use super::sentences::restricted;
 use crate::domain::form::{Coded, Personal};
 use crate::error::Error;
 use crate::handle::{DraftAt, Handle};
@@ -38,7 +39,15 @@ impl Drafts for DraftsApi {
         let handle = self.handle.clone();
         let body = async move { handle.start_draft(&person, certificate).await };
         let draft = rpc::run(&self.lifecycle, body).await?;
-        Ok(Response::new(wire::StartDraftResponse { draft_id: draft.id.to_string(), revision: draft.revision }))
+        let warnings = self.handle.restriction(certificate).await?.map(|restriction| {
+            let (reason, message) = restricted(restriction);
+            wire::FieldProblem { field: "certificate_id".to_owned(), reason: reason.to_owned(), message }
+        });
+        Ok(Response::new(wire::StartDraftResponse {
+            draft_id: draft.id.to_string(),
+            revision: draft.revision,
+            warnings: warnings.into_iter().collect(),
+        }))
     }
 
     async fn accept_agreement(

@@ -28,6 +28,7 @@ fn told(event: &Event) -> (&'static str, String) {
         Event::PriorRegistrationRecorded(prior) => {
             ("system", format!("登记历史注册：第{}次，{}", prior.ordinal, prior.conclusion.name()))
         }
+        Event::RecordMerged { .. } => ("system", "证书号码有误，已并入号码正确的证书".to_owned()),
         Event::ApplicationSubmitted(submitted) => {
             (APPLICANT, format!("提交申报，报名号{}，第{}次注册", submitted.number, submitted.ordinal))
         }

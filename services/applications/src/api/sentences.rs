@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use crate::domain::calendar::SHANGHAI;
 use crate::domain::directory::Window;
 use crate::domain::opening::Closed;
-use crate::domain::values::{Level, Turn};
+use crate::domain::values::{Level, Restriction, Turn};
 
 /// 2026年11月23日
 pub(super) fn day(date: Date) -> String {
@@ -17,6 +17,26 @@ pub(super) fn day(date: Date) -> String {
 pub(super) fn instant(at: OffsetDateTime) -> String {
     let at = at.to_offset(SHANGHAI);
     format!("{}{:02}:{:02}", day(at.date()), at.hour(), at.minute())
+}
+
+/// Reason and sentence of a certificate that cannot be registered now (DOMAIN L21, 4.3).
+pub(super) fn restricted(restriction: Restriction) -> (&'static str, String) {
+    let what = restriction.sentence();
+    match restriction {
+        Restriction::RecordsDisagree => (
+            "RECORDS_DISAGREE",
+            format!(
+                "{what}：不同来源的数据对该证书的记载不一致，核实以前不能办理；请携带证书原件联系证书的发证机关核实，处理完成后再办理。"
+            ),
+        ),
+        Restriction::Unspecified
+        | Restriction::Forfeited
+        | Restriction::RevokedConduct
+        | Restriction::RevokedFraud
+        | Restriction::ExamCheating => {
+            ("CERTIFICATE_RESTRICTED", format!("{what}，不能办理；如有疑问，请与证书的发证机构联系。"))
+        }
+    }
 }
 
 /// Reason and sentence of a closed agency, window or point (DOMAIN 6).

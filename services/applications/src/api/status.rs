@@ -8,7 +8,7 @@ use rpc::Refusal;
 use time::Date;
 use tonic::{Code, Response, Status};
 
-use super::sentences::{closed, day, instant, turn};
+use super::sentences::{closed, day, instant, restricted, turn};
 use crate::domain::registration::Rejection;
 use crate::error::Error;
 use crate::store::Corrupt;
@@ -121,9 +121,13 @@ fn rejected(rejection: &Rejection) -> Refusal {
             *on,
             *earliest,
         ),
-        Rejection::CertificateRestricted(restriction) => Refusal::rejected(
-            "CERTIFICATE_RESTRICTED",
-            format!("{}，不能办理；如有疑问，请与证书的发证机构联系。", restriction.sentence()),
+        Rejection::CertificateRestricted(restriction) => {
+            let (reason, sentence) = restricted(*restriction);
+            Refusal::rejected(reason, sentence)
+        }
+        Rejection::NumberMistyped => Refusal::rejected(
+            "NUMBER_MISTYPED",
+            "经核实该申报的证书号码有误，已并入号码正确的证书，不能继续办理；尚无注册结论的，请退回并由申请人撤回，选择号码正确的证书重新申报。",
         ),
         Rejection::CertificateNotRegistrable => {
             Refusal::rejected("CERTIFICATE_NOT_REGISTRABLE", "高等学校教师资格不参加定期注册，请选择其他证书。")

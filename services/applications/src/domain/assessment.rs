@@ -148,6 +148,9 @@ impl Grounds {
             Some(Restriction::ExamCheating | Restriction::Unspecified) => {
                 self.undecided("证书受到限制，由注册机构认定。".to_owned());
             }
+            Some(Restriction::RecordsDisagree) => {
+                self.undecided("证书数据存在异常，由证书所属省份核实。".to_owned());
+            }
             None => {}
         }
         if facts.health == Some(Finding::Failed) {

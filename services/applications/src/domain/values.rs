@@ -155,7 +155,7 @@ impl Turn {
     }
 }
 
-/// Why a certificate cannot be registered (DOMAIN L21).
+/// Why a certificate cannot be registered (DOMAIN L21, 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restriction {
     /// 未说明
@@ -168,6 +168,8 @@ pub enum Restriction {
     RevokedFraud,
     /// 考试作弊
     ExamCheating,
+    /// 证书数据存在异常: sources contradict each other about it, until an officer settles which is right.
+    RecordsDisagree,
 }
 
 impl Restriction {
@@ -178,6 +180,7 @@ impl Restriction {
             Self::RevokedConduct | Self::RevokedFraud => "该教师资格已被依法撤销",
             Self::ExamCheating => "您的教师资格无效",
             Self::Unspecified => "该证书受到限制，不允许注册",
+            Self::RecordsDisagree => "证书数据存在异常",
         }
     }
 }

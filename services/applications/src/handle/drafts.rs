@@ -15,6 +15,7 @@ use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, check};
 use crate::domain::opening::Closed;
 use crate::domain::registration::Rejection;
 use crate::domain::text::TextRef;
+use crate::domain::values::Restriction;
 use crate::error::Error;
 use crate::shipped::AGREEMENT;
 use crate::store::drafts::{Draft, Secret, seal};
@@ -79,6 +80,12 @@ impl Handle {
         }
         // Two devices began at once: the first one's draft stands.
         self.0.drafts.find_for(person.id, certificate).await?.ok_or(NO_DRAFT)
+    }
+
+    /// What keeps a certificate from registration now: a draft of it may be filled in, but not submitted.
+    pub async fn restriction(&self, certificate: Uuid) -> Result<Option<Restriction>, Error> {
+        let known = self.0.tables.certificate(certificate).await?;
+        Ok(known.and_then(|known| known.facts.restriction))
     }
 
     /// Notes that 网上申报协议 was agreed to.

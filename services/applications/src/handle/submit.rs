@@ -86,8 +86,10 @@ impl Handle {
     ) -> Result<Vec<u8>, Error> {
         let Filing { draft, certificate, school_known, record, version, key } = filing;
         self.refuse_early(submission, draft.revision)?;
-        let known = certificate.as_ref().map_or(0, |certificate| certificate.priors);
-        if record.prior.len() < known || certificate.is_none() && !self.0.certificates.ready() {
+        let priors = certificate.iter().flat_map(|certificate| &certificate.priors);
+        if priors.clone().any(|prior| !record.prior.contains(prior))
+            || certificate.is_none() && !self.0.certificates.ready()
+        {
             return Err(Error::NotReady);
         }
         // Without a key the person is erased, and the draft with them.

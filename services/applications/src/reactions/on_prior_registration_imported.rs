@@ -4,9 +4,9 @@ use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use proto::certificates::v1::PriorRegistrationImported;
 use uuid::Uuid;
 
+use super::judge;
 use crate::domain::calendar::parse_date;
 use crate::domain::registration::Prior;
-use crate::error::Error;
 use crate::handle::{Asked, Handle};
 use crate::wire::parse_conclusion;
 
@@ -34,13 +34,8 @@ impl Reaction for OnPriorRegistrationImported {
             request_id: ids.request_id(0),
             fingerprint: rpc::fingerprint(&imported),
         };
-        match self.handle.record_prior(&asked, ids.cause(), certificate, prior).await {
-            Ok(()) => Ok(()),
-            Err(error @ (Error::Rejected(_) | Error::RequestIdReused | Error::Corrupt(_))) => {
-                Err(ReactionError::Rejected(error.to_string()))
-            }
-            Err(error) => Err(ReactionError::Transient(error.to_string())),
-        }
+        let done = self.handle.record_prior(&asked, ids.cause(), certificate, prior).await;
+        done.map_err(|error| judge(&error))
     }
 }
 

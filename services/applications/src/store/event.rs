@@ -29,6 +29,9 @@ pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
             conclusion: values::conclusion(prior.conclusion).into(),
             conclude_date: render_date(prior.on),
         }),
+        Event::RecordMerged { into } => {
+            public(&wire::RecordMerged { certificate_id, into_certificate_id: into.to_string() })
+        }
         Event::ApplicationSubmitted(submitted) => {
             let inner = wire::SubmissionInner { draft_id: submitted.draft.to_string() };
             with_inner(
@@ -147,6 +150,9 @@ fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 conclusion: values::parse_conclusion(message.conclusion)?,
                 on: parse_date(&message.conclude_date)?,
             })
+        }
+        wire::RecordMerged::NAME => {
+            Event::RecordMerged { into: id(&wire::RecordMerged::decode(payload).ok()?.into_certificate_id)? }
         }
         wire::ApplicationSubmitted::NAME => {
             let message = wire::ApplicationSubmitted::decode(payload).ok()?;

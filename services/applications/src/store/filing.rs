@@ -169,7 +169,7 @@ async fn query(connection: &mut PgConnection, batch: &[Waiting]) -> Result<Vec<P
         r#"SELECT draft.draft_id, draft.person_id, draft.certificate_id, draft.revision, draft.coded, draft.sealed,
                draft.agreement_version, draft.agreement_digest, draft.ticket_window, draft.updated_at,
                certificate.kind IS NOT NULL AS certificate_known, certificate.kind,
-               certificate.person_id AS holder_id, certificate.restriction, certificate.priors,
+               certificate.person_id AS holder_id, certificate.restriction, certificate.conflicts, certificate.priors,
                school.school_id IS NOT NULL AS school_known, history.types, history.payloads, history.inners,
                history.versions
            FROM public.draft

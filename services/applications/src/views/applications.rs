@@ -110,6 +110,7 @@ impl Row {
             }
             Event::RegistrationRevoked { .. } => self.conclusion = Some(Conclusion::Revoked),
             Event::PriorRegistrationRecorded(_)
+            | Event::RecordMerged { .. }
             | Event::ApplicationSubmitted(_)
             | Event::PublicityBegun { .. }
             | Event::PublicityEnded { .. }

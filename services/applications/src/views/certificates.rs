@@ -1,4 +1,4 @@
-//! What certificates says of each certificate: kind, holder, restriction, and how many prior registrations to expect.
+//! What certificates says of each certificate: kind, holder, restriction, open conflicts, and which prior registrations to expect.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
-use crate::domain::registration::CertificateFacts;
+use crate::domain::calendar::parse_date;
+use crate::domain::registration::{CertificateFacts, Prior};
 use crate::domain::values::Restriction;
 use crate::views::{id, incomplete};
-use crate::wire::parse_certificate_kind;
+use crate::wire::{parse_certificate_kind, parse_conclusion};
 
 /// Name of the feed.
 pub const CERTIFICATES: &str = "certificates";
@@ -26,7 +27,7 @@ pub struct Certificate {
     /// For decisions.
     pub facts: CertificateFacts,
     /// Prior registrations that the register has told of.
-    pub priors: usize,
+    pub priors: Vec<Prior>,
 }
 
 /// What events change; `None` where they say nothing.
@@ -37,7 +38,11 @@ struct Change {
     /// It is nobody's: whoever had it before has lost it.
     lost: bool,
     restriction: Restricted,
+    /// Conflicts that were found, less those that are over.
+    conflicts: i32,
     priors: Vec<String>,
+    /// What was told before is another certificate's.
+    merged: bool,
 }
 
 impl Change {
@@ -72,7 +77,8 @@ impl View for Certificates {
     fn schema(&self) -> &'static str {
         "CREATE TABLE IF NOT EXISTS certificate ( \
              certificate_id uuid PRIMARY KEY, kind integer, person_id uuid, restriction integer, \
-             priors text[] NOT NULL)"
+             priors text[] NOT NULL); \
+         ALTER TABLE certificate ADD COLUMN IF NOT EXISTS conflicts integer NOT NULL DEFAULT 0"
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -93,12 +99,14 @@ impl View for Certificates {
         // Postgres has no arrays of arrays of unequal length: the lists travel as text.
         let priors: Vec<String> = changes.iter().map(|(_, change)| change.priors.join(",")).collect();
         sqlx::query(
-            "INSERT INTO certificate AS known (certificate_id, kind, person_id, restriction, priors) \
-             SELECT id, kind, person, restriction, coalesce(string_to_array(nullif(priors, ''), ','), '{}') \
-             FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::text[]) \
-                 AS change (id, kind, person, restriction, priors) \
+            "INSERT INTO certificate AS known (certificate_id, kind, person_id, restriction, priors, conflicts) \
+             SELECT id, kind, person, restriction, coalesce(string_to_array(nullif(priors, ''), ','), '{}'), conflicts \
+             FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::text[], $6::integer[]) \
+                 AS change (id, kind, person, restriction, priors, conflicts) \
              ON CONFLICT (certificate_id) DO UPDATE SET kind = coalesce(excluded.kind, known.kind), \
-                 person_id = coalesce(excluded.person_id, known.person_id), priors = CASE \
+                 person_id = coalesce(excluded.person_id, known.person_id), \
+                 conflicts = known.conflicts + excluded.conflicts, priors = CASE \
+                     WHEN known.certificate_id = ANY($7) THEN excluded.priors \
                      WHEN excluded.priors <@ known.priors THEN known.priors \
                      ELSE ARRAY(SELECT DISTINCT unnest(known.priors || excluded.priors) ORDER BY 1) END",
         )
@@ -107,6 +115,8 @@ impl View for Certificates {
         .bind(changes.iter().map(|(_, change)| change.holder).collect::<Vec<_>>())
         .bind(column(|change| change.restriction.kind()))
         .bind(priors)
+        .bind(changes.iter().map(|(_, change)| change.conflicts).collect::<Vec<_>>())
+        .bind(changes.iter().filter(|(_, change)| change.merged).map(|(id, _)| *id).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
         let lost = changes.iter().filter(|(_, change)| change.lost && change.holder.is_none());
@@ -163,7 +173,15 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
         of(changes, event, &deleted.certificate_id)?.lose();
     } else if event.is::<register::CertificateMerged>() {
         let merged: register::CertificateMerged = event.decode()?;
-        of(changes, event, &merged.certificate_id)?.lose();
+        let change = of(changes, event, &merged.certificate_id)?;
+        change.lose();
+        (change.merged, change.priors) = (true, Vec::new());
+    } else if event.is::<register::ConflictFound>() {
+        let found: register::ConflictFound = event.decode()?;
+        of(changes, event, &found.certificate_id)?.conflicts += 1;
+    } else if event.is::<register::ConflictSettled>() {
+        let settled: register::ConflictSettled = event.decode()?;
+        of(changes, event, &settled.certificate_id)?.conflicts -= 1;
     } else if event.is::<register::PriorRegistrationImported>() {
         let imported: register::PriorRegistrationImported = event.decode()?;
         let prior = imported.registration.ok_or_else(|| incomplete(event))?;
@@ -187,13 +205,28 @@ impl FromRow<'_, PgRow> for Certificate {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let kind = row.try_get::<Option<i32>, _>("kind")?.and_then(parse_certificate_kind);
         let restriction = row.try_get::<Option<i32>, _>("restriction")?.map(restriction);
+        let disagree = (row.try_get::<i32, _>("conflicts")? > 0).then_some(Restriction::RecordsDisagree);
+        let priors: Vec<String> = row.try_get("priors")?;
+        let priors = priors.iter().map(|name| read_prior(name)).collect::<Option<_>>();
         let facts = CertificateFacts {
             kind: kind.ok_or_else(|| sqlx::Error::Decode("a certificate has no kind".into()))?,
             person: row.try_get("holder_id")?,
-            restriction,
+            restriction: restriction.or(disagree),
         };
-        Ok(Self { facts, priors: row.try_get::<Vec<String>, _>("priors")?.len() })
+        let priors = priors.ok_or_else(|| sqlx::Error::Decode("a prior registration cannot be read".into()))?;
+        Ok(Self { facts, priors })
     }
+}
+
+/// A prior registration as the view keeps it.
+fn read_prior(name: &str) -> Option<Prior> {
+    let mut parts = name.split('/');
+    let prior = Prior {
+        ordinal: parts.next()?.parse().ok()?,
+        conclusion: parse_conclusion(parts.next()?.parse().ok()?)?,
+        on: parse_date(parts.next()?)?,
+    };
+    Some(prior)
 }
 
 /// A kind that this program does not know restricts all the same.
@@ -210,10 +243,16 @@ fn restriction(number: i32) -> Restriction {
 /// One certificate.
 pub async fn find(pool: &PgPool, certificate: Uuid) -> Result<Option<Certificate>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT kind, person_id AS holder_id, restriction, priors FROM views.certificate \
+        "SELECT kind, person_id AS holder_id, restriction, conflicts, priors FROM views.certificate \
          WHERE certificate_id = $1 AND kind IS NOT NULL",
     )
     .bind(certificate)
     .fetch_optional(pool)
     .await
+}
+
+/// Up to which position of certificates' log the view has come.
+pub async fn position(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT position FROM feed_checkpoint WHERE name = $1");
+    query.bind(CERTIFICATES).fetch_one(pool).await
 }

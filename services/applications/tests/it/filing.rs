@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use applications::Applications;
 use applications::config::Settings;
 use futures::future::join_all;
+use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::{self as wire};
 use proto::certificates::v1 as register;
 use proto::types::v1::Conclusion;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::stage::{Stage, Teacher, eventually, reason, refused, request_id};
+use crate::stage::{POINT, Stage, Teacher, confirm, eventually, facts, reason, record_facts, refused, request_id};
 
 async fn events(stage: &Stage, teacher: &Teacher) -> usize {
     stage.running.service.ground.log.load(teacher.certificate).await.unwrap().len()
@@ -195,6 +196,41 @@ async fn a_restricted_certificate_is_refused_until_the_restriction_is_lifted() {
     assert!(refusal.sentence.contains("您的教师资格无效"));
     stage.lift(&teacher).await;
     stage.applications(&teacher).submit_application(submission).await.unwrap();
+}
+
+#[tokio::test]
+async fn while_sources_disagree_about_a_certificate_nothing_of_it_is_filed_or_confirmed() {
+    let stage = Stage::start().await;
+    let (teacher, filed) = (stage.teacher().await, stage.teacher().await);
+    let key = stage.filed(&filed).await;
+    let mut clerk = ConfirmationClient::new(stage.clerk(POINT).await);
+    clerk.record_facts(record_facts(&key, facts())).await.unwrap();
+    stage.contradict(&filed, 1).await;
+    assert_eq!(reason(clerk.confirm_application(confirm(&key)).await), "RECORDS_DISAGREE");
+    stage.settle(&filed, 1).await;
+    clerk.confirm_application(confirm(&key)).await.unwrap();
+
+    stage.contradict(&teacher, 1).await;
+    stage.contradict(&teacher, 2).await;
+    let start = wire::StartDraftRequest { request_id: request_id(), certificate_id: teacher.certificate.to_string() };
+    let warned = stage.drafts(&teacher).start_draft(start.clone()).await.unwrap().into_inner().warnings;
+    assert_eq!(warned.iter().map(|warning| warning.reason.as_str()).collect::<Vec<_>>(), ["RECORDS_DISAGREE"]);
+    let submission = stage.submission(&teacher).await;
+    let refusal = refused(stage.applications(&teacher).submit_application(submission.clone()).await);
+    assert_eq!(refusal.reason, "RECORDS_DISAGREE");
+    assert!(refusal.sentence.starts_with("证书数据存在异常"), "{}", refusal.sentence);
+    stage.settle(&teacher, 1).await;
+    assert_eq!(
+        reason(stage.applications(&teacher).submit_application(submission.clone()).await),
+        "RECORDS_DISAGREE",
+        "one is open"
+    );
+    stage.settle(&teacher, 2).await;
+    assert_eq!(stage.drafts(&teacher).start_draft(start).await.unwrap().into_inner().warnings, []);
+    stage.applications(&teacher).submit_application(submission).await.unwrap();
+    assert_eq!(events(&stage, &teacher).await, 1);
+    let rebuilt = stage.running.service.bus.rebuild("certificates", |_| {}).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ async fn whoever_lost_a_certificate_registers_it_no_more() {
     let certificate_id = of_deleted.certificate.to_string();
     register.publish(of_deleted.certificate, "00", &CertificateDeleted { certificate_id }).await;
     let certificate_id = of_merged.certificate.to_string();
-    let merged = CertificateMerged { certificate_id, ..Default::default() };
+    let merged = CertificateMerged { certificate_id, into_certificate_id: request_id(), ..Default::default() };
     register.publish(of_merged.certificate, "00", &merged).await;
     let certificate_id = former.certificate.to_string();
     register.publish(former.certificate, "00", &CertificateUnmatched { certificate_id }).await;

@@ -7,6 +7,7 @@ mod drafts;
 mod erasure;
 mod filing;
 mod journey;
+mod merging;
 mod neighbours;
 mod numbers;
 mod reading;

@@ -31,6 +31,7 @@ const PLAN: Uuid = Uuid::from_u128(0x40);
 const WINDOW: Uuid = Uuid::from_u128(0x41);
 const HOUR: i64 = 3_600;
 const RESTRICTED: &str = "SELECT count(*) FROM views.certificate WHERE restriction IS NOT NULL";
+const CONFLICTS: &str = "SELECT coalesce(sum(conflicts), 0) FROM views.certificate";
 
 pub(crate) struct Stage {
     pub(crate) running: Running<Applications>,
@@ -283,6 +284,28 @@ impl Stage {
         let lifted = register::RestrictionLifted { certificate_id, file_reference: String::new() };
         self.running.neighbour("certificates").publish(teacher.certificate, "00", &lifted).await;
         self.until_known("the lifting", RESTRICTED, 0).await;
+    }
+
+    /// Another source contradicts the register, and that is known.
+    pub(crate) async fn contradict(&self, teacher: &Teacher, ordinal: i32) {
+        let certificate_id = teacher.certificate.to_string();
+        let found = register::ConflictFound { certificate_id, ordinal, ..register::ConflictFound::default() };
+        let before = self.conflicts().await;
+        self.running.neighbour("certificates").publish(teacher.certificate, "00", &found).await;
+        self.until_known("the conflict", CONFLICTS, before + 1).await;
+    }
+
+    /// … and an officer settles it.
+    pub(crate) async fn settle(&self, teacher: &Teacher, ordinal: i32) {
+        let certificate_id = teacher.certificate.to_string();
+        let settled = register::ConflictSettled { certificate_id, ordinal, ..register::ConflictSettled::default() };
+        let before = self.conflicts().await;
+        self.running.neighbour("certificates").publish(teacher.certificate, "00", &settled).await;
+        self.until_known("its end", CONFLICTS, before - 1).await;
+    }
+
+    async fn conflicts(&self) -> i64 {
+        sqlx::query_scalar(CONFLICTS).fetch_one(&self.running.service.ground.pool).await.unwrap()
     }
 
     /// The register tells of an earlier registration, and it has entered the record.

@@ -160,7 +160,7 @@ fn a_qualification_that_was_revoked_or_lost_fails_by_10_3() {
         let assessment = assess(&perfect(), &rules(), &restricted(restriction));
         assert_eq!((assessment.proposal, assessment.articles), (Failed, vec!["10.3".to_owned()]));
     }
-    for restriction in [Restriction::ExamCheating, Restriction::Unspecified] {
+    for restriction in [Restriction::ExamCheating, Restriction::Unspecified, Restriction::RecordsDisagree] {
         assert_eq!(assess(&perfect(), &rules(), &restricted(restriction)).proposal, NeedsDecision);
     }
 }

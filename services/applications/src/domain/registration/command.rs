@@ -20,8 +20,13 @@ use crate::domain::values::{CertificateKind, Conclusion, Restriction};
 /// A command. Free text (reasons, opinions, notes) is not here: it is sealed beside the event.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// The register tells of an earlier registration.
+    /// The register, or the record of a mistyped number, tells of an earlier registration.
     RecordPrior(Prior),
+    /// The register found that the certificate's number was mistyped.
+    Merge {
+        /// The certificate that it is.
+        into: Uuid,
+    },
     /// 提交申报
     Submit(Box<Submit>),
     /// 修改

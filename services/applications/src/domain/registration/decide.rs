@@ -17,6 +17,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
     match command {
         Command::RecordPrior(prior) if record.prior.contains(&prior) => Ok(Vec::new()),
         Command::RecordPrior(prior) => one(Event::PriorRegistrationRecorded(prior)),
+        Command::Merge { into } => one(Event::RecordMerged { into }),
         Command::Submit(submit) => record.submit(*submit),
         Command::Amend(amend) => record.amend(*amend),
         Command::Withdraw { number, person, now, assignment } => {
@@ -38,6 +39,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             if application.pending()? == Some(Mending::Refused) {
                 return Err(Rejection::ConfirmationRefused);
             }
+            application.not_merged()?;
             begun_and_not_ended(assignment, now)?;
             unrestricted(restriction)?;
             record.facts_complete(application, &rules)?;
@@ -65,6 +67,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
         }
         Command::Pass { order, restriction } => {
             let (application, step) = record.in_review(&order)?;
+            application.not_merged()?;
             unrestricted(restriction)?;
             if step == application.route.last_index() {
                 return Err(Rejection::LastLevel);
@@ -82,6 +85,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             if step != application.route.last_index() {
                 return Err(Rejection::NotLastLevel);
             }
+            application.not_merged()?;
             if conclusion == Conclusion::Qualified {
                 unrestricted(restriction)?;
             }
@@ -217,6 +221,7 @@ impl Registration {
     fn amend(&self, amend: Amend) -> Decision {
         let application = self.own(amend.number, amend.person)?;
         application.pending()?;
+        application.not_merged()?;
         not_ended(amend.assignment, amend.now)?;
         if (amend.place.agency, amend.place.point) != (application.place.agency, application.place.point) {
             amend.transfer.map_err(Rejection::NotOpen)?;
@@ -270,9 +275,10 @@ impl Registration {
         Ok((application, conclusion))
     }
 
-    /// … and no later application stands in the way.
+    /// … and it counts here, and no later application stands in the way.
     fn reversible(&self, order: &Order) -> Result<(&Application, &ConclusionRecord), Rejection> {
         let found = self.concluded(order)?;
+        found.0.not_merged()?;
         let later = self.applications.iter().skip_while(|other| other.number != order.number).skip(1);
         match later.filter(|other| other.phase != Phase::Withdrawn).last() {
             Some(later) => Err(Rejection::LaterApplication { number: later.number }),
@@ -298,6 +304,11 @@ impl Registration {
 }
 
 impl Application {
+    /// Under a mistyped number nothing goes on to a conclusion, and none is changed: it counts for another certificate.
+    fn not_merged(&self) -> Result<(), Rejection> {
+        if self.merged_into.is_none() { Ok(()) } else { Err(Rejection::NumberMistyped) }
+    }
+
     fn wrong_state(&self) -> Rejection {
         Rejection::WrongState { status: self.status() }
     }

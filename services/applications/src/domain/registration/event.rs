@@ -13,11 +13,16 @@ use crate::domain::rules::RuleRef;
 use crate::domain::text::TextRef;
 use crate::domain::values::{CertificateKind, Conclusion, Level};
 
-/// An event; all but the first belong to one application, named by its 报名号.
+/// An event; all but the first two belong to one application, named by its 报名号.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// From the register.
+    /// From the register, or from the record of a mistyped number.
     PriorRegistrationRecorded(Prior),
+    /// The certificate's number was mistyped: what is recorded until here is another certificate's.
+    RecordMerged {
+        /// That one.
+        into: Uuid,
+    },
     /// 报名成功
     ApplicationSubmitted(Box<Submitted>),
     /// The applicant changed the form.
@@ -195,10 +200,10 @@ pub struct Concluded {
 }
 
 impl Event {
-    /// The application that it belongs to; `None` for what came from the register.
+    /// The application that it belongs to; `None` for what is said of the whole record.
     pub fn number(&self) -> Option<EnrolmentNumber> {
         match self {
-            Self::PriorRegistrationRecorded(_) => None,
+            Self::PriorRegistrationRecorded(_) | Self::RecordMerged { .. } => None,
             Self::ApplicationSubmitted(submitted) => Some(submitted.number),
             Self::ApplicationAmended(amended) => Some(amended.number),
             Self::ApplicationConcluded(concluded) => Some(concluded.number),

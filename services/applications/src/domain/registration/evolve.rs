@@ -10,6 +10,12 @@ pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
             record.prior.push(*prior);
             record.prior.sort_by_key(|prior| prior.on);
         }
+        Event::RecordMerged { into } => {
+            record.prior.clear();
+            for application in &mut record.applications {
+                application.merged_into.get_or_insert(*into);
+            }
+        }
         Event::ApplicationSubmitted(submitted) => record.applications.push(opened(submitted)),
         Event::ApplicationAmended(_)
         | Event::ApplicationWithdrawn(_)
@@ -51,6 +57,7 @@ fn opened(submitted: &Submitted) -> Application {
         rules: submitted.rules.clone(),
         submitted_on: submitted.on,
         facts: None,
+        merged_into: None,
         phase: Phase::Pending { mending: None },
     }
 }
@@ -58,7 +65,7 @@ fn opened(submitted: &Submitted) -> Application {
 impl Application {
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::PriorRegistrationRecorded(_) | Event::ApplicationSubmitted(_) => {}
+            Event::PriorRegistrationRecorded(_) | Event::RecordMerged { .. } | Event::ApplicationSubmitted(_) => {}
             Event::ApplicationAmended(amended) => {
                 self.form = amended.form.clone();
                 self.place = amended.place;
@@ -124,6 +131,7 @@ impl ConclusionRecord {
                 self.proposed = None;
             }
             Event::PriorRegistrationRecorded(_)
+            | Event::RecordMerged { .. }
             | Event::ApplicationSubmitted(_)
             | Event::ApplicationAmended(_)
             | Event::ApplicationWithdrawn(_)

@@ -11,7 +11,7 @@ use crate::domain::values::Conclusion;
 /// 注册次数.
 pub type Ordinal = u32;
 
-/// A conclusion that stands, from the register or from here.
+/// A conclusion of this certificate that stands, from the register or from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// 注册次数
@@ -30,7 +30,8 @@ impl Registration {
             conclusion: prior.conclusion,
             on: prior.on,
         });
-        let here = self.applications.iter().filter_map(|application| {
+        let here = self.applications.iter().filter(|application| application.merged_into.is_none());
+        let here = here.filter_map(|application| {
             let record = application.conclusion()?;
             Some(Standing { ordinal: application.ordinal, conclusion: record.conclusion, on: record.on })
         });

@@ -44,6 +44,8 @@ pub enum Rejection {
     },
     /// The certificate is restricted (L21).
     CertificateRestricted(Restriction),
+    /// It was filed under a mistyped number of the certificate.
+    NumberMistyped,
     /// 高等学校教师资格 is not registered.
     CertificateNotRegistrable,
     /// The register has no such certificate of this person.

@@ -17,13 +17,13 @@ use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
 /// The record of a certificate; `default` is the empty one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Registration {
-    /// From the register: what happened before this system, oldest first.
+    /// What happened before this system, from the register, or under a number that was mistyped; oldest first.
     pub prior: Vec<Prior>,
     /// Applications in the order of their submission. At most one of them lives.
     pub applications: Vec<Application>,
 }
 
-/// A registration from before this system.
+/// A registration that was not concluded in this record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prior {
     /// 注册次数
@@ -61,6 +61,8 @@ pub struct Application {
     pub submitted_on: Date,
     /// Facts for the conclusion.
     pub facts: Option<Facts>,
+    /// The certificate's number was mistyped: what was concluded counts for this one.
+    pub merged_into: Option<Uuid>,
     /// Where it stands.
     pub phase: Phase,
 }
@@ -137,9 +139,9 @@ impl Registration {
         self.applications.iter().find(|application| application.number == number)
     }
 
-    /// The one that is neither concluded nor withdrawn.
+    /// The one that is neither concluded nor withdrawn, nor another certificate's.
     pub fn live(&self) -> Option<&Application> {
-        self.applications.iter().find(|application| application.lives())
+        self.applications.iter().find(|application| application.lives() && application.merged_into.is_none())
     }
 
     /// How an application is checked under a rule set (L10c, L10d, L5b).
@@ -162,6 +164,7 @@ impl Registration {
 
     fn last_qualified_before(&self, application: &Application) -> Option<Date> {
         let others = self.applications.iter().take_while(|other| other.number != application.number);
+        let others = others.filter(|other| other.merged_into == application.merged_into);
         let concluded = others.filter_map(|other| other.conclusion()).map(|record| (record.conclusion, record.on));
         let prior = self.prior.iter().map(|prior| (prior.conclusion, prior.on));
         let qualified = prior.chain(concluded).filter(|(conclusion, _)| *conclusion == Conclusion::Qualified);

@@ -2,6 +2,7 @@
 
 mod conclusion;
 mod filing;
+mod merging;
 mod point;
 mod property;
 mod review;
@@ -134,6 +135,11 @@ fn a_command_for_a_number_that_the_record_does_not_hold_finds_nothing() {
 
 #[test]
 fn a_restriction_blocks_confirming_passing_and_qualifying_but_neither_sending_back_nor_failing() {
+    for restriction in [Restriction::Forfeited, Restriction::RecordsDisagree] {
+        let refused = Rejection::CertificateRestricted(restriction);
+        let pass = Command::Pass { order: order(reviewer(COUNTY)), restriction: Some(restriction) };
+        on(confirmed()).when(pass).then_refused(&refused);
+    }
     let restriction = Some(Restriction::RevokedFraud);
     let refused = Rejection::CertificateRestricted(Restriction::RevokedFraud);
     let Command::Confirm { order: by_clerk, now, assignment, rules, .. } = confirm(clerk()) else { unreachable!() };

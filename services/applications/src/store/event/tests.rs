@@ -70,6 +70,7 @@ fn first_version() -> Vec<Event> {
         Event::ReversalProposed { number, revoke: true, by: Uuid::from_u128(9), file_reference: "1号".to_owned() },
         Event::ConclusionReversed { number, level: Level::Province },
         Event::RegistrationRevoked { number, on },
+        Event::RecordMerged { into: Uuid::from_u128(2) },
     ]
 }
 

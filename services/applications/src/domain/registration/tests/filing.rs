@@ -85,6 +85,7 @@ fn a_restricted_certificate_is_not_registered_whatever_its_kind() {
         Restriction::RevokedConduct,
         Restriction::RevokedFraud,
         Restriction::ExamCheating,
+        Restriction::RecordsDisagree,
     ] {
         let restricted = with(|submit| submit.certificate.as_mut().unwrap().restriction = Some(restriction));
         on(Vec::new()).when(restricted).then_refused(&Rejection::CertificateRestricted(restriction));

@@ -126,7 +126,7 @@ fn history(attempts: &[Attempt]) -> Vec<(Registration, Event, Date)> {
 fn legal(from: Option<Status>, event: &Event, to: Status) -> bool {
     use Status::{Concluded, Confirmed, Pending, Withdrawn};
     match event {
-        Event::PriorRegistrationRecorded(_) => true,
+        Event::PriorRegistrationRecorded(_) | Event::RecordMerged { .. } => true,
         Event::ApplicationSubmitted(_) => (from, to) == (None, Pending),
         Event::ApplicationAmended(_) | Event::ConfirmationRefused { .. } => (from, to) == (Some(Pending), Pending),
         Event::ApplicationWithdrawn(_) => (from, to) == (Some(Pending), Withdrawn),
