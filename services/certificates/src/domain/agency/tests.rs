@@ -20,8 +20,8 @@ fn agency(id: u128, division: &str, names: &[(Date, &str)], abolition: Option<Ab
     Agency { id: Uuid::from_u128(id), division: division.to_owned(), names, abolition }
 }
 
-fn end(on: Date, successor: Option<u128>) -> Option<Abolition> {
-    Some(Abolition { on, successor: successor.map(Uuid::from_u128) })
+fn end(on: Date, successor: Option<u128>) -> Abolition {
+    Abolition { on, successor: successor.map(Uuid::from_u128) }
 }
 
 fn agencies() -> Agencies {
@@ -31,7 +31,7 @@ fn agencies() -> Agencies {
         agency(NANJING_GULOU, "320106", &gulou, None),
         agency(XUZHOU_GULOU, "320302", &gulou, None),
         agency(FUZHOU_GULOU, "350102", &gulou, None),
-        agency(JIULI, "320304", &[(Date::MIN, "九里区教育局")], end(ENDED, Some(QUANSHAN))),
+        agency(JIULI, "320304", &[(Date::MIN, "九里区教育局")], Some(end(ENDED, Some(QUANSHAN)))),
         agency(QUANSHAN, "320311", &[(Date::MIN, "泉山区教育局"), (ENDED, "泉山区教育体育局")], None),
     ]
     .into_iter()
@@ -99,13 +99,13 @@ fn what_an_agency_did_is_its_successors_from_its_end_on() {
     let jiuli = &agencies.known[&Uuid::from_u128(JIULI)];
     assert_eq!(agencies.present(jiuli, date!(2010 - 08 - 31)), Some(jiuli));
     assert_eq!(agencies.present(jiuli, ENDED).map(|agency| agency.id), Some(Uuid::from_u128(QUANSHAN)));
-    let closed: Agencies = [agency(JIULI, "320304", &[], end(ENDED, None))].into_iter().collect();
+    let closed: Agencies = [agency(JIULI, "320304", &[], Some(end(ENDED, None)))].into_iter().collect();
     assert_eq!(closed.present(&closed.known[&Uuid::from_u128(JIULI)], ENDED), None);
 }
 
 #[test]
 fn a_circle_of_successors_ends() {
-    let (one, other) = (end(ENDED, Some(QUANSHAN)), end(ENDED, Some(JIULI)));
+    let (one, other) = (Some(end(ENDED, Some(QUANSHAN))), Some(end(ENDED, Some(JIULI))));
     let circle: Agencies =
         [agency(JIULI, "320304", &[], one), agency(QUANSHAN, "320311", &[], other)].into_iter().collect();
     assert_eq!(circle.present(&circle.known[&Uuid::from_u128(JIULI)], TODAY), None);
