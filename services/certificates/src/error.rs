@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use eventlog::{AppendError, ReadError};
 use vault::VaultError;
+use workbook::Flaw;
 
 use crate::domain::certificate::Rejection;
 use crate::domain::correction;
 use crate::domain::hand_entry::Refusal;
-use crate::import::workbook::Flaw;
 
 /// Every refusal and failure of a use case.
 #[derive(Debug, thiserror::Error)]

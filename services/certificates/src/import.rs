@@ -5,7 +5,6 @@ mod certificates;
 mod columns;
 pub mod file;
 mod restrictions;
-pub mod workbook;
 
 use std::collections::BTreeSet;
 

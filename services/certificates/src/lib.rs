@@ -37,7 +37,6 @@ use api::{CertificatesApi, ConflictsApi, CorrectionsApi, RestrictionsApi, SyncAp
 use config::Settings;
 use domain::agency::Agencies;
 use handle::Handle;
-use import::workbook::Workbooks;
 use reactions::on_certificate_merged::OnCertificateMerged;
 use reactions::on_certificate_synced::OnCertificateSynced;
 use reactions::on_conflict_settled::OnConflictSettled;
@@ -49,6 +48,7 @@ use views::conflicts::Conflicts;
 use views::corrections::Corrections;
 use views::register::Register;
 use views::synced::Synced;
+use workbook::Workbooks;
 
 /// The service.
 pub struct Certificates {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use certificates::import::workbook::reader;
+use workbook::reader;
 
 fn main() -> ExitCode {
     // The child that reads somebody's workbook has no settings, no database and no keys.

@@ -2,11 +2,11 @@
 
 use rpc::Refusal;
 use tonic::Status;
+use workbook::Flaw;
 
 use crate::domain::certificate::Rejection;
 use crate::domain::{correction, hand_entry};
 use crate::error::Error;
-use crate::import::workbook::Flaw;
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {

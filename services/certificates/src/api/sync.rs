@@ -16,11 +16,11 @@ use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
+use workbook::{Broken, Workbooks};
 
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::import::file::{Limits, Problem, Register};
-use crate::import::workbook::{Broken, Workbooks};
 use crate::import::{Import, Progress, today};
 use crate::source::Source;
 use crate::store::source::{RowProblem, Run};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use time::Date;
+use workbook::FORMULA_ERRORS;
 
 use super::file::{Limits, Problem};
 use crate::domain::number::{FIRST_YEAR, Malformed, Number};
@@ -11,8 +12,6 @@ use crate::handle::is_of_province;
 use crate::store::events::read_date;
 
 const LONGEST_CELL: usize = 100;
-/// What spreadsheets write where a formula has no result.
-const FORMULA_ERRORS: [&str; 8] = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#DATA!"];
 
 /// The columns that a register may have.
 pub struct Needs {

@@ -8,13 +8,13 @@ use time::Date;
 use tokio::sync::mpsc;
 
 use super::columns::{Columns, Needs};
-use super::workbook::{Broken, Chunk};
 use super::{certificates, restrictions};
 use crate::domain::agency::Agencies;
 use crate::domain::certificate::{Details, PriorRegistration, Restriction, Source, Standing};
 use crate::domain::number::warning::Warning;
 use crate::store::Personal;
 use records::{Encoding, Record, Records, Stopped};
+use workbook::{Broken, Chunk};
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub const ARGUMENT: &str = "read-workbook";
 /// Bytes of memory and seconds of work that it may take: enough for a million rows.
 const MEMORY: u64 = 512 * 1024 * 1024;
 const SECONDS: u64 = 120;
-/// Rows and columns of the largest sheet that spreadsheets make; of the columns a register needs few.
+/// Rows and columns of the largest sheet that spreadsheets make; of the columns a file of ours needs few.
 const MOST_ROWS: u32 = 1_048_576;
 const MOST_COLUMNS: usize = 129;
 /// Numbers from here on have lost their last digits: a number of a certificate or a person has to be text.
@@ -79,7 +79,7 @@ fn write_csv(input: impl Read + Seek, mut output: impl Write) -> Result<(), Xlsx
             write_row(&mut output, &mut row)?;
             line += 1;
         }
-        // One column more than any register has says enough of the others.
+        // One column more than any file of ours has says enough of the others.
         let column = usize::try_from(column).unwrap_or(MOST_COLUMNS).min(MOST_COLUMNS - 1);
         if column >= row.len() {
             row.resize(column + 1, String::new());
@@ -102,7 +102,7 @@ fn write_row(output: &mut impl Write, row: &mut Vec<String>) -> io::Result<()> {
     output.write_all(b"\n")
 }
 
-/// A cell as the file of a register has it; what has lost digits, or has no result, shows it.
+/// A cell as a file has it; what has lost digits, or has no result, shows it.
 fn render(value: &DataRef<'_>) -> String {
     let text = match value {
         DataRef::Empty => String::new(),

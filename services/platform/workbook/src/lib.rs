@@ -29,6 +29,9 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// How an encrypted workbook begins, and one of the time before XLSX.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
+/// What spreadsheets write where a formula has no result.
+pub const FORMULA_ERRORS: [&str; 8] = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#DATA!"];
+
 /// A piece of a file, or the news that no more will come although the file has not ended.
 pub type Chunk = records::Chunk<Broken>;
 
@@ -50,7 +53,7 @@ pub enum Flaw {
     Encrypted,
     /// It is damaged, or another kind of file.
     Malformed,
-    /// Larger, or in need of more memory or time, than a register is.
+    /// Larger, or in need of more memory or time, than any file of ours is.
     TooLarge,
     /// The child cannot be started.
     NoReader,
@@ -70,7 +73,7 @@ impl Workbooks {
     pub fn as_csv(&self, mut chunks: mpsc::Receiver<Chunk>, waiting: usize) -> mpsc::Receiver<Chunk> {
         let (send, csv) = mpsc::channel(waiting);
         let program = self.program.clone();
-        self.lifecycle.spawn("register file", OnDeath::IsItsEnd, async move {
+        self.lifecycle.spawn("workbook", OnDeath::IsItsEnd, async move {
             let outcome = match beginning(&mut chunks).await {
                 Ok(begin) if begin.starts_with(ZIP) => convert(program, begin, chunks, &send).await,
                 Ok(begin) if begin.starts_with(COMPOUND) => Err(Broken::Workbook(Flaw::Encrypted)),
