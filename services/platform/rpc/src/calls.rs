@@ -251,7 +251,7 @@ fn patience(headers: &HeaderMap, longest: Duration) -> Duration {
 }
 
 /// At most eight digits and a unit.
-fn timeout(text: &str) -> Option<Duration> {
+pub(crate) fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

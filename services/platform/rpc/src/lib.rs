@@ -62,6 +62,7 @@
 
 mod calls;
 mod client;
+mod deadline;
 mod health;
 mod methods;
 mod record;
@@ -74,6 +75,7 @@ mod surface;
 mod violations;
 
 pub use client::{Channel, ClientTls, ConnectError, connect};
+pub use deadline::within_deadline;
 pub use health::Health;
 pub use refusal::{
     CONFLICT, DEADLINE_EXCEEDED, DEPENDENCY_UNAVAILABLE, DOMAIN, INVALID_FIELDS, NOT_FOUND, OVERLOADED, ReadRefusal,
