@@ -1,6 +1,7 @@
 //! The gRPC services: parse into a command, call, render.
 
 mod applications;
+mod bulk;
 mod confirmation;
 mod drafts;
 mod export;
@@ -13,6 +14,7 @@ mod sentences;
 mod status;
 
 pub use applications::ApplicationsApi;
+pub use bulk::BulkApi;
 pub use confirmation::ConfirmationApi;
 pub use drafts::DraftsApi;
 pub use review::ReviewApi;

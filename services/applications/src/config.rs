@@ -1,15 +1,20 @@
 //! Settings beyond those that all services share.
 
+use std::path::PathBuf;
+
 /// Flags and environment of this service.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Settings {
     /// Seconds between two sweeps of drafts that have become applications.
     #[arg(long, env = "DINGZHU_DRAFT_SWEEP_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub draft_sweep_seconds: u64,
+    /// Program that reads workbooks; this one where nothing is said.
+    #[arg(long, env = "DINGZHU_WORKBOOK_READER", hide = true)]
+    pub workbook_reader: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { draft_sweep_seconds: 10 }
+        Self { draft_sweep_seconds: 10, workbook_reader: None }
     }
 }

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod enrolment_number;
 pub mod facts;
 pub mod form;
+pub mod given;
 pub mod opening;
 pub mod registration;
 pub mod route;

@@ -6,6 +6,7 @@ use eventlog::{AppendError, ReadError};
 use rpc::Violations;
 
 use crate::domain::registration::Rejection;
+use crate::sheet::Unusable;
 use crate::store::Corrupt;
 use crate::store::filing::FilingError;
 use crate::store::record::LoadError;
@@ -68,6 +69,12 @@ pub enum Error {
     /// The agency has used up its 报名号 of the year.
     #[error("the agency has no serials left")]
     NumbersExhausted,
+    /// Nothing of a file can be taken.
+    #[error("the file cannot be taken: {0:?}")]
+    File(Unusable),
+    /// A file cannot be read or written.
+    #[error("a file could not be read or written")]
+    Sheet(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Something stored is not what this program writes.
     #[error("something stored cannot be read")]
     Corrupt(#[from] Corrupt),

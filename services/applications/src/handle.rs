@@ -1,7 +1,9 @@
 //! Use cases: load, decide, append; again when somebody else was faster.
 
 mod amend;
+mod bulk;
 mod drafts;
+mod files;
 mod reading;
 mod registers;
 mod rule_sets;
@@ -28,13 +30,15 @@ use crate::error::Error;
 use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
 use crate::store::filing::Filings;
-use crate::store::record::{self, new_event, sealed_text};
+use crate::store::record::{self, Record, new_event, sealed_text};
 use crate::store::serials::Serials;
 use crate::views::Tables;
 use crate::views::rules::RuleBook;
 
 pub use amend::Amendment;
+pub use bulk::{AT_ONCE, MOST_ITEMS, Wanted};
 pub use drafts::{Checked, DraftAt};
+pub use files::{Due, Judged};
 pub use reading::{Seen, Viewer};
 pub use submit::{Pledge, Submission};
 
@@ -143,6 +147,31 @@ impl From<Command> for Attempt {
     }
 }
 
+/// What was decided about an application, and not recorded yet.
+struct Decided {
+    key: Key,
+    person: Uuid,
+    /// Version of the record that the decision saw.
+    version: i64,
+    events: Vec<Event>,
+    after: Registration,
+    not_after: Option<OffsetDateTime>,
+}
+
+impl Decided {
+    fn new(key: Key, person: Uuid, record: Record, events: Vec<Event>, not_after: Option<OffsetDateTime>) -> Self {
+        let after = events.iter().fold(record.state, Registrations::evolve);
+        Self { key, person, version: record.version, events, after, not_after }
+    }
+
+    /// Where the application stands then.
+    fn done(&self) -> Result<Done, Error> {
+        let application = self.after.application(self.key.number).ok_or(Rejection::NotFound)?;
+        let count = i64::try_from(self.events.len()).expect("a decision makes few events");
+        Ok(done(self.key, application, self.version + count))
+    }
+}
+
 impl Handle {
     /// From its parts.
     pub fn new(ground: Ground) -> Self {
@@ -189,6 +218,18 @@ impl Handle {
         self.or_remembered(asked, acted).await
     }
 
+    /// What [`Handle::act`] would answer; nothing is recorded.
+    pub async fn rehearse(
+        &self,
+        asked: &Asked,
+        key: Key,
+        render: Render,
+        attempt: impl Fn(Situation<'_>) -> Attempt + Send + Sync,
+    ) -> Result<Vec<u8>, Error> {
+        let decided = self.decide(key, attempt).await;
+        self.or_remembered(asked, decided.and_then(|decided| Ok(render(&decided.done()?)))).await
+    }
+
     async fn act_once_more(
         &self,
         asked: &Asked,
@@ -197,29 +238,10 @@ impl Handle {
         render: Render,
         attempt: impl Fn(Situation<'_>) -> Attempt + Send + Sync,
     ) -> Result<Vec<u8>, Error> {
-        let directory = self.directory()?;
         for _ in 0..ATTEMPTS {
-            let (record, certificate) = futures::try_join!(
-                async { Ok::<_, Error>(record::load(&self.0.log, key.certificate).await?) },
-                async { Ok(self.0.tables.certificate(key.certificate).await?) },
-            )?;
-            let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
-            self.0.certificates.require()?;
-            let now = clock::now();
-            let Attempt { command, not_after } = attempt(Situation {
-                application,
-                assignment: directory.assignment(application.place.agency, application.place.point),
-                restriction: certificate.and_then(|certificate| certificate.facts.restriction),
-                rules: self.rules_of(&directory, Some(application.place.agency))?,
-                now,
-                today: shanghai_date(now),
-            });
-            let person = application.person;
-            let events = Registrations::decide(&record.state, command)?;
+            let decided = self.decide(key, &attempt).await?;
             let plain = text.filter(|text| !text.is_empty()).map(sealed_text);
-            let appended =
-                self.append(asked, key, record.state, record.version, events, person, plain, not_after, render);
-            match appended.await {
+            match self.append(asked, decided, plain, render).await {
                 Err(Error::Conflict) => {}
                 other => return other,
             }
@@ -227,30 +249,47 @@ impl Handle {
         Err(Error::Conflict)
     }
 
+    /// Loads what a command is made of, and decides it.
+    async fn decide(
+        &self,
+        key: Key,
+        attempt: impl Fn(Situation<'_>) -> Attempt + Send + Sync,
+    ) -> Result<Decided, Error> {
+        let directory = self.directory()?;
+        let (record, certificate) =
+            futures::try_join!(async { Ok::<_, Error>(record::load(&self.0.log, key.certificate).await?) }, async {
+                Ok(self.0.tables.certificate(key.certificate).await?)
+            },)?;
+        let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
+        self.0.certificates.require()?;
+        let now = clock::now();
+        let Attempt { command, not_after } = attempt(Situation {
+            application,
+            assignment: directory.assignment(application.place.agency, application.place.point),
+            restriction: certificate.and_then(|certificate| certificate.facts.restriction),
+            rules: self.rules_of(&directory, Some(application.place.agency))?,
+            now,
+            today: shanghai_date(now),
+        });
+        let person = application.person;
+        let events = Registrations::decide(&record.state, command)?;
+        Ok(Decided::new(key, person, record, events, not_after))
+    }
+
     /// Records what was decided about one application; a secret is sealed beside the first event.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call for each of two use cases; a struct would only rename them"
-    )]
     async fn append(
         &self,
         asked: &Asked,
-        key: Key,
-        state: Registration,
-        version: i64,
-        events: Vec<Event>,
-        person: Uuid,
+        decided: Decided,
         plain: Option<Vec<u8>>,
-        not_after: Option<OffsetDateTime>,
         render: Render,
     ) -> Result<Vec<u8>, Error> {
-        let after = events.iter().fold(state, Registrations::evolve);
-        let application = after.application(key.number).ok_or(Rejection::NotFound)?;
-        let count = i64::try_from(events.len()).expect("a decision makes few events");
-        let answer = render(&done(key, application, version + count));
+        let answer = render(&decided.done()?);
+        let Decided { key, person, version, events, after, not_after } = decided;
         if events.is_empty() {
             return Ok(answer);
         }
+        let application = after.application(key.number).ok_or(Rejection::NotFound)?;
         let secret = match &plain {
             Some(plain) => match self.0.vault.obtain(person).await {
                 Ok(key) => Some((key, plain)),

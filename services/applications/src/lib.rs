@@ -6,6 +6,7 @@
 //!             │  ├─ store/serials.rs  报名号 from reserved blocks
 //!             │  └─ views/            directory and rules in memory, certificates and schools in tables
 //!             └── details.rs          names and numbers for drafts, from identity and certificates
+//! sheet.rs                            files of schools and reviewers, read and written
 //! reactions/ ──> handle.rs            prior registrations of the register, and of mistyped numbers
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod domain;
 pub mod error;
 pub mod handle;
 pub mod reactions;
+pub mod sheet;
 pub mod shipped;
 pub mod store;
 pub mod sweep;
@@ -29,6 +31,7 @@ use std::time::Duration;
 use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::applications::v1::applications_server::ApplicationsServer;
+use proto::applications::v1::bulk_server::BulkServer;
 use proto::applications::v1::confirmation_server::ConfirmationServer;
 use proto::applications::v1::drafts_server::DraftsServer;
 use proto::applications::v1::export_server::ExportServer;
@@ -38,6 +41,7 @@ use proto::identity::v1::Role;
 use rpc::Surface;
 use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, Service};
+use workbook::Workbooks;
 
 use crate::config::Settings;
 use crate::details::Details;
@@ -59,6 +63,7 @@ pub struct Applications {
     handle: Handle,
     drafts: Drafts,
     settings: Settings,
+    workbooks: Workbooks,
 }
 
 const READERS: Rule = Rule::PersonOrStaff(&[Role::Liaison, Role::Clerk, Role::Reviewer]);
@@ -96,6 +101,13 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Review/RecordConclusionFact", REVIEWER),
         ("dingzhu.applications.v1.Review/ProposeReversal", REVIEWER),
         ("dingzhu.applications.v1.Review/ApproveReversal", REVIEWER),
+        ("dingzhu.applications.v1.Bulk/ConfirmApplications", Rule::Staff(&[Role::Clerk])),
+        ("dingzhu.applications.v1.Bulk/ReturnApplications", Rule::Staff(&[Role::Liaison, Role::Clerk])),
+        ("dingzhu.applications.v1.Bulk/PassReviews", REVIEWER),
+        ("dingzhu.applications.v1.Bulk/ConcludeApplications", REVIEWER),
+        ("dingzhu.applications.v1.Bulk/ImportFacts", Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer])),
+        ("dingzhu.applications.v1.Bulk/ExportFacts", Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer])),
+        ("dingzhu.applications.v1.Bulk/ImportConclusions", REVIEWER),
         ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::Admitted),
         ("dingzhu.applications.v1.Export/ExportMyData", Rule::SignedIn),
@@ -134,7 +146,9 @@ impl Service for Applications {
             .reaction("certificates", OnPriorRegistrationImported { handle: handle.clone() })
             .reaction("certificates", OnCertificateMerged { handle: handle.clone() })
             .reaction("identity", forget);
-        Ok((Self { handle, drafts, settings }, bus))
+        let program = settings.workbook_reader.clone().map_or_else(std::env::current_exe, Ok)?;
+        let workbooks = Workbooks { program, lifecycle: ground.lifecycle.clone() };
+        Ok((Self { handle, drafts, settings, workbooks }, bus))
     }
 
     fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
@@ -145,6 +159,12 @@ impl Service for Applications {
             api::ApplicationsApi { handle: handle.clone(), lifecycle: lifecycle.clone(), bus: bus.clone() };
         let confirmation = api::ConfirmationApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let review = api::ReviewApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let bulk = api::BulkApi {
+            handle: handle.clone(),
+            lifecycle: lifecycle.clone(),
+            bus: bus.clone(),
+            workbooks: self.workbooks.clone(),
+        };
         let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         Surface::new()
             .offer(rpc::sized!(DraftsServer::new(drafts)))
@@ -152,6 +172,7 @@ impl Service for Applications {
             .offer(rpc::sized!(ApplicationsServer::new(applications)))
             .offer(rpc::sized!(ConfirmationServer::new(confirmation)))
             .offer(rpc::sized!(ReviewServer::new(review)))
+            .offer(rpc::sized!(BulkServer::new(bulk)))
             .offer(rpc::sized!(RulesServer::new(rules)))
     }
 

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use workbook::reader;
+
 fn main() -> ExitCode {
-    service::main::<applications::Applications>()
+    // The child that reads somebody's workbook has no settings, no database and no keys.
+    if reader::is_asked_for() { reader::run() } else { service::main::<applications::Applications>() }
 }

@@ -56,6 +56,15 @@ impl Tables {
     ) -> Result<Vec<Row>, sqlx::Error> {
         applications::list(&self.pool, scope, filter, before, at_most).await
     }
+
+    /// The certificates of these numbers, for applications within a scope.
+    pub async fn numbered(
+        &self,
+        scope: &Scope,
+        numbers: &[EnrolmentNumber],
+    ) -> Result<Vec<(EnrolmentNumber, Uuid)>, sqlx::Error> {
+        applications::numbered(&self.pool, scope, numbers).await
+    }
 }
 
 /// An id that an event must carry.

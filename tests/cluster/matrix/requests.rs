@@ -57,6 +57,19 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         (_, "ProposeReversal") => {
             asked(json!({"key": key, "revoke": false, "reason": "复核发现有误。", "fileReference": "示例2026-1"}))
         }
+        ("Bulk", "ExportFacts") => json!({}),
+        // Before the confirmation, when no reviewer records any.
+        ("Bulk", "ImportFacts") => {
+            let file = format!("报名号,师德考核\n{},合格\n", season.enrolment_number);
+            json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": base64(file.as_bytes())}])
+        }
+        ("Bulk", "ImportConclusions") => {
+            let file = format!("报名号,注册结论\n{},注册合格\n", season.enrolment_number);
+            json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": base64(file.as_bytes())}])
+        }
+        ("Bulk", "ConcludeApplications") => asked(json!({"items": [{"key": key, "conclusion": 1}], "dryRun": true})),
+        ("Bulk", "ReturnApplications") => asked(json!({"keys": [key], "dryRun": true, "reason": "材料不全，请补充。"})),
+        ("Bulk", _) => asked(json!({"keys": [key], "dryRun": true})),
         ("Rules", "PublishRuleSet") => asked(json!({"ruleSet": rules(JIANGSU)})),
         // Refusing, returning and sending back say why.
         _ => asked(json!({"key": key, "reason": "材料不全，请补充。"})),
@@ -191,6 +204,12 @@ fn of_others(method: &str, season: &Season) -> Value {
 pub fn shows(rpc: &str, season: &Season) -> Option<String> {
     match rpc.rsplit_once('.')?.1 {
         "Applications/ListApplications" => Some(season.enrolment_number.clone()),
+        "Bulk/ExportFacts" => Some(season.enrolment_number.clone()),
+        "Bulk/ImportFacts" | "Bulk/ConfirmApplications" | "Bulk/ReturnApplications" | "Bulk/PassReviews" => {
+            Some(r#""outcome""#.to_owned())
+        }
+        // The county has passed it, and is told whose turn it is.
+        "Bulk/ConcludeApplications" | "Bulk/ImportConclusions" => Some("NOT_YOUR_TURN".to_owned()),
         "Certificates/ListMyCertificates" => Some(season.certificate_id.clone()),
         "Sync/ImportRegister" => Some(r#""unchanged": "1""#.to_owned()),
         "Notices/ListNotices" => Some(season.notice_id.clone()),

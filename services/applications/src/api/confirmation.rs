@@ -9,11 +9,11 @@ use proto::identity::v1::Role;
 use tonic::{Request, Response, Status};
 
 use super::render::outcome;
-use super::request::{Parsing, order};
+use super::request::{Parsing, officer, order};
 use super::status::answer;
 use crate::domain::facts::Facts;
 use crate::domain::registration::Command;
-use crate::handle::{Attempt, Done, Handle, Situation};
+use crate::handle::{Done, Handle, Situation, Wanted};
 use crate::wire as values;
 
 /// The service.
@@ -68,22 +68,12 @@ impl Confirmation for ConfirmationApi {
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
         parsing.done()?;
-        let order = order(&caller, key, &[Role::Clerk])?;
+        let clerk = officer(&caller, &[Role::Clerk])?;
         let handle = self.handle.clone();
         let body = async move {
             let render =
                 |done: &Done| wire::ConfirmApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt = |now: Situation<'_>| Attempt {
-                not_after: now.assignment.map(|assignment| assignment.end),
-                command: Command::Confirm {
-                    order: order.clone(),
-                    now: now.now,
-                    assignment: now.assignment,
-                    restriction: now.restriction,
-                    rules: now.rules,
-                },
-            };
-            handle.act(&asked, key, None, render, attempt).await
+            handle.work(&asked, &clerk, key, &Wanted::Confirm, false, render).await
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }
@@ -119,14 +109,13 @@ impl Confirmation for ConfirmationApi {
         let mut parsing = Parsing::default();
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
-        let reason = parsing.reason("reason", &message.reason).to_owned();
+        let wanted = Wanted::Return(parsing.reason("reason", &message.reason).to_owned());
         parsing.done()?;
-        let order = order(&caller, key, &[Role::Liaison, Role::Clerk])?;
+        let by = officer(&caller, &[Role::Liaison, Role::Clerk])?;
         let handle = self.handle.clone();
         let body = async move {
             let render = |done: &Done| wire::ReturnApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt = |_: Situation<'_>| Command::Return { order: order.clone() }.into();
-            handle.act(&asked, key, Some(&reason), render, attempt).await
+            handle.work(&asked, &by, key, &wanted, false, render).await
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }

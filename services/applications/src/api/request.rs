@@ -1,16 +1,20 @@
 //! What every request has: who asks, by which id, about which application.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use access::Caller;
 use prost::Message;
 use proto::applications::v1 as wire;
 use proto::identity::v1::Role;
 use rpc::{Refusal, Violations, fingerprint, parse_uuid};
 use tonic::{Request, Status};
+use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Officer, Order};
 use crate::domain::text::TextRef;
-use crate::handle::{Asked, Key, Pledge, Viewer};
+use crate::handle::{Asked, Key, MOST_ITEMS, Pledge, Viewer};
 
 /// Longest free text: reasons, opinions, notes.
 const MOST_TEXT: usize = 1_000;
@@ -42,6 +46,37 @@ impl Parsing {
         Key { certificate, number: number.unwrap_or_else(nothing) }
     }
 
+    /// Which applications: each once, and not more than one call takes.
+    pub(super) fn keys(&mut self, field: &'static str, keys: &[Option<&wire::ApplicationKey>]) -> Vec<Key> {
+        self.0.check(field, !keys.is_empty(), "REQUIRED", "请至少选择一条申报。");
+        self.0.check(field, keys.len() <= MOST_ITEMS, "TOO_MANY_ITEMS", "每次最多处理1000条申报，请分批提交。");
+        if keys.len() > MOST_ITEMS {
+            return Vec::new();
+        }
+        let mut seen = HashSet::with_capacity(keys.len());
+        let mut read = |(place, key): (usize, Option<&wire::ApplicationKey>)| {
+            let mut wrong = |reason: &'static str, sentence: &'static str| {
+                self.0.add(format!("{field}[{place}]"), reason, sentence);
+            };
+            let Some(key) = key else {
+                wrong("REQUIRED", "此项不能为空。");
+                return None;
+            };
+            let certificate = Uuid::try_parse(&key.certificate_id).ok().filter(|id| !id.is_nil());
+            let number = EnrolmentNumber::parse(&key.enrolment_number);
+            match (certificate, number) {
+                (None, _) => wrong("NOT_A_UUID", "证书编号应为 UUID，请核对后再试。"),
+                (_, None) => wrong("NOT_AN_ENROLMENT_NUMBER", "报名号应为17位数字，请核对后再试。"),
+                (Some(certificate), Some(number)) if !seen.insert((certificate, number)) => {
+                    wrong("GIVEN_TWICE", "同一条申报重复出现，请删去重复的。");
+                }
+                (Some(certificate), Some(number)) => return Some(Key { certificate, number }),
+            }
+            None
+        };
+        keys.iter().copied().enumerate().filter_map(&mut read).collect()
+    }
+
     /// An id.
     pub(super) fn id(&mut self, field: &'static str, text: &str) -> uuid::Uuid {
         parse_uuid(field, text, &mut self.0).unwrap_or_default()
@@ -59,7 +94,7 @@ impl Parsing {
     }
 
     /// Free text that may be left out.
-    pub(super) fn text<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
+    pub(super) fn text<'t>(&mut self, field: impl Into<Cow<'static, str>>, text: &'t str) -> &'t str {
         self.0.check(field, text.chars().count() <= MOST_TEXT, "TOO_LONG", "不能超过1000个字。");
         text
     }

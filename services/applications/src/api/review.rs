@@ -10,11 +10,11 @@ use proto::identity::v1::Role;
 use tonic::{Request, Response, Status};
 
 use super::render::{int, outcome};
-use super::request::{Parsing, order, viewer};
+use super::request::{Parsing, officer, order, viewer};
 use super::status::answer;
 use crate::domain::registration::{Command, ConclusionFact};
 use crate::domain::values::Conclusion;
-use crate::handle::{Done, Handle, Situation};
+use crate::handle::{Done, Handle, Situation, Wanted};
 use crate::wire as values;
 
 /// The service.
@@ -54,15 +54,13 @@ impl Review for ReviewApi {
         let mut parsing = Parsing::default();
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
-        let opinion = parsing.text("opinion", &message.opinion).to_owned();
+        let wanted = Wanted::Pass(parsing.text("opinion", &message.opinion).to_owned());
         parsing.done()?;
-        let order = order(&caller, key, REVIEWER)?;
+        let reviewer = officer(&caller, REVIEWER)?;
         let handle = self.handle.clone();
         let body = async move {
             let render = |done: &Done| wire::PassReviewResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt =
-                |now: Situation<'_>| Command::Pass { order: order.clone(), restriction: now.restriction }.into();
-            handle.act(&asked, key, Some(&opinion), render, attempt).await
+            handle.work(&asked, &reviewer, key, &wanted, false, render).await
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }
@@ -102,24 +100,13 @@ impl Review for ReviewApi {
         let sentence = "请选择注册合格、暂缓注册或注册不合格。";
         parsing.violations().check("conclusion", conclusion.is_some(), "UNKNOWN_VALUE", sentence);
         parsing.done()?;
-        let conclusion = conclusion.unwrap_or(Conclusion::Failed);
-        let order = order(&caller, key, REVIEWER)?;
+        let wanted = Wanted::Conclude(conclusion.unwrap_or(Conclusion::Failed), reason);
+        let reviewer = officer(&caller, REVIEWER)?;
         let handle = self.handle.clone();
         let body = async move {
             let render =
                 |done: &Done| wire::ConcludeApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt = |now: Situation<'_>| {
-                Command::Conclude {
-                    order: order.clone(),
-                    conclusion,
-                    with_reason: !reason.is_empty(),
-                    today: now.today,
-                    restriction: now.restriction,
-                    rules: now.rules,
-                }
-                .into()
-            };
-            handle.act(&asked, key, Some(&reason), render, attempt).await
+            handle.work(&asked, &reviewer, key, &wanted, false, render).await
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }

@@ -7,10 +7,12 @@ use prost::Message;
 use rpc::Refusal;
 use time::Date;
 use tonic::{Code, Response, Status};
+use workbook::Flaw;
 
 use super::sentences::{closed, day, instant, restricted, turn};
 use crate::domain::registration::Rejection;
 use crate::error::Error;
+use crate::sheet::Unusable;
 use crate::store::Corrupt;
 
 /// The answer to a command, as it was kept.
@@ -68,7 +70,9 @@ impl From<Error> for Status {
                 log(&error);
                 Refusal::unavailable("database")
             }
+            Error::File(unusable) => unusable_file(&unusable),
             Error::Storage(_)
+            | Error::Sheet(_)
             | Error::Vault(_)
             | Error::Corrupt(_)
             | Error::Read(_)
@@ -80,6 +84,38 @@ impl From<Error> for Status {
         };
         refusal.into()
     }
+}
+
+/// Nothing was recorded: the whole file is read before anything is done.
+fn unusable_file(unusable: &Unusable) -> Refusal {
+    let (reason, sentence) = match unusable {
+        Unusable::UploadBroken => ("UPLOAD_BROKEN", "文件未完整上传，未处理任何一行，请重新上传。".to_owned()),
+        Unusable::Workbook(Flaw::Encrypted) => (
+            "WORKBOOK_ENCRYPTED",
+            "工作簿设有密码或为旧版格式（xls），无法读取，请去掉密码并另存为 xlsx 或 CSV 后重试。".to_owned(),
+        ),
+        Unusable::Workbook(Flaw::Malformed) => {
+            ("WORKBOOK_MALFORMED", "工作簿已损坏或不是 xlsx 文件，请另存为 xlsx 或 CSV 后重试。".to_owned())
+        }
+        Unusable::Workbook(Flaw::TooLarge) => {
+            ("WORKBOOK_TOO_LARGE", "工作簿过大，读取所需的内存或时间超过限制，请另存为 CSV 后重试。".to_owned())
+        }
+        Unusable::Workbook(Flaw::NoReader) => return Refusal::unavailable("workbook reader"),
+        Unusable::QuoteNotClosed { line } => {
+            ("QUOTE_NOT_CLOSED", format!("第{line}行的引号没有闭合，未处理任何一行，请补上或删去引号后重新上传。"))
+        }
+        Unusable::NotText => {
+            ("NOT_TEXT", "文件不是 UTF-8 或 GB18030 编码的 CSV，也不是 xlsx 工作簿，请另存后重试。".to_owned())
+        }
+        Unusable::ColumnMissing(name) => ("COLUMN_MISSING", format!("文件缺少“{name}”一列，请按模板补齐表头后重试。")),
+        Unusable::ColumnUnknown(place) => {
+            ("COLUMN_UNKNOWN", format!("第{place}列的表头无法识别，请对照模板修改，或删去该列后重试。"))
+        }
+        Unusable::ColumnTwice(place) => ("COLUMN_TWICE", format!("第{place}列的表头重复出现，请删去重复的列后重试。")),
+        Unusable::NoRows => ("NO_ROWS", "文件中没有数据行，请填写后重新上传。".to_owned()),
+        Unusable::TooManyRows => ("TOO_MANY_ROWS", "文件超过1000行，请拆分后分别上传。".to_owned()),
+    };
+    Refusal::rejected(reason, sentence)
 }
 
 /// Once, here, with all its causes.

@@ -4,7 +4,7 @@ use access::Person;
 use decider::Decider as _;
 use lifecycle::clock;
 
-use super::{ATTEMPTS, Asked, Handle, Key, Pledge, Render};
+use super::{ATTEMPTS, Asked, Decided, Handle, Key, Pledge, Render};
 use crate::domain::calendar::shanghai_date;
 use crate::domain::form::{Checklist, Coded, Gravity, Personal, check};
 use crate::domain::opening::transfer;
@@ -97,8 +97,8 @@ impl Handle {
             };
             let events = Registrations::decide(&record.state, Command::Amend(Box::new(amend)))?;
             let (plain, end) = (Some(secret.encode()), assignment.map(|assignment| assignment.end));
-            let appended = self.append(asked, key, record.state, record.version, events, person.id, plain, end, render);
-            match appended.await {
+            let decided = Decided::new(key, person.id, record, events, end);
+            match self.append(asked, decided, plain, render).await {
                 Err(Error::Conflict) => {}
                 other => return other,
             }

@@ -111,14 +111,20 @@ impl Handle {
         before: Option<i64>,
         at_most: usize,
     ) -> Result<Vec<Row>, Error> {
-        let Officer { schools, points, agencies, .. } = viewer.officer.clone();
+        let Officer { schools, points, agencies, .. } = &viewer.officer;
         let scope = if schools.is_empty() && points.is_empty() && agencies.is_empty() {
             Scope::Own(viewer.person)
         } else {
-            let directory = self.directory()?;
-            let agencies = agencies.into_iter().flat_map(|agency| directory.reviewed_by(agency)).collect();
-            Scope::Units { schools, points, agencies }
+            self.units_of(&viewer.officer)?
         };
         Ok(self.0.tables.applications(&scope, filter, before, at_most).await?)
+    }
+
+    /// The units of an officer, agencies below included.
+    pub(super) fn units_of(&self, officer: &Officer) -> Result<Scope, Error> {
+        let Officer { schools, points, agencies, .. } = officer.clone();
+        let directory = self.directory()?;
+        let agencies = agencies.into_iter().flat_map(|agency| directory.reviewed_by(agency)).collect();
+        Ok(Scope::Units { schools, points, agencies })
     }
 }

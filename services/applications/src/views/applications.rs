@@ -334,6 +334,35 @@ pub async fn filed_by(pool: &PgPool, person: Uuid) -> Result<Vec<(Uuid, Enrolmen
     Ok(rows.into_iter().map(|row| (row.certificate, row.number)).collect())
 }
 
+/// The rows of a scope; more conditions may follow.
+fn within(scope: &Scope) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new("SELECT * FROM views.application WHERE ");
+    match scope {
+        Scope::Own(person) => {
+            query.push("person_id = ").push_bind(*person);
+        }
+        Scope::Units { schools, points, agencies } => {
+            query.push("(school_id = ANY(").push_bind(schools.clone());
+            query.push(") OR point_id = ANY(").push_bind(points.clone());
+            query.push(") OR agency_id = ANY(").push_bind(agencies.clone()).push("))");
+        }
+    }
+    query
+}
+
+/// The certificates of these numbers, for applications within a scope.
+pub async fn numbered(
+    pool: &PgPool,
+    scope: &Scope,
+    numbers: &[EnrolmentNumber],
+) -> Result<Vec<(EnrolmentNumber, Uuid)>, sqlx::Error> {
+    let mut query = within(scope);
+    let numbers: Vec<&str> = numbers.iter().map(EnrolmentNumber::as_str).collect();
+    query.push(" AND enrolment_number = ANY(").push_bind(numbers).push(")");
+    let rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.number, row.certificate)).collect())
+}
+
 /// A page of a list, newest first; `before` is the position of the last row of the page before.
 pub async fn list(
     pool: &PgPool,
@@ -342,17 +371,7 @@ pub async fn list(
     before: Option<i64>,
     at_most: usize,
 ) -> Result<Vec<Row>, sqlx::Error> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM views.application WHERE ");
-    match scope {
-        Scope::Own(person) => {
-            query.push("person_id = ").push_bind(person);
-        }
-        Scope::Units { schools, points, agencies } => {
-            query.push("(school_id = ANY(").push_bind(schools);
-            query.push(") OR point_id = ANY(").push_bind(points);
-            query.push(") OR agency_id = ANY(").push_bind(agencies).push("))");
-        }
-    }
+    let mut query = within(scope);
     if let Some(status) = filter.status {
         query.push(" AND status = ").push_bind(i32::from(wire::status(status)));
     }

@@ -26,3 +26,4 @@ CREATE INDEX IF NOT EXISTS application_by_person ON application (person_id);
 CREATE INDEX IF NOT EXISTS application_by_agency ON application (agency_id, position DESC);
 CREATE INDEX IF NOT EXISTS application_by_point ON application (point_id, position DESC);
 CREATE INDEX IF NOT EXISTS application_by_school ON application (school_id, position DESC);
+CREATE INDEX IF NOT EXISTS application_by_number ON application (enrolment_number);

@@ -90,7 +90,9 @@ impl Stage {
             neighbours::certificates().await,
             Neighbour::start("scheduling", rpc::Surface::new()).await,
         ];
-        let running = start::<Applications>(Settings::default(), neighbours).await;
+        let program = env!("CARGO_BIN_EXE_applications").into();
+        let settings = Settings { workbook_reader: Some(program), ..Settings::default() };
+        let running = start::<Applications>(settings, neighbours).await;
         let stage = Self { running, reveals };
         stage.publish_directory().await;
         stage.publish_plan(begin, end).await;

@@ -3,6 +3,7 @@
 use crate::domain::assessment::{Assessment, Circumstances, Proposal, assess, missing};
 use crate::domain::directory::Assignment;
 use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::facts::Facts;
 use crate::domain::registration::command::{Amend, Command, ConclusionFact, Officer, Order, Submit};
 use crate::domain::registration::event::{Amended, Concluded, Event, Submitted};
 use crate::domain::registration::filing::ordinal;
@@ -29,7 +30,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
         Command::RecordFacts { order, facts, with_note } => {
             let application = record.find(order.number)?;
             application.may_record_facts(&order.by)?;
-            if application.facts.as_ref() == Some(facts.as_ref()) && !with_note {
+            if application.facts.as_ref().unwrap_or(&Facts::default()) == facts.as_ref() && !with_note {
                 return Ok(Vec::new());
             }
             one(Event::FactsRecorded { number: order.number, facts })

@@ -23,6 +23,12 @@ fn the_same_facts_are_recorded_once_unless_a_note_comes_along() {
 }
 
 #[test]
+fn where_nothing_is_known_nothing_is_not_recorded() {
+    on(pending()).when(record_facts(clerk(), Facts::default())).then_nothing();
+    assert_eq!(on(recorded()).when(record_facts(clerk(), Facts::default())).events().len(), 1);
+}
+
+#[test]
 fn after_confirmation_the_level_whose_turn_it_is_corrects_facts() {
     let corrected = Facts { training_total: Some(400.0), ..facts() };
     assert_eq!(on(confirmed()).when(record_facts(reviewer(COUNTY), corrected.clone())).events().len(), 1);
