@@ -7,13 +7,11 @@ mod plans;
 mod slot_refusals;
 mod slots;
 mod status;
-mod watchers;
 
 pub use availability::{AvailabilityApi, Memory};
 pub use directory::DirectoryApi;
 pub use plans::PlansApi;
 pub use slots::SlotsApi;
-pub use watchers::Watchers;
 
 use access::Caller;
 use proto::identity::v1::Role;

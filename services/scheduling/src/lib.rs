@@ -34,7 +34,7 @@ use proto::scheduling::v1::slots_server::SlotsServer;
 use rpc::Surface;
 use service::{Failure, Ground, Service};
 
-use api::{AvailabilityApi, DirectoryApi, Memory, PlansApi, SlotsApi, Watchers};
+use api::{AvailabilityApi, DirectoryApi, Memory, PlansApi, SlotsApi};
 use config::Settings;
 use handle::Handle;
 use handle::slots::Slots;
@@ -180,7 +180,7 @@ impl Service for Scheduling {
         };
         let availability = AvailabilityApi {
             memory: Memory { agencies: self.agencies.clone(), plans: self.plans.clone() },
-            watchers: Watchers::new(self.settings.max_watchers),
+            watchers: rpc::Watchers::new(self.settings.max_watchers),
             stopping: ground.lifecycle.soft(),
         };
         let slots = SlotsApi {

@@ -56,6 +56,7 @@
 //! | `DEPENDENCY_UNAVAILABLE` | `UNAVAILABLE` | something the service needs does not answer |
 //! | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` | effect unknown; repeat with the same `request_id` |
 //! | `SHUTTING_DOWN` | `UNAVAILABLE` | a stream ends because this replica stops |
+//! | `TOO_MANY_WATCHERS` | `RESOURCE_EXHAUSTED` | no place for one more who watches; later, or ask once |
 //! | none | `INTERNAL` | our fault; carries the request id, which is the trace id of the logs |
 //!
 //! Field reasons from here: `REQUIRED`, `NOT_A_UUID`, `NOT_A_DATE`, `NOT_A_TIME`, `NEGATIVE`, `NOT_A_PAGE_TOKEN`.
@@ -73,6 +74,7 @@ mod server;
 mod settings;
 mod surface;
 mod violations;
+mod watchers;
 
 pub use client::{Channel, ClientTls, ConnectError, connect};
 pub use deadline::within_deadline;
@@ -89,6 +91,7 @@ pub use server::{Server, StartError};
 pub use settings::Settings;
 pub use surface::{MAX_DECODE, MAX_ENCODE, Surface};
 pub use violations::{Violation, Violations};
+pub use watchers::{Watchers, Watching};
 
 /// Runs a command's body in a task of its own: it ends what it began, even when the caller vanishes or its deadline
 /// passes.

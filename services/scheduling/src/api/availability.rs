@@ -10,11 +10,10 @@ use lifecycle::{CancellationToken, clock};
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::availability_server::Availability;
 use proto::types::v1::Stage;
-use rpc::{Violations, parse_uuid};
+use rpc::{Violations, Watchers, Watching, parse_uuid};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
 
-use super::watchers::{Watchers, Watching};
 use crate::domain::availability::{self, Answer, Closed};
 use crate::domain::id::{AgencyId, PointId};
 use crate::domain::offered::Offered;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use rpc::Refusal;
 use tonic::Code;
 use uuid::Uuid;
+
+use crate::Refusal;
 
 /// Of one person: some tabs and a phone.
 const MOST_OF_A_PERSON: usize = 4;
@@ -38,7 +39,7 @@ impl Watchers {
         let mut watching = self.now();
         let (all, own) = (watching.values().sum::<usize>(), watching.get(&person).copied().unwrap_or_default());
         if all >= self.most || own >= MOST_OF_A_PERSON {
-            let sentence = "当前实时查询人数较多，请稍后再试，或直接查询工作开展情况。";
+            let sentence = "当前实时查询人数较多，请稍后再试，或直接查询。";
             return Err(Refusal::new(Code::ResourceExhausted, "TOO_MANY_WATCHERS", sentence).retry_after(RETRY));
         }
         watching.insert(person, own + 1);
