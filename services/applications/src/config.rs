@@ -11,10 +11,18 @@ pub struct Settings {
     /// Program that reads workbooks; this one where nothing is said.
     #[arg(long, env = "DINGZHU_WORKBOOK_READER", hide = true)]
     pub workbook_reader: Option<PathBuf>,
+
+    /// Who may watch lists of applications on one replica at once; open streams of other kinds come beside them.
+    #[arg(long, env = "DINGZHU_MAX_WATCHERS", default_value_t = 128)]
+    pub max_watchers: usize,
+
+    /// Seconds after which a watch ends and is to be resumed.
+    #[arg(long, env = "DINGZHU_WATCH_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub watch_seconds: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { draft_sweep_seconds: 10, workbook_reader: None }
+        Self { draft_sweep_seconds: 10, workbook_reader: None, max_watchers: 128, watch_seconds: 600 }
     }
 }

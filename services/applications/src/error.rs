@@ -66,6 +66,15 @@ pub enum Error {
     /// This replica has never seen all of what it needs of another service.
     #[error("a reference view has never been complete")]
     NotReady,
+    /// More groups than are counted at once.
+    #[error("there are too many groups to count")]
+    TooManyGroups,
+    /// A watch cannot go on from there: too far back, or not of this history.
+    #[error("a watch cannot be resumed from there")]
+    ResumeLost,
+    /// A watcher reads too slowly.
+    #[error("a watcher reads too slowly")]
+    WatchTooSlow,
     /// The agency has used up its 报名号 of the year.
     #[error("the agency has no serials left")]
     NumbersExhausted,

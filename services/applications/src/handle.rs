@@ -4,10 +4,12 @@ mod amend;
 mod bulk;
 mod drafts;
 mod files;
+mod lists;
 mod reading;
 mod registers;
 mod rule_sets;
 mod submit;
+mod watching;
 
 use std::sync::Arc;
 
@@ -39,8 +41,10 @@ pub use amend::Amendment;
 pub use bulk::{AT_ONCE, MOST_ITEMS, Wanted};
 pub use drafts::{Checked, DraftAt};
 pub use files::{Due, Judged};
+pub use lists::Count;
 pub use reading::{Seen, Viewer};
 pub use submit::{Pledge, Submission};
+pub use watching::{Beginning, Changes, News, Place, State, Watch};
 
 /// Attempts at a command while others change the same record.
 const ATTEMPTS: usize = 5;
@@ -73,6 +77,8 @@ pub struct Ground {
     pub certificates: Reference<()>,
     /// Code tables, texts, national rules.
     pub shipped: Shipped,
+    /// What happens to applications, for those who watch.
+    pub changes: Changes,
 }
 
 /// Who asks, and by which request.

@@ -37,6 +37,7 @@ use proto::applications::v1::drafts_server::DraftsServer;
 use proto::applications::v1::export_server::ExportServer;
 use proto::applications::v1::review_server::ReviewServer;
 use proto::applications::v1::rules_server::RulesServer;
+use proto::applications::v1::statistics_server::StatisticsServer;
 use proto::identity::v1::Role;
 use rpc::Surface;
 use service::erasure::OnPersonErased;
@@ -46,7 +47,7 @@ use workbook::Workbooks;
 use crate::config::Settings;
 use crate::details::Details;
 use crate::domain::directory::Directory;
-use crate::handle::Handle;
+use crate::handle::{Changes, Handle};
 use crate::reactions::{ForgetApplicant, OnCertificateMerged, OnPriorRegistrationImported};
 use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
@@ -86,7 +87,9 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Applications/WithdrawApplication", Rule::Person),
         ("dingzhu.applications.v1.Applications/GetApplication", READERS),
         ("dingzhu.applications.v1.Applications/ListApplications", READERS),
+        ("dingzhu.applications.v1.Applications/WatchApplications", READERS),
         ("dingzhu.applications.v1.Applications/GetHistory", READERS),
+        ("dingzhu.applications.v1.Statistics/CountApplications", READERS),
         (
             "dingzhu.applications.v1.Confirmation/RecordFacts",
             Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer]),
@@ -140,6 +143,7 @@ impl Service for Applications {
             rules: bus.reference(RULES, RuleBook::load),
             certificates: bus.reference(CERTIFICATES, |_| async { Ok::<_, eventbus::LoadError>(()) }),
             shipped: Shipped::read()?,
+            changes: Changes::follow(ground.log.clone(), &ground.lifecycle),
         });
         let forget = OnPersonErased::new(Self::NAME, ground, ForgetApplicant { handle: handle.clone() });
         let bus = bus
@@ -155,8 +159,13 @@ impl Service for Applications {
         let (handle, lifecycle) = (&self.handle, &ground.lifecycle);
         sweep::start(self.drafts.clone(), Duration::from_secs(self.settings.draft_sweep_seconds), lifecycle);
         let drafts = api::DraftsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let watches = api::Watches {
+            authority: ground.authority.clone(),
+            watchers: rpc::Watchers::new(self.settings.max_watchers),
+            longest: Duration::from_secs(self.settings.watch_seconds),
+        };
         let applications =
-            api::ApplicationsApi { handle: handle.clone(), lifecycle: lifecycle.clone(), bus: bus.clone() };
+            api::ApplicationsApi { handle: handle.clone(), lifecycle: lifecycle.clone(), bus: bus.clone(), watches };
         let confirmation = api::ConfirmationApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let review = api::ReviewApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let bulk = api::BulkApi {
@@ -166,6 +175,7 @@ impl Service for Applications {
             workbooks: self.workbooks.clone(),
         };
         let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let statistics = api::StatisticsApi { handle: handle.clone(), bus: bus.clone() };
         Surface::new()
             .offer(rpc::sized!(DraftsServer::new(drafts)))
             .offer(rpc::sized!(ExportServer::new(applications.clone())))
@@ -174,6 +184,7 @@ impl Service for Applications {
             .offer(rpc::sized!(ReviewServer::new(review)))
             .offer(rpc::sized!(BulkServer::new(bulk)))
             .offer(rpc::sized!(RulesServer::new(rules)))
+            .offer(rpc::sized!(StatisticsServer::new(statistics)))
     }
 
     async fn run(_: &Ground, _: Settings, command: NoCommand) -> Result<(), Failure> {

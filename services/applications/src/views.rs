@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::views::applications::{Filter, Row, Scope};
+use crate::views::applications::{Counted, Dimension, Row, Selection};
 use crate::views::certificates::Certificate;
 
 /// Queries over the views that stay in tables. Clones share the connections.
@@ -49,12 +49,11 @@ impl Tables {
     /// A page of applications, newest first; `before` is the position of the last row of the page before.
     pub async fn applications(
         &self,
-        scope: &Scope,
-        filter: &Filter,
+        selection: &Selection,
         before: Option<i64>,
         at_most: usize,
     ) -> Result<Vec<Row>, sqlx::Error> {
-        applications::list(&self.pool, scope, filter, before, at_most).await
+        selection.list(&self.pool, before, at_most).await
     }
 
     /// The certificates of these numbers, for applications within a scope.
@@ -64,6 +63,14 @@ impl Tables {
         numbers: &[EnrolmentNumber],
     ) -> Result<Vec<(EnrolmentNumber, Uuid)>, sqlx::Error> {
         applications::numbered(&self.pool, scope, numbers).await
+    }
+    /// How many applications there are in each group, or in all.
+    pub async fn count_applications(
+        &self,
+        selection: &Selection,
+        by: &[Dimension],
+    ) -> Result<Vec<Counted>, sqlx::Error> {
+        selection.count(&self.pool, by).await
     }
 }
 

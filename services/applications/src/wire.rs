@@ -10,5 +10,5 @@ pub use form::{coded, parse_coded, parse_personal, personal};
 pub use rules::{parse_rule_set, rule_set};
 pub use values::{
     certificate_kind, conclusion, level, parse_certificate_kind, parse_conclusion, parse_level, parse_stage,
-    parse_status, proposal, stage, status, turn,
+    parse_status, parse_turn, proposal, stage, status, turn,
 };

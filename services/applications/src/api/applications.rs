@@ -9,14 +9,16 @@ use proto::applications::v1::{self as wire};
 use tonic::{Request, Response, Status};
 
 use super::drafts::parse_form;
+use super::filter::place_of;
 use super::history;
 use super::render::{application, int, outcome, summary};
 use super::request::{Parsing, person, viewer};
-use super::status::{answer, not_yet};
+use super::status::{answer, reached};
+use super::watch::{Answers, Watches, watch};
 use crate::domain::registration::{Command, Rejection};
 use crate::error::Error;
 use crate::handle::{Amendment, Attempt, Done, Handle, Submission};
-use crate::views::applications::{APPLICATIONS, Filter};
+use crate::views::applications::APPLICATIONS;
 use crate::wire as values;
 
 /// Characters of the longest reason to look, as identity takes it.
@@ -31,6 +33,8 @@ pub struct ApplicationsApi {
     pub lifecycle: Lifecycle,
     /// Waits for views.
     pub bus: BusHandle,
+    /// Who may watch.
+    pub watches: Watches,
 }
 
 #[tonic::async_trait]
@@ -105,12 +109,12 @@ impl Applications for ApplicationsApi {
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let key = parsing.key(message.key.as_ref());
-        parsing.violations().check("as_of_version", message.as_of_version >= 0, "NEGATIVE", "版本不能为负数。");
+        let as_of = parsing.as_of(message.as_of);
         let purpose = message.reveal_purpose.trim();
         let is_short = purpose.chars().count() <= LONGEST_PURPOSE;
         parsing.violations().check("reveal_purpose", is_short, "TOO_LONG", "查看目的不能超过100个字。");
         parsing.done()?;
-        let seen = self.handle.read(&viewer, key, message.as_of_version).await?;
+        let seen = self.handle.read(&viewer, key, as_of).await?;
         let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
         let reveals = !seen.own && !purpose.is_empty();
         if reveals {
@@ -136,27 +140,28 @@ impl Applications for ApplicationsApi {
         let viewer = viewer(&Caller::of(&request))?;
         let message = request.into_inner();
         let mut parsing = Parsing::default();
-        let filter = Filter {
-            status: values::parse_status(message.status),
-            agency: parsing.optional_id("agency_id", &message.agency_id),
-            point: parsing.optional_id("point_id", &message.point_id),
-            school: parsing.optional_id("school_id", &message.school_id),
-        };
-        let known = message.status == 0 || filter.status.is_some();
-        parsing.violations().check("status", known, "UNKNOWN_VALUE", "审批状态无法识别。");
+        let asked = message.filter.unwrap_or_default();
+        let filter = parsing.filter(&asked);
         let size = rpc::page_size("page_size", message.page_size, parsing.violations());
-        let token = rpc::parse_page_token("page_token", &message.page_token, parsing.violations());
-        let before = token.and_then(|place| Some(i64::from_be_bytes(place.try_into().ok()?)));
+        let before = parsing.page_of(&asked, &message.page_token);
         parsing.done()?;
-        if message.min_position > 0 {
-            self.bus.wait_for(APPLICATIONS, message.min_position).await.map_err(|_| not_yet())?;
-        }
-        let mut rows = self.handle.list(&viewer, &filter, before, size + 1).await?;
-        let next_page_token = rpc::cut_page(&mut rows, size, |row| row.position.to_be_bytes());
+        reached(&self.bus, APPLICATIONS, message.min_position).await?;
+        let selection = self.handle.selection(&viewer, filter)?;
+        let mut rows = self.handle.list(&selection, before, size + 1).await?;
+        let next_page_token = rpc::cut_page(&mut rows, size, |row| place_of(&asked, row.position));
         Ok(Response::new(wire::ListApplicationsResponse {
             applications: rows.iter().map(summary).collect(),
             next_page_token,
         }))
+    }
+
+    type WatchApplicationsStream = Answers;
+
+    async fn watch_applications(
+        &self,
+        request: Request<wire::WatchApplicationsRequest>,
+    ) -> Result<Response<Answers>, Status> {
+        watch(self, request).await
     }
 
     async fn get_history(
@@ -165,9 +170,11 @@ impl Applications for ApplicationsApi {
     ) -> Result<Response<wire::GetHistoryResponse>, Status> {
         let viewer = viewer(&Caller::of(&request))?;
         let mut parsing = Parsing::default();
-        let key = parsing.key(request.get_ref().key.as_ref());
+        let message = request.into_inner();
+        let key = parsing.key(message.key.as_ref());
+        let as_of = parsing.as_of(message.as_of);
         parsing.done()?;
-        let (record, own) = self.handle.visible(&viewer, key).await?;
+        let (record, own) = self.handle.visible(&viewer, key, as_of).await?;
         let entries = record.entries_of(key.number).map(|entry| history::entry(entry, own)).collect();
         Ok(Response::new(wire::GetHistoryResponse { entries }))
     }

@@ -26,7 +26,7 @@ impl Export for ApplicationsApi {
         let mut applications = Vec::new();
         for (certificate, number) in self.handle.filed_by(viewer.person).await? {
             let key = Key { certificate, number };
-            applications.push(application(key, &self.handle.read(&viewer, key, 0).await?)?);
+            applications.push(application(key, &self.handle.read(&viewer, key, None).await?)?);
         }
         let drafts = self.handle.drafts_of(viewer.person).await?;
         let drafts: Vec<Value> = drafts.iter().map(|(found, secret)| draft(found, secret)).collect();

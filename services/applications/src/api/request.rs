@@ -1,13 +1,13 @@
 //! What every request has: who asks, by which id, about which application.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use access::Caller;
 use prost::Message;
 use proto::applications::v1 as wire;
 use proto::identity::v1::Role;
-use rpc::{Refusal, Violations, fingerprint, parse_uuid};
+use rpc::{Refusal, Violations, fingerprint, parse_timestamp, parse_uuid};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Officer, Order};
 use crate::domain::text::TextRef;
 use crate::handle::{Asked, Key, MOST_ITEMS, Pledge, Viewer};
+use crate::store::record::AsOf;
 
 /// Longest free text: reasons, opinions, notes.
 const MOST_TEXT: usize = 1_000;
@@ -87,6 +88,27 @@ impl Parsing {
         if text.is_empty() { None } else { parse_uuid(field, text, &mut self.0) }
     }
 
+    /// A moment of the past, where one is asked for.
+    pub(super) fn as_of(&mut self, asked: Option<wire::AsOf>) -> Option<AsOf> {
+        use wire::as_of::Moment;
+        let is_not_negative = |number: i64| number >= 0;
+        match asked?.moment {
+            None => {
+                self.0.add("as_of.moment", "REQUIRED", "请选择要查看的版本、时间或位置。");
+                None
+            }
+            Some(Moment::Version(version)) => {
+                self.0.check("as_of.version", is_not_negative(version), "NEGATIVE", "版本不能为负数。");
+                Some(AsOf::Version(version))
+            }
+            Some(Moment::Position(position)) => {
+                self.0.check("as_of.position", is_not_negative(position), "NEGATIVE", "位置不能为负数。");
+                Some(AsOf::Position(position))
+            }
+            Some(Moment::Time(at)) => parse_timestamp("as_of.time", Some(&at), &mut self.0).map(AsOf::Time),
+        }
+    }
+
     /// Free text that must be given.
     pub(super) fn reason<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
         self.0.check(field, !text.trim().is_empty(), "REQUIRED", "请填写原因。");
@@ -154,7 +176,9 @@ pub(super) fn viewer(caller: &Caller) -> Result<Viewer, Refusal> {
 /// The person with the units of these roles.
 pub(super) fn officer(caller: &Caller, roles: &[Role]) -> Result<Officer, Refusal> {
     let units = |role: Role| -> Vec<uuid::Uuid> {
-        if roles.contains(&role) { caller.holds(role).filter_map(|scope| scope.unit).collect() } else { Vec::new() }
+        let held = caller.holds(role).filter(|_| roles.contains(&role));
+        // Each once and in order, however they were granted.
+        held.filter_map(|scope| scope.unit).collect::<BTreeSet<_>>().into_iter().collect()
     };
     Ok(Officer {
         person: caller.signed_in()?.id,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use eventbus::BusHandle;
 use eventlog::AppendError;
 use prost::Message;
 use rpc::Refusal;
@@ -21,10 +22,15 @@ pub(super) fn answer<M: Message + Default>(done: Result<Vec<u8>, Error>) -> Resu
     Ok(Response::new(message))
 }
 
-/// A view has not come to the position that was asked for.
-pub(super) fn not_yet() -> Status {
-    let sentence = "刚提交的内容正在更新到列表，请稍后再查询。";
-    Refusal::new(Code::Unavailable, "VIEW_BEHIND", sentence).retry_after(Duration::from_millis(500)).into()
+/// Waits a little until a view has come to a position; 0 for none in particular.
+pub(super) async fn reached(bus: &BusHandle, view: &str, position: i64) -> Result<(), Refusal> {
+    if position <= 0 {
+        return Ok(());
+    }
+    bus.wait_for(view, position).await.map_err(|_| {
+        let sentence = "刚提交的内容正在更新到列表，请稍后再查询。";
+        Refusal::new(Code::Unavailable, "VIEW_BEHIND", sentence).retry_after(Duration::from_millis(500))
+    })
 }
 
 impl From<Error> for Status {
@@ -58,6 +64,16 @@ impl From<Error> for Status {
                 "系统正在同步数据，请稍后再试，已填写的内容不会丢失。",
             )
             .retry_after(Duration::from_secs(2)),
+            Error::TooManyGroups => {
+                Refusal::rejected("TOO_MANY_GROUPS", "统计的分组过多，请缩小查询范围或减少分组项后再统计。")
+            }
+            Error::ResumeLost => {
+                Refusal::rejected("RESUME_LOST", "续查位置已失效（间隔过久或数据已恢复），请重新查询。")
+            }
+            Error::WatchTooSlow => {
+                Refusal::new(Code::Aborted, "WATCH_TOO_SLOW", "接收过慢，本次实时查询已中断，请从中断处继续。")
+                    .retry_after(Duration::ZERO)
+            }
             Error::NumbersExhausted => Refusal::new(
                 Code::ResourceExhausted,
                 "NUMBERS_EXHAUSTED",

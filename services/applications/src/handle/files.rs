@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::lists::scope_of;
 use super::{Asked, Handle, Key, Render, Situation, Viewer, Wanted};
 use crate::domain::assessment::{Assessment, Check, Missing, missing};
 use crate::domain::enrolment_number::EnrolmentNumber;
@@ -52,7 +53,8 @@ impl Handle {
         officer: &Officer,
         numbers: &[EnrolmentNumber],
     ) -> Result<HashMap<EnrolmentNumber, Uuid>, Error> {
-        let scope = self.units_of(officer)?;
+        let viewer = Viewer { person: officer.person, officer: officer.clone() };
+        let scope = scope_of(&viewer, self.directory()?.as_ref());
         Ok(self.0.tables.numbered(&scope, numbers).await?.into_iter().collect())
     }
 

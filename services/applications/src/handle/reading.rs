@@ -9,11 +9,10 @@ use crate::domain::registration::{Officer, Rejection};
 use crate::domain::rules::RuleRef;
 use crate::error::Error;
 use crate::store::drafts::{Draft, Secret};
-use crate::store::record::{self, Record, read_text};
-use crate::views::applications::{Filter, Row, Scope};
+use crate::store::record::{self, AsOf, Record, read_text};
 
 /// Who reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     /// The person.
     pub person: Uuid,
@@ -36,9 +35,8 @@ pub struct Seen {
 
 impl Handle {
     /// One application, for its applicant and for staff in whose scope it is.
-    pub async fn read(&self, viewer: &Viewer, key: Key, as_of_version: i64) -> Result<Seen, Error> {
-        let (record, own) = self.visible(viewer, key).await?;
-        let record = if as_of_version > 0 { record.as_of(as_of_version) } else { record };
+    pub async fn read(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<Seen, Error> {
+        let (record, own) = self.visible(viewer, key, as_of).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let person_key = self.0.vault.find(application.person).await?;
         let (mut secret, mut note) = (None, None);
@@ -53,15 +51,21 @@ impl Handle {
         Ok(Seen { record, own, secret, note })
     }
 
-    /// The record of an application that the viewer may see, and whether it is their own.
-    pub async fn visible(&self, viewer: &Viewer, key: Key) -> Result<(Record, bool), Error> {
+    /// The record of an application that the viewer may see now, as it was then, and whether it is their own; not found
+    /// where there was no such application then.
+    pub async fn visible(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<(Record, bool), Error> {
         let record = record::load(&self.0.log, key.certificate).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let own = application.person == viewer.person;
-        if own || application.is_in_scope_of(&viewer.officer, self.directory()?.as_ref()) {
-            return Ok((record, own));
+        if !own && !application.is_in_scope_of(&viewer.officer, self.directory()?.as_ref()) {
+            return Err(Rejection::NotFound.into());
         }
-        Err(Rejection::NotFound.into())
+        let record = match as_of {
+            Some(as_of) => record.as_of(as_of),
+            None => record,
+        };
+        record.state.application(key.number).ok_or(Rejection::NotFound)?;
+        Ok((record, own))
     }
 
     /// The applications of a person, in the order of their submission.
@@ -95,36 +99,11 @@ impl Handle {
 
     /// What the recorded facts and the rule set in force lead to.
     pub async fn assess(&self, viewer: &Viewer, key: Key) -> Result<(Assessment, RuleRef), Error> {
-        let (record, _) = self.visible(viewer, key).await?;
+        let (record, _) = self.visible(viewer, key, None).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let rules = self.rules_of(self.directory()?.as_ref(), Some(application.place.agency))?;
         let certificate = self.0.tables.certificate(key.certificate).await?;
         let restriction = certificate.and_then(|certificate| certificate.facts.restriction);
         Ok((record.state.assess(application, &rules, restriction), rules.reference()))
-    }
-
-    /// A page of the viewer's list: of their units for staff, else of their own.
-    pub async fn list(
-        &self,
-        viewer: &Viewer,
-        filter: &Filter,
-        before: Option<i64>,
-        at_most: usize,
-    ) -> Result<Vec<Row>, Error> {
-        let Officer { schools, points, agencies, .. } = &viewer.officer;
-        let scope = if schools.is_empty() && points.is_empty() && agencies.is_empty() {
-            Scope::Own(viewer.person)
-        } else {
-            self.units_of(&viewer.officer)?
-        };
-        Ok(self.0.tables.applications(&scope, filter, before, at_most).await?)
-    }
-
-    /// The units of an officer, agencies below included.
-    pub(super) fn units_of(&self, officer: &Officer) -> Result<Scope, Error> {
-        let Officer { schools, points, agencies, .. } = officer.clone();
-        let directory = self.directory()?;
-        let agencies = agencies.into_iter().flat_map(|agency| directory.reviewed_by(agency)).collect();
-        Ok(Scope::Units { schools, points, agencies })
     }
 }

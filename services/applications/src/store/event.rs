@@ -17,6 +17,11 @@ use crate::wire as values;
 #[cfg(test)]
 mod tests;
 
+/// Whether events of this kind belong to the record of a certificate; the log holds rule sets, erasures and epochs, too.
+pub fn is_of_a_record(kind: &str) -> bool {
+    kind.strip_prefix("dingzhu.applications.v1.").is_some_and(|name| name != wire::RuleSetPublished::NAME)
+}
+
 /// Kind, payload and inner part of an event of a certificate's record. Takes the event: its form moves.
 pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
     let certificate_id = certificate.to_string();

@@ -4,6 +4,7 @@ use decider::Decider as _;
 use eventlog::{Division, EventLog, NewEvent, ReadError, Recorded};
 use prost::Message as _;
 use proto::applications::v1::SealedText;
+use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{PersonKey, binding};
 
@@ -32,6 +33,27 @@ pub struct Entry {
     pub event: Event,
 }
 
+/// A moment in the life of a record; one that has not come yet is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// After this version of the record.
+    Version(i64),
+    /// After what was recorded until then, that instant included.
+    Time(OffsetDateTime),
+    /// After this position of the log.
+    Position(i64),
+}
+
+impl AsOf {
+    fn includes(self, recorded: &Recorded) -> bool {
+        match self {
+            Self::Version(version) => recorded.version <= version,
+            Self::Time(at) => recorded.recorded_at <= at,
+            Self::Position(position) => recorded.position <= position,
+        }
+    }
+}
+
 /// Why a record cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -56,10 +78,10 @@ pub async fn load(log: &EventLog, certificate: Uuid) -> Result<Record, LoadError
 }
 
 impl Record {
-    /// The record as it was after a version.
+    /// The record as it was then.
     #[must_use]
-    pub fn as_of(mut self, version: i64) -> Self {
-        self.entries.retain(|entry| entry.recorded.version <= version);
+    pub fn as_of(mut self, moment: AsOf) -> Self {
+        self.entries.retain(|entry| moment.includes(&entry.recorded));
         self.version = self.entries.last().map_or(0, |entry| entry.recorded.version);
         self.state = Registrations::fold(self.entries.iter().map(|entry| &entry.event));
         self

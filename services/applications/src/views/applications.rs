@@ -1,20 +1,25 @@
 //! All applications as lists show them: by person, school, point and agency, newest first.
 
+mod selection;
+
 use std::collections::HashMap;
 
 use eventbus::{Event as Published, View, ViewError};
+use eventlog::Recorded;
 use proto::types::v1::PersonalDataErased;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Row as _};
+use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::Place;
-use crate::domain::registration::Event;
+use crate::domain::registration::{Event, Submitted};
 use crate::domain::values::{Conclusion, Level, Status, Turn};
-use crate::store::event::decode;
+use crate::store::event::{decode, is_of_a_record};
 use crate::{store, wire};
+
+pub use selection::{Counted, Dimension, Filter, Group, MOST_GROUPS, Scope, Selection};
 
 /// Name of the feed.
 pub const APPLICATIONS: &str = "applications";
@@ -62,10 +67,20 @@ impl Row {
         Turn::of(self.status, self.level, self.mending, self.facts)
     }
 
-    fn of(event: &Event, published: &Published) -> Option<Self> {
-        let Event::ApplicationSubmitted(submitted) = event else { return None };
-        Some(Self {
-            certificate: published.stream,
+    /// The row after an event of its application; `before` is `None` for a submission.
+    pub fn after(before: Option<Self>, event: &Event, stamp: Stamp) -> Option<Self> {
+        if let Event::ApplicationSubmitted(submitted) = event {
+            return Some(Self::of(submitted, stamp));
+        }
+        let mut row = before?;
+        row.evolve(event);
+        (row.version, row.updated_at) = (stamp.version, stamp.recorded_at);
+        Some(row)
+    }
+
+    fn of(submitted: &Submitted, stamp: Stamp) -> Self {
+        Self {
+            certificate: stamp.stream,
             number: submitted.number,
             person: submitted.person,
             draft: submitted.draft,
@@ -77,11 +92,11 @@ impl Row {
             mending: false,
             refused: false,
             facts: false,
-            version: published.version,
-            position: published.position,
-            submitted_at: published.recorded_at,
-            updated_at: published.recorded_at,
-        })
+            version: stamp.version,
+            position: stamp.position,
+            submitted_at: stamp.recorded_at,
+            updated_at: stamp.recorded_at,
+        }
     }
 
     fn evolve(&mut self, event: &Event) {
@@ -131,6 +146,29 @@ impl Row {
     }
 }
 
+/// Where and when an event stands in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    stream: Uuid,
+    version: i64,
+    position: i64,
+    recorded_at: OffsetDateTime,
+}
+
+impl From<&Published> for Stamp {
+    fn from(event: &Published) -> Self {
+        let Published { stream, version, position, recorded_at, .. } = *event;
+        Self { stream, version, position, recorded_at }
+    }
+}
+
+impl From<&Recorded> for Stamp {
+    fn from(event: &Recorded) -> Self {
+        let Recorded { stream, version, position, recorded_at, .. } = *event;
+        Self { stream, version, position, recorded_at }
+    }
+}
+
 type Key = (Uuid, EnrolmentNumber);
 
 #[eventbus::async_trait]
@@ -155,15 +193,9 @@ impl View for Applications {
             understood.iter().filter(|(_, _, event)| !submitted(event)).map(|(key, ..)| *key).collect();
         load(tx, &changed, &mut rows).await?;
         for (key, published, event) in &understood {
-            if let Some(row) = Row::of(event, published) {
-                rows.insert(*key, row);
-            } else {
-                let missing =
-                    || ViewError::Contradiction(format!("no application for position {}", published.position));
-                let row = rows.get_mut(key).ok_or_else(missing)?;
-                row.evolve(event);
-                (row.version, row.updated_at) = (published.version, published.recorded_at);
-            }
+            let missing = || ViewError::Contradiction(format!("no application for position {}", published.position));
+            let row = Row::after(rows.remove(key), event, Stamp::from(*published)).ok_or_else(missing)?;
+            rows.insert(*key, row);
         }
         save(tx, rows.into_values().collect()).await?;
         forget(tx, events).await
@@ -189,9 +221,7 @@ async fn forget(tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewE
 fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, ViewError> {
     let mut understood = Vec::with_capacity(events.len());
     for published in events {
-        let of_no_certificate =
-            published.is::<proto::applications::v1::RuleSetPublished>() || published.is::<PersonalDataErased>();
-        if of_no_certificate || published.stream.is_nil() {
+        if !is_of_a_record(&published.kind) {
             continue;
         }
         let event = decode(&published.kind, &published.payload, &published.inner)
@@ -296,35 +326,6 @@ impl FromRow<'_, PgRow> for Row {
     }
 }
 
-/// Whose applications a list is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// The person's own.
-    Own(Uuid),
-    /// Those of these schools, points and agencies.
-    Units {
-        /// As liaison.
-        schools: Vec<Uuid>,
-        /// As clerk.
-        points: Vec<Uuid>,
-        /// As reviewer, those below included.
-        agencies: Vec<Uuid>,
-    },
-}
-
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// In this status.
-    pub status: Option<Status>,
-    /// Of this agency.
-    pub agency: Option<Uuid>,
-    /// Of this point.
-    pub point: Option<Uuid>,
-    /// Of this school.
-    pub school: Option<Uuid>,
-}
-
 /// The applications of a person, in the order of their submission.
 pub async fn filed_by(pool: &PgPool, person: Uuid) -> Result<Vec<(Uuid, EnrolmentNumber)>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as("SELECT * FROM views.application WHERE person_id = $1 ORDER BY position")
@@ -334,55 +335,16 @@ pub async fn filed_by(pool: &PgPool, person: Uuid) -> Result<Vec<(Uuid, Enrolmen
     Ok(rows.into_iter().map(|row| (row.certificate, row.number)).collect())
 }
 
-/// The rows of a scope; more conditions may follow.
-fn within(scope: &Scope) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT * FROM views.application WHERE ");
-    match scope {
-        Scope::Own(person) => {
-            query.push("person_id = ").push_bind(*person);
-        }
-        Scope::Units { schools, points, agencies } => {
-            query.push("(school_id = ANY(").push_bind(schools.clone());
-            query.push(") OR point_id = ANY(").push_bind(points.clone());
-            query.push(") OR agency_id = ANY(").push_bind(agencies.clone()).push("))");
-        }
-    }
-    query
-}
-
 /// The certificates of these numbers, for applications within a scope.
 pub async fn numbered(
     pool: &PgPool,
     scope: &Scope,
     numbers: &[EnrolmentNumber],
 ) -> Result<Vec<(EnrolmentNumber, Uuid)>, sqlx::Error> {
-    let mut query = within(scope);
+    let mut query = QueryBuilder::new("SELECT * FROM views.application WHERE ");
+    scope.push(&mut query);
     let numbers: Vec<&str> = numbers.iter().map(EnrolmentNumber::as_str).collect();
     query.push(" AND enrolment_number = ANY(").push_bind(numbers).push(")");
     let rows: Vec<Row> = query.build_query_as().fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (row.number, row.certificate)).collect())
-}
-
-/// A page of a list, newest first; `before` is the position of the last row of the page before.
-pub async fn list(
-    pool: &PgPool,
-    scope: &Scope,
-    filter: &Filter,
-    before: Option<i64>,
-    at_most: usize,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let mut query = within(scope);
-    if let Some(status) = filter.status {
-        query.push(" AND status = ").push_bind(i32::from(wire::status(status)));
-    }
-    for (column, unit) in [("agency_id", filter.agency), ("point_id", filter.point), ("school_id", filter.school)] {
-        if let Some(unit) = unit {
-            query.push(" AND ").push(column).push(" = ").push_bind(unit);
-        }
-    }
-    if let Some(before) = before {
-        query.push(" AND position < ").push_bind(before);
-    }
-    query.push(" ORDER BY position DESC LIMIT ").push_bind(i64::try_from(at_most).unwrap_or(i64::MAX));
-    query.build_query_as().fetch_all(pool).await
 }

@@ -26,4 +26,8 @@ CREATE INDEX IF NOT EXISTS application_by_person ON application (person_id);
 CREATE INDEX IF NOT EXISTS application_by_agency ON application (agency_id, position DESC);
 CREATE INDEX IF NOT EXISTS application_by_point ON application (point_id, position DESC);
 CREATE INDEX IF NOT EXISTS application_by_school ON application (school_id, position DESC);
+-- Of whole provinces.
+CREATE INDEX IF NOT EXISTS application_by_position ON application (position DESC);
 CREATE INDEX IF NOT EXISTS application_by_number ON application (enrolment_number);
+-- What waits for a level (2: under review): little beside all that is concluded.
+CREATE INDEX IF NOT EXISTS application_under_review ON application (level, position DESC) WHERE status = 2;

@@ -119,6 +119,13 @@ pub fn turn(turn: Turn) -> wire::Turn {
     }
 }
 
+/// Whose turn it is.
+pub fn parse_turn(number: i32) -> Option<Turn> {
+    let all = [Turn::Applicant, Turn::School, Turn::Point, Turn::Nobody].into_iter();
+    let all = all.chain([Level::County, Level::City, Level::Province].map(Turn::Review));
+    all.into_iter().find(|known| i32::from(turn(*known)) == number)
+}
+
 /// What the rules propose.
 pub fn proposal(proposal: Proposal) -> wire::Proposal {
     match proposal {

@@ -1,13 +1,16 @@
 //! Who sees what: own and scope, masked and clear, now and then, lists and histories.
 
 use proto::applications::v1::applications_client::ApplicationsClient;
+use proto::applications::v1::as_of::Moment;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::{self as wire, Status as State};
+use proto::types::v1::Conclusion;
 use uuid::Uuid;
 
 use crate::neighbours::{CERTIFICATE_NUMBER, NUMBER};
 use crate::stage::{
-    CITY, COUNTY, OTHER_POINT, POINT, PROVINCE, Stage, confirm, eventually, facts, reason, record_facts, request_id,
+    CITY, COUNTY, OTHER_POINT, POINT, PROVINCE, Stage, confirm, eventually, facts, reason, record_facts, refused,
+    request_id,
 };
 
 fn get(key: &wire::ApplicationKey) -> wire::GetApplicationRequest {
@@ -52,7 +55,7 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
     for channel in [stage.clerk(OTHER_POINT).await, stage.reviewer(Uuid::from_u128(404)).await] {
         let mut stranger = ApplicationsClient::new(channel);
         assert_eq!(reason(stranger.get_application(get(&key)).await), "NOT_FOUND");
-        let history = wire::GetHistoryRequest { key: Some(key.clone()) };
+        let history = wire::GetHistoryRequest { key: Some(key.clone()), as_of: None };
         assert_eq!(reason(stranger.get_history(history).await), "NOT_FOUND");
     }
     assert_eq!(
@@ -61,25 +64,80 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
     );
 }
 
+fn at(moment: Moment) -> Option<wire::AsOf> {
+    Some(wire::AsOf { moment: Some(moment) })
+}
+
 #[tokio::test]
-async fn the_state_as_of_a_version_is_the_one_of_then() {
+async fn an_application_is_shown_as_it_was_at_a_version_a_time_or_a_position() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
+    stage.prior(&teacher, 1, Conclusion::Deferred, "2015-07-01").await;
     let key = stage.confirmed(&teacher).await;
+    let recorded = stage.running.service.ground.log.load(teacher.certificate).await.unwrap();
+    let [prior, submitted, with_facts, confirmed] = recorded.as_slice() else { panic!("four events") };
     let mut applicant = stage.applications(&teacher);
-    let mut at = async |version| {
-        let request = wire::GetApplicationRequest { as_of_version: version, ..get(&key) };
-        applicant.get_application(request).await.unwrap().into_inner().application.unwrap()
+    let mut shown = async |as_of: Option<wire::AsOf>| {
+        let then = applicant.get_application(wire::GetApplicationRequest { as_of, ..get(&key) }).await;
+        let history = wire::GetHistoryRequest { key: Some(key.clone()), as_of };
+        let entries = applicant.get_history(history).await;
+        match (then, entries) {
+            (Ok(then), Ok(entries)) => Ok((then.into_inner().application.unwrap(), entries.into_inner().entries.len())),
+            (Err(then), Err(entries)) => {
+                assert_eq!(reason(Err::<tonic::Response<()>, _>(entries)), "NOT_FOUND");
+                Err(reason(Err::<tonic::Response<()>, _>(then)))
+            }
+            differ => panic!("{differ:?}"),
+        }
     };
-    let first = at(1).await;
-    assert_eq!(
-        (first.status(), first.turn(), first.facts),
-        (State::PendingOnlineConfirmation, wire::Turn::School, None)
-    );
-    assert_eq!(at(2).await.turn(), wire::Turn::Point);
-    assert_eq!(at(3).await.status(), State::Confirmed);
-    assert_eq!(at(0).await.version, 3);
-    assert_eq!(at(99).await.version, 3);
+    let moments = |event: &eventlog::Recorded| {
+        [
+            Moment::Version(event.version),
+            Moment::Position(event.position),
+            Moment::Time(rpc::timestamp(event.recorded_at)),
+        ]
+    };
+    for moment in moments(submitted) {
+        let (then, entries) = shown(at(moment)).await.unwrap();
+        assert_eq!(
+            (then.status(), then.turn(), then.facts, then.version, entries),
+            (State::PendingOnlineConfirmation, wire::Turn::School, None, 2, 1)
+        );
+        assert_eq!(then.update_time, then.submit_time);
+    }
+    for moment in moments(with_facts) {
+        let (then, entries) = shown(at(moment)).await.unwrap();
+        assert_eq!((then.turn(), then.facts.unwrap().note.as_str(), entries), (wire::Turn::Point, "表现良好", 2));
+    }
+    let later = [Moment::Version(99), Moment::Position(i64::MAX), Moment::Time(crate::stage::at(3_600))];
+    for moment in moments(confirmed).into_iter().chain(later).map(at).chain([None]) {
+        let (now, entries) = shown(moment).await.unwrap();
+        assert_eq!((now.status(), now.version, entries), (State::Confirmed, 4, 3));
+    }
+    let before = [Moment::Version(0), Moment::Position(0), Moment::Time(crate::stage::at(-3_600))];
+    for moment in moments(prior).into_iter().chain(before) {
+        assert_eq!(shown(at(moment)).await.unwrap_err(), "NOT_FOUND", "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_moment_that_is_none_is_refused() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let mut applicant = stage.applications(&teacher);
+    let nanos = prost_types::Timestamp { seconds: 0, nanos: -1 };
+    for (as_of, field, why) in [
+        (Some(wire::AsOf { moment: None }), "as_of.moment", "REQUIRED"),
+        (at(Moment::Version(-1)), "as_of.version", "NEGATIVE"),
+        (at(Moment::Position(-1)), "as_of.position", "NEGATIVE"),
+        (at(Moment::Time(nanos)), "as_of.time", "NOT_A_TIME"),
+    ] {
+        let refusal = refused(applicant.get_application(wire::GetApplicationRequest { as_of, ..get(&key) }).await);
+        assert_eq!(refusal.violation(field).unwrap().reason, why);
+        let history = wire::GetHistoryRequest { key: Some(key.clone()), as_of };
+        assert_eq!(refused(applicant.get_history(history).await).violation(field).unwrap().reason, why);
+    }
 }
 
 #[tokio::test]
@@ -87,7 +145,7 @@ async fn the_history_says_who_did_what_and_staff_ids_only_to_staff() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let key = stage.confirmed(&teacher).await;
-    let history = || wire::GetHistoryRequest { key: Some(key.clone()) };
+    let history = || wire::GetHistoryRequest { key: Some(key.clone()), as_of: None };
     let own = stage.applications(&teacher).get_history(history()).await.unwrap().into_inner().entries;
     let actors: Vec<&str> = own.iter().map(|entry| entry.actor.as_str()).collect();
     assert_eq!(actors, ["applicant", "staff:facts", "staff:clerk"]);
@@ -136,7 +194,10 @@ async fn lists_hold_the_own_and_the_scopes_applications_in_stable_pages() {
         assert_eq!(nothing.applications, []);
     }
     let mut staff = ApplicationsClient::new(stage.reviewer(COUNTY).await);
-    let by_status = |status: State| wire::ListApplicationsRequest { status: status.into(), ..list(0, "") };
+    let by_status = |status: State| {
+        let filter = Some(wire::ApplicationFilter { statuses: vec![status.into()], ..Default::default() });
+        wire::ListApplicationsRequest { filter, ..list(0, "") }
+    };
     let pending = staff.list_applications(by_status(State::PendingOnlineConfirmation)).await.unwrap().into_inner();
     assert_eq!(pending.applications.len(), 5);
     assert_eq!(staff.list_applications(by_status(State::Concluded)).await.unwrap().into_inner().applications, []);

@@ -84,6 +84,15 @@ impl Stage {
 
     /// With a window from and to so many seconds from now, half an hour of grace, and confirmation around it.
     pub(crate) async fn with_window(begin: i64, end: i64) -> Self {
+        Self::with(Settings::default(), begin, end).await
+    }
+
+    /// With settings of its own, and the window of [`Self::start`].
+    pub(crate) async fn with_settings(settings: Settings) -> Self {
+        Self::with(settings, -HOUR, 24 * HOUR).await
+    }
+
+    async fn with(settings: Settings, begin: i64, end: i64) -> Self {
         let reveals = neighbours::Reveals::default();
         let neighbours = vec![
             neighbours::identity(reveals.clone()).await,
@@ -91,7 +100,7 @@ impl Stage {
             Neighbour::start("scheduling", rpc::Surface::new()).await,
         ];
         let program = env!("CARGO_BIN_EXE_applications").into();
-        let settings = Settings { workbook_reader: Some(program), ..Settings::default() };
+        let settings = Settings { workbook_reader: Some(program), ..settings };
         let running = start::<Applications>(settings, neighbours).await;
         let stage = Self { running, reveals };
         stage.publish_directory().await;

@@ -115,7 +115,7 @@ impl BulkApi {
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let filter = Filter {
-            status: Some(State::Pending),
+            statuses: vec![State::Pending],
             point: parsing.optional_id("point_id", &message.point_id),
             school: parsing.optional_id("school_id", &message.school_id),
             ..Filter::default()
@@ -125,7 +125,8 @@ impl BulkApi {
         if message.min_position > 0 {
             self.bus.wait_for(APPLICATIONS, message.min_position).await.map_err(|_| not_yet())?;
         }
-        let mut rows = self.handle.list(&viewer, &filter, before, MOST_ITEMS + 1).await?;
+        let selection = self.handle.selection(&viewer, filter)?;
+        let mut rows = self.handle.list(&selection, before, MOST_ITEMS + 1).await?;
         let next_page_token = rpc::cut_page(&mut rows, MOST_ITEMS, |row| row.position.to_be_bytes());
         let due = stream::iter(rows).map(|row| {
             let handle = self.handle.clone();
