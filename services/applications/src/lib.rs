@@ -34,6 +34,7 @@ use proto::applications::v1::applications_server::ApplicationsServer;
 use proto::applications::v1::bulk_server::BulkServer;
 use proto::applications::v1::confirmation_server::ConfirmationServer;
 use proto::applications::v1::drafts_server::DraftsServer;
+use proto::applications::v1::due_dates_server::DueDatesServer;
 use proto::applications::v1::export_server::ExportServer;
 use proto::applications::v1::review_server::ReviewServer;
 use proto::applications::v1::rules_server::RulesServer;
@@ -56,6 +57,7 @@ use crate::store::serials::Serials;
 use crate::views::Tables;
 use crate::views::certificates::{CERTIFICATES, Certificates};
 use crate::views::directory::{DIRECTORY, DirectoryView};
+use crate::views::due::DueView;
 use crate::views::rules::{RULES, RuleBook, Rules};
 use crate::views::schools::Schools;
 
@@ -90,6 +92,8 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Applications/WatchApplications", READERS),
         ("dingzhu.applications.v1.Applications/GetHistory", READERS),
         ("dingzhu.applications.v1.Statistics/CountApplications", READERS),
+        ("dingzhu.applications.v1.DueDates/ListDueCertificates", READERS),
+        ("dingzhu.applications.v1.DueDates/CountDue", Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer])),
         (
             "dingzhu.applications.v1.Confirmation/RecordFacts",
             Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer]),
@@ -126,6 +130,7 @@ impl Service for Applications {
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let bus = bus
             .own_view(views::applications::Applications)
+            .own_view(DueView)
             .own_view(Rules)
             .view("scheduling", DirectoryView)
             .view("scheduling", Schools)
@@ -176,6 +181,7 @@ impl Service for Applications {
         };
         let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let statistics = api::StatisticsApi { handle: handle.clone(), bus: bus.clone() };
+        let due_dates = api::DueDatesApi { handle: handle.clone(), bus: bus.clone() };
         Surface::new()
             .offer(rpc::sized!(DraftsServer::new(drafts)))
             .offer(rpc::sized!(ExportServer::new(applications.clone())))
@@ -185,6 +191,7 @@ impl Service for Applications {
             .offer(rpc::sized!(BulkServer::new(bulk)))
             .offer(rpc::sized!(RulesServer::new(rules)))
             .offer(rpc::sized!(StatisticsServer::new(statistics)))
+            .offer(rpc::sized!(DueDatesServer::new(due_dates)))
     }
 
     async fn run(_: &Ground, _: Settings, command: NoCommand) -> Result<(), Failure> {

@@ -3,16 +3,19 @@
 pub mod applications;
 pub mod certificates;
 pub mod directory;
+pub mod due;
 pub mod rules;
 pub mod schools;
 
 use eventbus::{Event, ViewError};
 use sqlx::PgPool;
+use time::Date;
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::views::applications::{Counted, Dimension, Row, Selection};
 use crate::views::certificates::Certificate;
+use crate::views::due::{DueGroup, DueRow, DueSelection};
 
 /// Queries over the views that stay in tables. Clones share the connections.
 #[derive(Debug, Clone)]
@@ -71,6 +74,22 @@ impl Tables {
         by: &[Dimension],
     ) -> Result<Vec<Counted>, sqlx::Error> {
         selection.count(&self.pool, by).await
+    }
+
+    /// A page of certificates that fall due, soonest first; `after` is day and certificate of the last row of the page
+    /// before.
+    pub async fn due(
+        &self,
+        selection: &DueSelection,
+        after: Option<(Date, Uuid)>,
+        at_most: usize,
+    ) -> Result<Vec<DueRow>, sqlx::Error> {
+        selection.list(&self.pool, after, at_most).await
+    }
+
+    /// How many of them expire in each half-year, by agency.
+    pub async fn count_due(&self, selection: &DueSelection, today: Date) -> Result<Vec<DueGroup>, sqlx::Error> {
+        selection.count(&self.pool, today).await
     }
 }
 

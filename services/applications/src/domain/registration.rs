@@ -5,6 +5,7 @@
 
 mod command;
 mod decide;
+mod due;
 mod event;
 mod evolve;
 mod filing;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
+pub use due::{Due, DueState};
 pub use event::{Amended, Concluded, Event, Submitted};
 pub use filing::{Ordinal, Standing, ordinal};
 pub use rejection::Rejection;

@@ -73,6 +73,11 @@ impl RuleBook {
         Ok(Self { provinces })
     }
 
+    /// All that are published.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<RuleSet>> {
+        self.provinces.values()
+    }
+
     /// The rule set of a province, if it has published one.
     pub fn find(&self, province: &str) -> Option<&Arc<RuleSet>> {
         self.provinces.get(province)

@@ -8,6 +8,7 @@ mod counts;
 mod crowd;
 mod directory;
 mod drafts;
+mod due;
 mod erasure;
 mod facts_file;
 mod filing;

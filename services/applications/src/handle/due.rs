@@ -1,0 +1,61 @@
+//! Certificates that fall due: whose they are to look at, and when they do by the rules in force today.
+
+use lifecycle::clock;
+use time::Date;
+use uuid::Uuid;
+
+use super::lists::{agencies_of, scope_of};
+use super::{Handle, Viewer};
+use crate::domain::calendar::shanghai_date;
+use crate::domain::registration::{Due, DueState};
+use crate::error::Error;
+use crate::views::applications::MOST_GROUPS;
+use crate::views::due::{Cycles, DueFilter, DueGroup, DueRow, DueSelection};
+
+/// A certificate with its due dates.
+#[derive(Debug)]
+pub struct DueCertificate {
+    /// As the view has it.
+    pub row: DueRow,
+    /// When it falls due.
+    pub due: Due,
+    /// Where it stands today.
+    pub state: DueState,
+}
+
+impl Handle {
+    /// What a filter means for a viewer today: of their units for staff, else all of their own.
+    pub fn due_selection(&self, viewer: &Viewer, filter: DueFilter) -> Result<DueSelection, Error> {
+        let directory = self.directory()?;
+        let agencies = filter.agency.map(|agency| agencies_of(agency, filter.without_below, &directory));
+        let book = self.0.rules.require()?;
+        let cycles = Cycles {
+            provinces: book.all().map(|rules| (rules.province.clone(), rules.cycle_months)).collect(),
+            national: self.0.shipped.national.cycle_months,
+        };
+        Ok(DueSelection { scope: scope_of(viewer, &directory), filter, agencies, cycles })
+    }
+
+    /// A page of a list, soonest expiry first.
+    pub async fn list_due(
+        &self,
+        selection: &DueSelection,
+        after: Option<(Date, Uuid)>,
+        at_most: usize,
+    ) -> Result<Vec<DueCertificate>, Error> {
+        let today = shanghai_date(clock::now());
+        let rows = self.0.tables.due(selection, after, at_most).await?.into_iter();
+        rows.map(|row| {
+            let province = row.held.newest.as_ref().map_or("", |newest| newest.province.as_str());
+            let due = Due::of(&row.held.standings(), self.rules(province)?.as_ref());
+            Ok(DueCertificate { state: due.state(today), row, due })
+        })
+        .collect()
+    }
+
+    /// How many expire in each half-year, by agency.
+    pub async fn count_due(&self, selection: &DueSelection) -> Result<Vec<DueGroup>, Error> {
+        let groups = self.0.tables.count_due(selection, shanghai_date(clock::now())).await?;
+        if groups.len() > MOST_GROUPS { Err(Error::TooManyGroups) } else { Ok(groups) }
+    }
+}

@@ -1,0 +1,237 @@
+//! When each certificate was registered last, and where its newest application belongs: what due dates are computed from.
+//! Holds no person: whose a certificate is, the view of certificates says.
+
+mod query;
+
+use std::collections::HashMap;
+
+use eventbus::{Event as Published, View, ViewError};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, Row as _};
+use time::Date;
+use uuid::Uuid;
+
+use crate::domain::calendar::{parse_date, render_date};
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::{Event, Standing};
+use crate::domain::values::Conclusion;
+use crate::store::event::{decode, is_of_a_record};
+use crate::{store, wire};
+
+pub use query::{Cycles, DueFilter, DueGroup, DueRow, DueSelection};
+
+/// Name of the feed.
+pub const DUE: &str = "due";
+
+/// Fed by the service's own events.
+#[derive(Debug)]
+pub struct DueView;
+
+/// A row of the view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    certificate: Uuid,
+    /// The newest application here, and where it belongs.
+    pub newest: Option<Newest>,
+    kept: Vec<Kept>,
+}
+
+/// Where the newest application of a certificate belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// 报名号
+    pub number: EnrolmentNumber,
+    /// Two digits.
+    pub province: String,
+    /// 注册机构
+    pub agency: Uuid,
+    /// 确认点
+    pub point: Uuid,
+    /// 学校
+    pub school: Uuid,
+}
+
+/// A conclusion that stands, and the application that it is of; none of what the register told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    standing: Standing,
+    number: Option<EnrolmentNumber>,
+}
+
+impl Held {
+    /// The conclusions that stand, oldest first.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.kept.iter().map(|kept| kept.standing).collect()
+    }
+
+    fn qualified_on(&self) -> Option<Date> {
+        let qualified = self.kept.iter().filter(|kept| kept.standing.conclusion == Conclusion::Qualified);
+        qualified.map(|kept| kept.standing.on).max()
+    }
+
+    fn evolve(&mut self, event: &Event, division: &str) {
+        match event {
+            Event::PriorRegistrationRecorded(prior) => {
+                let (ordinal, conclusion, on) = (prior.ordinal, prior.conclusion, prior.on);
+                self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: None });
+            }
+            Event::ApplicationSubmitted(submitted) => self.settle(submitted.number, submitted.place, division),
+            Event::ApplicationAmended(amended) => self.settle(amended.number, amended.place, division),
+            Event::ApplicationConcluded(concluded) => {
+                let (ordinal, conclusion, on) = (concluded.ordinal, concluded.conclusion, concluded.on);
+                self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: Some(concluded.number) });
+            }
+            Event::ConclusionReversed { number, .. } => self.kept.retain(|kept| kept.number != Some(*number)),
+            Event::RegistrationRevoked { number, on } => {
+                if let Some(place) = self.kept.iter().position(|kept| kept.number == Some(*number)) {
+                    let mut kept = self.kept.remove(place);
+                    (kept.standing.conclusion, kept.standing.on) = (Conclusion::Revoked, *on);
+                    self.keep(kept);
+                }
+            }
+            Event::ApplicationWithdrawn(_)
+            | Event::FactsRecorded { .. }
+            | Event::ApplicationConfirmed { .. }
+            | Event::ConfirmationRefused { .. }
+            | Event::ApplicationReturned { .. }
+            | Event::ReviewPassed { .. }
+            | Event::ReviewSentBack { .. }
+            | Event::PublicityBegun { .. }
+            | Event::PublicityEnded { .. }
+            | Event::ObjectionRecorded(_)
+            | Event::ObjectionSettled(_)
+            | Event::CertificateNotePrinted(_)
+            | Event::ReversalProposed { .. } => {}
+        }
+    }
+
+    /// In the order of the record: by day, on the same day the register's first.
+    fn keep(&mut self, kept: Kept) {
+        self.kept.push(kept);
+        self.kept.sort_by_key(|kept| (kept.standing.on, kept.number.is_some()));
+    }
+
+    fn settle(&mut self, number: EnrolmentNumber, place: crate::domain::form::Place, division: &str) {
+        let province = division.get(..2).unwrap_or_default().to_owned();
+        let (agency, point, school) = (place.agency, place.point, place.school);
+        self.newest = Some(Newest { number, province, agency, point, school });
+    }
+}
+
+#[eventbus::async_trait]
+impl View for DueView {
+    fn name(&self) -> &'static str {
+        DUE
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("due.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["registration_due"]
+    }
+
+    fn concerns(&self, event: &Published) -> bool {
+        is_of_a_record(&event.kind)
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
+        let mut certificates: Vec<Uuid> = events.iter().map(|event| event.stream).collect();
+        certificates.sort_unstable();
+        certificates.dedup();
+        let found: Vec<Held> = sqlx::query_as("SELECT * FROM registration_due WHERE certificate_id = ANY($1)")
+            .bind(&certificates)
+            .fetch_all(&mut *tx)
+            .await?;
+        let before: HashMap<Uuid, Held> = found.into_iter().map(|held| (held.certificate, held)).collect();
+        let mut held = before.clone();
+        for published in events {
+            let event = decode(&published.kind, &published.payload, &published.inner)
+                .map_err(|corrupt| ViewError::Contradiction(format!("{corrupt} at position {}", published.position)))?;
+            let of = held.entry(published.stream);
+            of.or_insert_with(|| Held { certificate: published.stream, ..Held::default() })
+                .evolve(&event, published.division.as_str());
+        }
+        let mut changed: Vec<Held> =
+            held.into_values().filter(|held| before.get(&held.certificate) != Some(held)).collect();
+        changed.sort_unstable_by_key(|held| held.certificate);
+        save(tx, &changed).await
+    }
+}
+
+async fn save(tx: &mut PgConnection, rows: &[Held]) -> Result<(), ViewError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let newest = |pick: fn(&Newest) -> Uuid| -> Vec<Option<Uuid>> {
+        rows.iter().map(|held| held.newest.as_ref().map(pick)).collect()
+    };
+    let text = |pick: fn(&Newest) -> &str| -> Vec<Option<&str>> {
+        rows.iter().map(|held| held.newest.as_ref().map(pick)).collect()
+    };
+    // Postgres has no arrays of arrays of unequal length: the lists travel as text.
+    let standings: Vec<String> =
+        rows.iter().map(|held| held.kept.iter().map(render).collect::<Vec<_>>().join(",")).collect();
+    sqlx::query(
+        "INSERT INTO registration_due (certificate_id, enrolment_number, province, agency_id, point_id, school_id, \
+             standings, qualified_on) \
+         SELECT id, number, province, agency, point, school, \
+             coalesce(string_to_array(nullif(standings, ''), ','), '{}'), qualified_on \
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[]) \
+             AS held (id, number, province, agency, point, school, standings, qualified_on) \
+         ON CONFLICT (certificate_id) DO UPDATE SET enrolment_number = excluded.enrolment_number, \
+             province = excluded.province, agency_id = excluded.agency_id, point_id = excluded.point_id, \
+             school_id = excluded.school_id, standings = excluded.standings, qualified_on = excluded.qualified_on",
+    )
+    .bind(rows.iter().map(|held| held.certificate).collect::<Vec<_>>())
+    .bind(text(|newest| newest.number.as_str()))
+    .bind(text(|newest| &newest.province))
+    .bind(newest(|newest| newest.agency))
+    .bind(newest(|newest| newest.point))
+    .bind(newest(|newest| newest.school))
+    .bind(standings)
+    .bind(rows.iter().map(Held::qualified_on).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// As it stands in the column `standings`.
+fn render(kept: &Kept) -> String {
+    let Standing { ordinal, conclusion, on } = kept.standing;
+    let number = kept.number.map(|number| number.to_string()).unwrap_or_default();
+    format!("{}/{ordinal}/{}/{number}", render_date(on), i32::from(wire::conclusion(conclusion)))
+}
+
+fn parse(text: &str) -> Option<Kept> {
+    let mut parts = text.split('/');
+    let on = parse_date(parts.next()?)?;
+    let ordinal = parts.next()?.parse().ok()?;
+    let conclusion = wire::parse_conclusion(parts.next()?.parse().ok()?)?;
+    let number = match parts.next()? {
+        "" => None,
+        number => Some(EnrolmentNumber::parse(number)?),
+    };
+    Some(Kept { standing: Standing { ordinal, conclusion, on }, number })
+}
+
+impl FromRow<'_, PgRow> for Held {
+    /// Also of a join that finds no row of the view.
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let corrupt = || sqlx::Error::Decode(Box::new(store::Corrupt { kind: "row of due dates".to_owned() }));
+        let newest = match row.try_get::<Option<String>, _>("enrolment_number")? {
+            None => None,
+            Some(number) => Some(Newest {
+                number: EnrolmentNumber::parse(&number).ok_or_else(corrupt)?,
+                province: row.try_get("province")?,
+                agency: row.try_get("agency_id")?,
+                point: row.try_get("point_id")?,
+                school: row.try_get("school_id")?,
+            }),
+        };
+        let standings = row.try_get::<Option<Vec<String>>, _>("standings")?.unwrap_or_default();
+        let kept = standings.iter().map(|text| parse(text).ok_or_else(corrupt)).collect::<Result<_, _>>()?;
+        Ok(Self { certificate: row.try_get("certificate_id")?, newest, kept })
+    }
+}

@@ -1,0 +1,18 @@
+CREATE TABLE IF NOT EXISTS registration_due (
+    certificate_id   uuid PRIMARY KEY,
+    -- Of the newest application here; NULL while only the register has told of the certificate.
+    enrolment_number text,
+    -- Two digits, of the agency.
+    province         text,
+    agency_id        uuid,
+    point_id         uuid,
+    school_id        uuid,
+    -- Conclusions that stand, oldest first: day/ordinal/conclusion/报名号; no 报名号: told by the register. Dates, not
+    -- due dates: those follow from the rules of the day of reading.
+    standings        text[] NOT NULL,
+    -- Of the last 注册合格 among them.
+    qualified_on     date
+);
+CREATE INDEX IF NOT EXISTS registration_due_by_agency ON registration_due (agency_id, qualified_on, certificate_id);
+CREATE INDEX IF NOT EXISTS registration_due_by_point ON registration_due (point_id, qualified_on, certificate_id);
+CREATE INDEX IF NOT EXISTS registration_due_by_school ON registration_due (school_id, qualified_on, certificate_id);
