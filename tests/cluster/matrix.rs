@@ -26,8 +26,9 @@ const AT_ONCE: usize = 16;
 /// Refusals that say no more than that there is no such object, beside `NOT_FOUND`.
 const HIDDEN: [&str; 2] = ["UNKNOWN_GRANT", "CERTIFICATE_UNKNOWN"];
 
-/// Never ends by itself: its first answer shows that the caller got past authorization.
-const ENDLESS: &str = "dingzhu.scheduling.v1.Availability/WatchAvailability";
+/// Never end by themselves: the first answer shows that the caller got past authorization.
+const ENDLESS: [&str; 2] =
+    ["dingzhu.scheduling.v1.Availability/WatchAvailability", "dingzhu.applications.v1.Applications/WatchApplications"];
 
 /// `dingzhu.identity.v1.Staff/GrantRole` and its descriptor.
 fn offered() -> BTreeMap<String, MethodDescriptor> {
@@ -85,7 +86,7 @@ impl Matrix {
         let (said, enough) = (Mutex::new(String::new()), Notify::new());
         let say = |line: &str| {
             said.lock().unwrap().push_str(line);
-            if rpc == ENDLESS {
+            if ENDLESS.contains(&rpc) {
                 enough.notify_one();
             }
         };

@@ -48,6 +48,11 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         (_, "SubmitApplication") => asked(json!({"draftId": draft.draft_id, "revision": 999, "pledge": pledge})),
         (_, "AmendApplication") => asked(json!({"key": key, "form": season.form, "pledge": pledge})),
         (_, "ListApplications") => json!({"pageSize": 500}),
+        (_, "WatchApplications") => json!({"withState": true}),
+        ("Statistics", _) => {
+            json!({"filter": {"enrolmentNumber": season.enrolment_number}, "by": ["COUNT_BY_AGENCY"]})
+        }
+        ("DueDates", _) => json!({}),
         (_, "WithdrawApplication" | "ConfirmApplication" | "ApproveReversal") => asked(json!({"key": key})),
         ("Applications", _) | (_, "AssessApplication") => json!({"key": key}),
         (_, "RecordFacts") => asked(json!({"key": key, "facts": facts()})),
@@ -203,13 +208,16 @@ fn of_others(method: &str, season: &Season) -> Value {
 /// What stands in the answer to whoever sees the object.
 pub fn shows(rpc: &str, season: &Season) -> Option<String> {
     match rpc.rsplit_once('.')?.1 {
-        "Applications/ListApplications" => Some(season.enrolment_number.clone()),
-        "Bulk/ExportFacts" => Some(season.enrolment_number.clone()),
+        "Applications/ListApplications" | "Applications/WatchApplications" | "Bulk/ExportFacts" => {
+            Some(season.enrolment_number.clone())
+        }
         "Bulk/ImportFacts" | "Bulk/ConfirmApplications" | "Bulk/ReturnApplications" | "Bulk/PassReviews" => {
             Some(r#""outcome""#.to_owned())
         }
         // The county has passed it, and is told whose turn it is.
         "Bulk/ConcludeApplications" | "Bulk/ImportConclusions" => Some("NOT_YOUR_TURN".to_owned()),
+        "Statistics/CountApplications" | "DueDates/CountDue" => Some(season.place.agency_id.clone()),
+        "DueDates/ListDueCertificates" => Some(season.certificate_id.clone()),
         "Certificates/ListMyCertificates" => Some(season.certificate_id.clone()),
         "Sync/ImportRegister" => Some(r#""unchanged": "1""#.to_owned()),
         "Notices/ListNotices" => Some(season.notice_id.clone()),
