@@ -64,8 +64,8 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
     );
 }
 
-fn at(moment: Moment) -> Option<wire::AsOf> {
-    Some(wire::AsOf { moment: Some(moment) })
+fn at(moment: Moment) -> wire::AsOf {
+    wire::AsOf { moment: Some(moment) }
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn an_application_is_shown_as_it_was_at_a_version_a_time_or_a_position() {
         ]
     };
     for moment in moments(submitted) {
-        let (then, entries) = shown(at(moment)).await.unwrap();
+        let (then, entries) = shown(Some(at(moment))).await.unwrap();
         assert_eq!(
             (then.status(), then.turn(), then.facts, then.version, entries),
             (State::PendingOnlineConfirmation, wire::Turn::School, None, 2, 1)
@@ -106,17 +106,17 @@ async fn an_application_is_shown_as_it_was_at_a_version_a_time_or_a_position() {
         assert_eq!(then.update_time, then.submit_time);
     }
     for moment in moments(with_facts) {
-        let (then, entries) = shown(at(moment)).await.unwrap();
+        let (then, entries) = shown(Some(at(moment))).await.unwrap();
         assert_eq!((then.turn(), then.facts.unwrap().note.as_str(), entries), (wire::Turn::Point, "表现良好", 2));
     }
     let later = [Moment::Version(99), Moment::Position(i64::MAX), Moment::Time(crate::stage::at(3_600))];
-    for moment in moments(confirmed).into_iter().chain(later).map(at).chain([None]) {
+    for moment in moments(confirmed).into_iter().chain(later).map(at).map(Some).chain([None]) {
         let (now, entries) = shown(moment).await.unwrap();
         assert_eq!((now.status(), now.version, entries), (State::Confirmed, 4, 3));
     }
     let before = [Moment::Version(0), Moment::Position(0), Moment::Time(crate::stage::at(-3_600))];
     for moment in moments(prior).into_iter().chain(before) {
-        assert_eq!(shown(at(moment)).await.unwrap_err(), "NOT_FOUND", "{moment:?}");
+        assert_eq!(shown(Some(at(moment))).await.unwrap_err(), "NOT_FOUND", "{moment:?}");
     }
 }
 
@@ -129,9 +129,9 @@ async fn a_moment_that_is_none_is_refused() {
     let nanos = prost_types::Timestamp { seconds: 0, nanos: -1 };
     for (as_of, field, why) in [
         (Some(wire::AsOf { moment: None }), "as_of.moment", "REQUIRED"),
-        (at(Moment::Version(-1)), "as_of.version", "NEGATIVE"),
-        (at(Moment::Position(-1)), "as_of.position", "NEGATIVE"),
-        (at(Moment::Time(nanos)), "as_of.time", "NOT_A_TIME"),
+        (Some(at(Moment::Version(-1))), "as_of.version", "NEGATIVE"),
+        (Some(at(Moment::Position(-1))), "as_of.position", "NEGATIVE"),
+        (Some(at(Moment::Time(nanos))), "as_of.time", "NOT_A_TIME"),
     ] {
         let refusal = refused(applicant.get_application(wire::GetApplicationRequest { as_of, ..get(&key) }).await);
         assert_eq!(refusal.violation(field).unwrap().reason, why);

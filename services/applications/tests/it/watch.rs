@@ -82,13 +82,16 @@ async fn state(watch: &mut Answers) -> Vec<wire::ApplicationSummary> {
 
 /// Why a watch ended, after whatever came before.
 async fn end(watch: &mut Answers) -> String {
-    loop {
-        match timeout(PATIENCE, watch.message()).await.expect("waited in vain for the end") {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("a watch ends with a reason"),
-            Err(status) => return rpc::Refusal::from_status(&status).reason,
+    let ended = async {
+        loop {
+            match watch.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("a watch ends with a reason"),
+                Err(status) => return rpc::Refusal::from_status(&status).reason,
+            }
         }
-    }
+    };
+    timeout(PATIENCE, ended).await.expect("waited in vain for the end")
 }
 
 /// So many more events of an application: each makes its version rise by one.
