@@ -13,7 +13,7 @@ use time::Date;
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::views::applications::{Counted, Dimension, Row, Selection};
+use crate::views::applications::{Counted, Dimension, Row, Scope, Selection};
 use crate::views::certificates::Certificate;
 use crate::views::due::{DueGroup, DueRow, DueSelection};
 

@@ -71,7 +71,7 @@ impl Handle {
         render: Render,
     ) -> Result<Vec<u8>, Error> {
         let viewer = Viewer { person: officer.person, officer: officer.clone() };
-        let (record, _) = self.visible(&viewer, key).await?;
+        let (record, _) = self.visible(&viewer, key, None).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let merged = |application: &Application| given.over(application.facts.clone().unwrap_or_default());
         check(&merged(application))?;

@@ -9,7 +9,7 @@ use super::{ATTEMPTS, Asked, Handle};
 use crate::domain::calendar::render_date;
 use crate::domain::registration::{Command, Event, Prior, Registrations, Standing};
 use crate::error::Error;
-use crate::store::record::{self, new_event};
+use crate::store::record::{self, AsOf, new_event};
 
 impl Handle {
     /// Records a prior registration of a certificate; once, however often it is told.
@@ -35,7 +35,7 @@ impl Handle {
         let record = record::load(&self.0.log, merged).await?;
         let end = record.entries.iter().rfind(|entry| entry.event == Event::RecordMerged { into });
         let before = end.map_or(0, |end| end.recorded.version - 1);
-        for Standing { ordinal, conclusion, on } in record.as_of(before).state.standings() {
+        for Standing { ordinal, conclusion, on } in record.as_of(AsOf::Version(before)).state.standings() {
             let name = format!("{ordinal}/{}/{}", conclusion.name(), render_date(on));
             let asked = Asked { request_id: Uuid::new_v5(&asked.request_id, name.as_bytes()), ..asked.clone() };
             self.record_prior(&asked, cause, into, Prior { ordinal, conclusion, on }).await?;

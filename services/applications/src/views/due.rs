@@ -89,6 +89,11 @@ impl Held {
                     self.keep(kept);
                 }
             }
+            // What was concluded under a mistyped number counts for the right certificate.
+            Event::RecordMerged { .. } => {
+                self.kept.clear();
+                self.newest = None;
+            }
             Event::ApplicationWithdrawn(_)
             | Event::FactsRecorded { .. }
             | Event::ApplicationConfirmed { .. }

@@ -18,7 +18,7 @@ use workbook::Broken;
 
 use super::{Answers, BulkApi, Call, decoded, encoded};
 use crate::api::request::{Parsing, viewer};
-use crate::api::status::not_yet;
+use crate::api::status::reached;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::values::Status as State;
 use crate::error::Error;
@@ -122,9 +122,7 @@ impl BulkApi {
         };
         let before = rpc::parse_page_position("page_token", &message.page_token, parsing.violations());
         parsing.done()?;
-        if message.min_position > 0 {
-            self.bus.wait_for(APPLICATIONS, message.min_position).await.map_err(|_| not_yet())?;
-        }
+        reached(&self.bus, APPLICATIONS, message.min_position).await?;
         let selection = self.handle.selection(&viewer, filter)?;
         let mut rows = self.handle.list(&selection, before, MOST_ITEMS + 1).await?;
         let next_page_token = rpc::cut_page(&mut rows, MOST_ITEMS, |row| row.position.to_be_bytes());
@@ -175,7 +173,7 @@ impl BulkApi {
         number: impl Fn(&R) -> EnrolmentNumber,
     ) -> Result<Vec<Found<R>>, Status> {
         let head = *self.handle.log().head().borrow();
-        self.bus.wait_for(APPLICATIONS, head).await.map_err(|_| not_yet())?;
+        reached(&self.bus, APPLICATIONS, head).await?;
         let numbers: Vec<_> = rows.iter().filter_map(|(_, row)| row.as_ref().ok()).map(&number).collect();
         let known = self.handle.find(&call.officer, &numbers).await?;
         let mut seen = HashSet::with_capacity(numbers.len());
