@@ -4,6 +4,7 @@ pub mod assessment;
 pub mod calendar;
 pub mod codes;
 pub mod directory;
+pub mod draft;
 pub mod enrolment_number;
 pub mod facts;
 pub mod form;

@@ -6,6 +6,7 @@ mod drafts;
 mod due;
 mod files;
 mod lists;
+mod idle_drafts;
 mod reading;
 mod registers;
 mod rule_sets;

@@ -162,7 +162,8 @@ impl Service for Applications {
 
     fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
         let (handle, lifecycle) = (&self.handle, &ground.lifecycle);
-        sweep::start(self.drafts.clone(), Duration::from_secs(self.settings.draft_sweep_seconds), lifecycle);
+        let every = Duration::from_secs(self.settings.draft_sweep_seconds);
+        sweep::start(handle.clone(), self.drafts.clone(), every, self.settings.patience(), lifecycle);
         let drafts = api::DraftsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let watches = api::Watches {
             authority: ground.authority.clone(),

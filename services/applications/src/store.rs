@@ -1,5 +1,7 @@
 //! What this service keeps: the stored form of its events, drafts, reserved serials, what a submission needs.
 
+pub mod draft_changes;
+pub mod draft_events;
 pub mod drafts;
 pub mod event;
 pub mod filing;

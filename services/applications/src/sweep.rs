@@ -1,29 +1,60 @@
-//! Closes drafts whose applications have appeared in the log, as the reader of the own log has seen them.
+//! Closes drafts whose applications have appeared in the log, as the reader of the own log has seen them, and attends to
+//! those that nobody works on.
 
 use std::time::Duration;
 
 use lifecycle::{Lifecycle, OnDeath, Stage};
 
+use crate::domain::draft::Patience;
+use crate::handle::Handle;
 use crate::store::drafts::Drafts;
 
 /// Drafts in one statement, so that none holds locks for long.
 const AT_ONCE: u16 = 5_000;
 
 /// Sweeps again and again until the service stops.
-pub fn start(drafts: Drafts, every: Duration, lifecycle: &Lifecycle) {
+pub fn start(handle: Handle, drafts: Drafts, every: Duration, patience: Patience, lifecycle: &Lifecycle) {
     let stopping = lifecycle.stopping(Stage::Work);
     lifecycle.spawn("draft sweep", OnDeath::StopsTheService, async move {
         let sweeping = async {
             loop {
-                match drafts.sweep_filed(i64::from(AT_ONCE)).await {
-                    Ok(closed) if closed == u64::from(AT_ONCE) => continue,
-                    Ok(0) => {}
-                    Ok(closed) => tracing::debug!(closed, "filed drafts closed"),
-                    Err(error) => tracing::warn!(%error, "filed drafts could not be closed"),
+                let more = close_filed(&drafts).await || attend_to_idle(&handle, &patience).await;
+                if !more {
+                    tokio::time::sleep(every).await;
                 }
-                tokio::time::sleep(every).await;
             }
         };
         stopping.run_until_cancelled(sweeping).await;
     });
+}
+
+/// Whether more may wait.
+async fn close_filed(drafts: &Drafts) -> bool {
+    match drafts.sweep_filed(i64::from(AT_ONCE)).await {
+        Ok(0) => false,
+        Ok(closed) => {
+            tracing::debug!(closed, "filed drafts closed");
+            closed == u64::from(AT_ONCE)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "filed drafts could not be closed");
+            false
+        }
+    }
+}
+
+/// Whether more may wait.
+async fn attend_to_idle(handle: &Handle, patience: &Patience) -> bool {
+    match handle.attend_to_idle_drafts(patience).await {
+        Ok((taken, more)) => {
+            if taken > 0 {
+                tracing::info!(taken, "owners of idle drafts reminded, or drafts deleted");
+            }
+            more
+        }
+        Err(error) => {
+            tracing::warn!(%error, "idle drafts could not be attended to");
+            false
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use access::Person;
+use eventlog::Division;
 use lifecycle::{clock, ids};
 use rpc::{Violation, Violations};
 use time::OffsetDateTime;
@@ -11,6 +12,7 @@ use vault::PersonKey;
 
 use super::Handle;
 use crate::domain::calendar::shanghai_date;
+use crate::domain::draft::{ChosenPlace, DraftEnd, DraftEvent};
 use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, check};
 use crate::domain::opening::Closed;
 use crate::domain::registration::Rejection;
@@ -18,6 +20,7 @@ use crate::domain::text::TextRef;
 use crate::domain::values::Restriction;
 use crate::error::Error;
 use crate::shipped::AGREEMENT;
+use crate::store::draft_changes::Changing;
 use crate::store::drafts::{Draft, Secret, seal};
 use crate::store::record;
 
@@ -41,6 +44,11 @@ pub struct Checked {
 
 const NO_DRAFT: Error = Error::NotFound { kind: "draft" };
 
+/// As the log names the caller.
+fn of_person(person: Uuid) -> String {
+    format!("person:{person}")
+}
+
 impl Handle {
     /// Begins a draft, or finds the one that the person has for the certificate.
     pub async fn start_draft(&self, person: &Person, certificate: Uuid) -> Result<Draft, Error> {
@@ -58,7 +66,7 @@ impl Handle {
                 return Ok(draft);
             }
             // Filed, and its application is over: the sweep has not come by yet.
-            self.0.drafts.delete(draft.id, person.id).await?;
+            self.0.drafts.remove_filed(draft.id).await?;
         }
         let secret = self.0.details.fetch(person, certificate).await?;
         let secret = Secret { personal: with_account(Personal::default(), &secret), ..secret };
@@ -75,7 +83,9 @@ impl Handle {
             ticket: None,
             updated_at: clock::now(),
         };
-        if self.0.drafts.insert(&draft).await? {
+        if let Some(begun) = self.0.drafts.begin_insert(&draft).await? {
+            let started = DraftEvent::Started { certificate, person: person.id };
+            begun.record(&self.0.log, started, of_person(person.id), Division::NONE).await?;
             return Ok(draft);
         }
         // Two devices began at once: the first one's draft stands.
@@ -93,7 +103,7 @@ impl Handle {
         if !self.0.shipped.is_current(AGREEMENT, text) {
             return Err(Error::TextChanged);
         }
-        self.0.drafts.accept(draft, person, text).await?.ok_or(NO_DRAFT)
+        self.0.drafts.accept(draft, person, text, clock::now()).await?.ok_or(NO_DRAFT)
     }
 
     /// Saves the form as far as it is filled in; what is there must be well formed.
@@ -110,6 +120,8 @@ impl Handle {
             return Err(Error::RevisionConflict { actual: draft.revision });
         }
         secret.personal = with_account(personal, &secret);
+        let place = ChosenPlace::of(&coded);
+        let moved = place != ChosenPlace::of(&draft.coded);
         draft.coded = coded;
         let problems = self.check(&secret.personal, &draft).await?;
         let malformed: Violations =
@@ -119,7 +131,14 @@ impl Handle {
         draft.revision += 1;
         draft.sealed = seal(&key, draft.id, draft.certificate, draft.revision, &secret.encode());
         draft.updated_at = clock::now();
-        if self.0.drafts.save(&draft).await? {
+        let saved = if moved {
+            let change = self.0.drafts.begin_save(&draft).await?;
+            let told = self.tell(change, DraftEvent::Placed(place), of_person(person)).await?;
+            told.is_some()
+        } else {
+            self.0.drafts.save(&draft).await?
+        };
+        if saved {
             return Ok(Checked { revision: draft.revision, problems });
         }
         match self.0.drafts.find(draft.id, person).await? {
@@ -163,7 +182,25 @@ impl Handle {
 
     /// Throws a draft away.
     pub async fn drop_draft(&self, person: Uuid, draft: Uuid) -> Result<(), Error> {
-        if self.0.drafts.delete(draft, person).await? { Ok(()) } else { Err(NO_DRAFT) }
+        self.discard(draft, person, DraftEnd::Applicant).await
+    }
+
+    pub(super) async fn discard(&self, draft: Uuid, person: Uuid, end: DraftEnd) -> Result<(), Error> {
+        let dropping = self.0.drafts.begin_drop(draft, person).await?;
+        self.tell(dropping, DraftEvent::Dropped(end), of_person(person)).await?.ok_or(NO_DRAFT)
+    }
+
+    /// Records the event of a change, and the change with it; `None` where there was nothing to change.
+    pub(super) async fn tell(
+        &self,
+        change: Option<Changing>,
+        event: DraftEvent,
+        actor: String,
+    ) -> Result<Option<()>, Error> {
+        let Some(change) = change else { return Ok(None) };
+        let agency = change.draft().coded.agency;
+        let division = agency.and_then(|agency| self.division(agency).ok()).unwrap_or(Division::NONE);
+        Ok(Some(change.record(&self.0.log, event, actor, division).await?))
     }
 
     async fn check(&self, personal: &Personal, draft: &Draft) -> Result<Vec<Problem>, Error> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{ATTEMPTS, Asked, Done, Handle, Key, Render};
 use crate::domain::calendar::shanghai_date;
+use crate::domain::draft::DraftEnd;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::{Checklist, Gravity, check};
 use crate::domain::opening::{Closed, admit};
@@ -46,8 +47,8 @@ impl Handle {
     /// Files a draft; the answer comes after the commit.
     pub async fn submit(&self, asked: &Asked, submission: Submission, render: Render) -> Result<Vec<u8>, Error> {
         if !submission.pledge.accepted {
-            let dropped = self.0.drafts.delete(submission.draft, submission.person).await?;
-            return Err(if dropped { Rejection::PledgeRefused.into() } else { Error::NotFound { kind: "draft" } });
+            self.discard(submission.draft, submission.person, DraftEnd::PledgeRefused).await?;
+            return Err(Rejection::PledgeRefused.into());
         }
         let mut number = None;
         let submitted = self.submit_once_more(asked, &submission, render, &mut number).await;

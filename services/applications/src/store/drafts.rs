@@ -3,7 +3,7 @@
 use prost::Message as _;
 use proto::applications::v1 as wire;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgPool, Row as _};
+use sqlx::{FromRow, PgExecutor, PgPool, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{PersonKey, binding};
@@ -95,13 +95,18 @@ fn corrupt() -> Corrupt {
     Corrupt { kind: "draft".to_owned() }
 }
 
+/// What a [`Draft`] is read from.
+macro_rules! columns {
+    () => {
+        "draft_id, person_id, certificate_id, revision, coded, sealed, agreement_version, agreement_digest, \
+         ticket_window, updated_at"
+    };
+}
+pub(super) use columns;
+
 macro_rules! draft {
     ($rest:literal) => {
-        concat!(
-            "SELECT draft_id, person_id, certificate_id, revision, coded, sealed, agreement_version, agreement_digest, \
-             ticket_window, updated_at FROM public.draft ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM public.draft ", $rest)
     };
 }
 
@@ -130,7 +135,7 @@ impl FromRow<'_, PgRow> for Draft {
 /// The table of drafts.
 #[derive(Debug, Clone)]
 pub struct Drafts {
-    pool: PgPool,
+    pub(super) pool: PgPool,
 }
 
 impl Drafts {
@@ -158,7 +163,7 @@ impl Drafts {
     }
 
     /// Adds a draft; false when the person has one for the certificate already.
-    pub async fn insert(&self, draft: &Draft) -> Result<bool, sqlx::Error> {
+    pub(super) async fn insert(&self, on: impl PgExecutor<'_>, draft: &Draft) -> Result<bool, sqlx::Error> {
         let done = sqlx::query(
             "INSERT INTO public.draft (draft_id, person_id, certificate_id, revision, coded, sealed, school_id, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
@@ -171,15 +176,21 @@ impl Drafts {
         .bind(&draft.sealed)
         .bind(draft.coded.school)
         .bind(draft.updated_at)
-        .execute(&self.pool)
+        .execute(on)
         .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Writes the next revision over the one before it; false when another one stands there.
     pub async fn save(&self, draft: &Draft) -> Result<bool, sqlx::Error> {
+        self.save_in(&self.pool, draft).await
+    }
+
+    /// … in a transaction.
+    pub(super) async fn save_in(&self, on: impl PgExecutor<'_>, draft: &Draft) -> Result<bool, sqlx::Error> {
         let done = sqlx::query(
-            "UPDATE public.draft SET revision = $3, coded = $4, sealed = $5, school_id = $6, updated_at = $7 \
+            "UPDATE public.draft SET revision = $3, coded = $4, sealed = $5, school_id = $6, updated_at = $7, \
+                 reminders = 0, reminded_at = NULL \
              WHERE draft_id = $1 AND person_id = $2 AND revision = $3 - 1",
         )
         .bind(draft.id)
@@ -189,17 +200,24 @@ impl Drafts {
         .bind(&draft.sealed)
         .bind(draft.coded.school)
         .bind(draft.updated_at)
-        .execute(&self.pool)
+        .execute(on)
         .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Notes which agreement was agreed to; the draft's revision, `None` where there is no such draft.
-    pub async fn accept(&self, draft: Uuid, person: Uuid, text: &TextRef) -> Result<Option<i32>, sqlx::Error> {
-        let sql = "UPDATE public.draft SET agreement_version = $3, agreement_digest = $4 \
+    pub async fn accept(
+        &self,
+        draft: Uuid,
+        person: Uuid,
+        text: &TextRef,
+        at: OffsetDateTime,
+    ) -> Result<Option<i32>, sqlx::Error> {
+        let sql = "UPDATE public.draft SET agreement_version = $3, agreement_digest = $4, updated_at = $5, \
+                       reminders = 0, reminded_at = NULL \
                    WHERE draft_id = $1 AND person_id = $2 RETURNING revision";
         let version = i32::try_from(text.version).unwrap_or(i32::MAX);
-        let query = sqlx::query_scalar(sql).bind(draft).bind(person).bind(version).bind(&text.digest);
+        let query = sqlx::query_scalar(sql).bind(draft).bind(person).bind(version).bind(&text.digest).bind(at);
         query.fetch_optional(&self.pool).await
     }
 
@@ -225,10 +243,9 @@ impl Drafts {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Throws a draft away; false when there was none.
-    pub async fn delete(&self, draft: Uuid, person: Uuid) -> Result<bool, sqlx::Error> {
-        let sql = "DELETE FROM public.draft WHERE draft_id = $1 AND person_id = $2";
-        Ok(sqlx::query(sql).bind(draft).bind(person).execute(&self.pool).await?.rows_affected() == 1)
+    /// Removes a draft that was filed, which its application has told of.
+    pub async fn remove_filed(&self, draft: Uuid) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM public.draft WHERE draft_id = $1").bind(draft).execute(&self.pool).await.map(drop)
     }
 
     /// Deletes drafts that the view of applications knows to be filed; how many there were.

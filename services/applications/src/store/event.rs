@@ -12,14 +12,16 @@ use crate::domain::route::{Route, Step};
 use crate::domain::rules::RuleRef;
 use crate::domain::text::TextRef;
 use crate::store::Corrupt;
+use crate::store::draft_events::is_of_a_draft;
 use crate::wire as values;
 
 #[cfg(test)]
 mod tests;
 
-/// Whether events of this kind belong to the record of a certificate; the log holds rule sets, erasures and epochs, too.
+/// Whether events of this kind belong to the record of a certificate; the log holds rule sets, drafts, erasures and epochs, too.
 pub fn is_of_a_record(kind: &str) -> bool {
-    kind.strip_prefix("dingzhu.applications.v1.").is_some_and(|name| name != wire::RuleSetPublished::NAME)
+    let ours = kind.strip_prefix("dingzhu.applications.v1.");
+    ours.is_some_and(|name| name != wire::RuleSetPublished::NAME) && !is_of_a_draft(kind)
 }
 
 /// Kind, payload and inner part of an event of a certificate's record. Takes the event: its form moves.

@@ -1,0 +1,141 @@
+//! What others hear of drafts: that one was begun, where it belongs, that it is gone; and nothing of what was filled in.
+
+use applications::store::drafts::Drafts;
+use proto::applications::v1 as wire;
+use uuid::Uuid;
+
+use crate::stage::{OTHER_POINT, POINT, SCHOOL, Stage, Teacher, form, reason, request_id};
+
+/// Kinds and payloads of a draft's own stream.
+async fn told(stage: &Stage, draft_id: &str) -> Vec<(String, Vec<u8>)> {
+    let events = stage.running.service.ground.log.load(Uuid::parse_str(draft_id).unwrap()).await.unwrap();
+    assert!(events.iter().all(|event| event.inner.is_empty() && event.sealed.is_empty()));
+    events.into_iter().map(|event| (event.kind.rsplit('.').next().unwrap().to_owned(), event.payload)).collect()
+}
+
+async fn kinds(stage: &Stage, draft_id: &str) -> Vec<String> {
+    told(stage, draft_id).await.into_iter().map(|(kind, _)| kind).collect()
+}
+
+async fn start(stage: &Stage, teacher: &Teacher) -> String {
+    let start = wire::StartDraftRequest { request_id: request_id(), certificate_id: teacher.certificate.to_string() };
+    stage.drafts(teacher).start_draft(start).await.unwrap().into_inner().draft_id
+}
+
+async fn save(stage: &Stage, teacher: &Teacher, draft_id: &str, revision: i32, form: wire::Form) {
+    let save =
+        wire::SaveDraftRequest { draft_id: draft_id.to_owned(), revision, form: Some(form), ..Default::default() };
+    stage.drafts(teacher).save_draft(save).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_draft_tells_of_its_beginning_its_place_and_its_end() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let draft_id = start(&stage, &teacher).await;
+    assert_eq!(start(&stage, &teacher).await, draft_id);
+    let mut half = form();
+    let coded = half.coded.as_mut().unwrap();
+    (coded.school_id, coded.agency_id, coded.point_id) = (String::new(), String::new(), String::new());
+    save(&stage, &teacher, &draft_id, 1, half).await;
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted"]);
+    save(&stage, &teacher, &draft_id, 2, form()).await;
+    let mut elsewhere = form();
+    elsewhere.coded.as_mut().unwrap().title = "Z2".to_owned();
+    save(&stage, &teacher, &draft_id, 3, elsewhere.clone()).await;
+    elsewhere.coded.as_mut().unwrap().point_id = OTHER_POINT.to_string();
+    save(&stage, &teacher, &draft_id, 4, elsewhere).await;
+    stage.drafts(&teacher).drop_draft(wire::DropDraftRequest { draft_id: draft_id.clone() }).await.unwrap();
+
+    let told = told(&stage, &draft_id).await;
+    let expected = ["DraftStarted", "DraftPlaced", "DraftPlaced", "DraftDropped"];
+    assert_eq!(told.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), expected);
+    let started = wire::DraftStarted {
+        draft_id: draft_id.clone(),
+        certificate_id: teacher.certificate.to_string(),
+        person_id: teacher.person.to_string(),
+    };
+    assert_eq!(prost::Message::decode(told[0].1.as_slice()), Ok(started));
+    let placed = |point: Uuid| wire::DraftPlaced {
+        draft_id: draft_id.clone(),
+        agency_id: form().coded.unwrap().agency_id,
+        point_id: point.to_string(),
+        school_id: SCHOOL.to_string(),
+    };
+    assert_eq!(prost::Message::decode(told[1].1.as_slice()), Ok(placed(POINT)));
+    assert_eq!(prost::Message::decode(told[2].1.as_slice()), Ok(placed(OTHER_POINT)));
+    let dropped = wire::DraftDropped { draft_id: draft_id.clone(), end: wire::DraftEnd::Applicant.into() };
+    assert_eq!(prost::Message::decode(told[3].1.as_slice()), Ok(dropped));
+
+    let other = start(&stage, &teacher).await;
+    assert_ne!(other, draft_id, "there is room for the next draft");
+}
+
+#[tokio::test]
+async fn two_devices_begin_one_draft_and_one_event_tells_of_it() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let begun = futures::future::join_all((0..6).map(|_| start(&stage, &teacher))).await;
+    assert!(begun.iter().all(|draft| *draft == begun[0]), "{begun:?}");
+    let sql = "SELECT count(*) FROM event_log WHERE type LIKE '%.DraftStarted' AND position > $1";
+    let count: i64 = sqlx::query_scalar(sql).bind(2_i64).fetch_one(&stage.running.service.ground.pool).await.unwrap();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn a_refused_pledge_is_told_as_the_end_of_the_draft() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let mut submission = stage.submission(&teacher).await;
+    submission.pledge = Some(wire::Pledge { accepted: false, ..wire::Pledge::default() });
+    let draft_id = submission.draft_id.clone();
+    assert_eq!(reason(stage.applications(&teacher).submit_application(submission).await), "PLEDGE_REFUSED");
+    let (kind, payload) = told(&stage, &draft_id).await.pop().unwrap();
+    let end = wire::DraftEnd::PledgeRefused.into();
+    assert_eq!(kind, "DraftDropped");
+    assert_eq!(prost::Message::decode(payload.as_slice()), Ok(wire::DraftDropped { draft_id, end }));
+}
+
+#[tokio::test]
+async fn a_submission_adds_nothing_to_the_draft_and_the_lists_pass_over_its_events() {
+    let stage = Stage::start().await;
+    let (teacher, other) = (stage.teacher().await, stage.teacher().await);
+    let submission = stage.submission(&teacher).await;
+    let draft_id = submission.draft_id.clone();
+    stage.applications(&teacher).submit_application(submission).await.unwrap();
+    start(&stage, &other).await;
+    stage.until_known("the closed draft", "SELECT count(*) FROM draft", 1).await;
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted", "DraftPlaced"]);
+    for view in ["applications", "rules"] {
+        let rebuilt = stage.running.service.bus.rebuild(view, |_| {}).await.unwrap();
+        assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest, "{view}");
+    }
+}
+
+/// A draft from before there were events: the first thing that happens to it tells of its beginning, too.
+#[tokio::test]
+async fn a_draft_that_nobody_was_told_of_is_told_of_when_it_changes() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let draft_id = start(&stage, &teacher).await;
+    let pool = &stage.running.service.ground.pool;
+    let old = lifecycle::ids::random();
+    let sql = "UPDATE draft SET draft_id = $1 WHERE draft_id::text = $2";
+    sqlx::query(sql).bind(old).bind(&draft_id).execute(pool).await.unwrap();
+    stage.drafts(&teacher).drop_draft(wire::DropDraftRequest { draft_id: old.to_string() }).await.unwrap();
+    assert_eq!(kinds(&stage, &old.to_string()).await, ["DraftStarted", "DraftDropped"]);
+}
+
+#[tokio::test]
+async fn without_its_event_no_change_stands() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let draft_id = start(&stage, &teacher).await;
+    let drafts = Drafts::new(stage.running.service.ground.pool.clone());
+    let id = Uuid::parse_str(&draft_id).unwrap();
+    let dropping = drafts.begin_drop(id, teacher.person).await.unwrap();
+    assert!(dropping.is_some());
+    drop(dropping);
+    stage.drafts(&teacher).get_draft(wire::GetDraftRequest { draft_id: draft_id.clone() }).await.unwrap();
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted"]);
+}
