@@ -42,6 +42,7 @@ use reactions::OnApplicationChanged;
 use store::Aggregates;
 use views::applications::{APPLICATIONS, Applications, Registry};
 use views::directory::{Agencies, DIRECTORY, Directory, Points};
+use views::drafts::{DRAFTS, DraftView};
 use views::filings::{FILINGS, FilingView, Filings};
 use views::graduate_schools::{GraduateSchoolList, GraduateSchools};
 use views::plans::{PLANS, PlanIndex, Plans};
@@ -57,6 +58,8 @@ pub struct Scheduling {
     plans: Reference<Plans>,
     /// Whether all applications are known.
     filed: Reference<()>,
+    /// Whether all drafts are known.
+    begun: Reference<()>,
     slots: Slots,
 }
 
@@ -148,16 +151,18 @@ impl Service for Scheduling {
             .own_view(PlanIndex)
             .own_view(views::slots::Slots)
             .view("applications", Applications)
-            .view("applications", FilingView);
+            .view("applications", FilingView)
+            .view("applications", DraftView);
         let agencies = bus.reference(DIRECTORY, Agencies::load);
         let plans = bus.reference(PLANS, move |pool| Plans::load(pool, aggregates.clone()));
         let applications = bus.reference(APPLICATIONS, |_| async { Ok::<_, eventbus::LoadError>(()) });
         let filed = bus.reference(FILINGS, |_| async { Ok::<_, eventbus::LoadError>(()) });
+        let begun = bus.reference(DRAFTS, |_| async { Ok::<_, eventbus::LoadError>(()) });
         let registry = (applications, Registry::new(ground.pool.clone()));
         let calendar = Calendar::new(ground.pool.clone());
         let slots = Slots::new(handle.clone(), plans.clone(), registry, calendar, settings.max_no_shows);
         let bus = bus.reaction("applications", OnApplicationChanged { slots: slots.clone() });
-        Ok((Self { settings, handle, agencies, plans, filed, slots }, bus))
+        Ok((Self { settings, handle, agencies, plans, filed, begun, slots }, bus))
     }
 
     fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
@@ -175,6 +180,7 @@ impl Service for Scheduling {
             handle: self.handle.clone(),
             plans: self.plans.clone(),
             filed: self.filed.clone(),
+            begun: self.begun.clone(),
             filings: Filings::new(ground.pool.clone()),
             lifecycle: ground.lifecycle.clone(),
         };

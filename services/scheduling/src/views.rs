@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod directory;
+pub mod drafts;
 pub mod filings;
 pub mod graduate_schools;
 pub mod plans;

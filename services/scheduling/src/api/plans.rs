@@ -35,6 +35,8 @@ pub struct PlansApi {
     pub plans: Reference<plans::Plans>,
     /// Whether all applications are known.
     pub filed: Reference<()>,
+    /// Whether all drafts are known.
+    pub begun: Reference<()>,
     /// What was filed under which window.
     pub filings: Filings,
     /// Tasks.
@@ -186,6 +188,7 @@ impl Plans for PlansApi {
         let wanted = changes::any(request.get_ref().change.as_ref(), &mut violations);
         let Some(wanted) = wanted else { return Err(violations.into()) };
         self.filed.require().map_err(Error::from)?;
+        self.begun.require().map_err(Error::from)?;
         let officer = officer(&Caller::of(&request));
         let touch = self.handle.preview(&officer, wanted.plan, wanted.change).await?;
         let changes = touch.is_some();
@@ -196,6 +199,7 @@ impl Plans for PlansApi {
             bookings: touched.bookings,
             notices: touched.people,
             superseded: touched.superseded,
+            drafts: touched.drafts,
         }))
     }
 

@@ -4,7 +4,7 @@ use super::id::{AgencyId, PointId, WindowId};
 use super::plan::{Event, Plan};
 use super::slot::{Dates, Slot};
 
-/// Whose applications and bookings a change touches.
+/// Whose drafts, applications and bookings a change touches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touch {
     /// Nobody's: nobody has filed by it.
@@ -16,8 +16,15 @@ pub enum Touch {
         /// Their points, where they stop confirming.
         closed: Vec<PointId>,
     },
-    /// Of whoever was accepted under this window.
-    Window(WindowId),
+    /// Of whoever was accepted under this window, and of whoever may still file with its agency.
+    Window {
+        /// Which.
+        window: WindowId,
+        /// Whose it is.
+        agency: AgencyId,
+    },
+    /// Only of whoever may file with this agency: nobody has filed by it.
+    Opening(AgencyId),
     /// Of whoever confirms at this point.
     Point {
         /// Which.
@@ -32,7 +39,8 @@ impl Touch {
     pub fn of(plan: &Plan, event: &Event) -> Self {
         let points = |agency| plan.agencies.get(agency).into_iter().flat_map(|joined| joined.points.keys().copied());
         match event {
-            Event::PlanPublished { .. } | Event::WindowOpened { .. } | Event::WindowCancelled { .. } => Self::Nobody,
+            Event::PlanPublished { .. } => Self::Nobody,
+            Event::WindowOpened { agency, .. } | Event::WindowCancelled { agency, .. } => Self::Opening(*agency),
             Event::PlanFinished => {
                 let joined = plan.agencies.iter().filter(|(_, joined)| joined.join_in);
                 let agencies: Vec<AgencyId> = joined.map(|(agency, _)| *agency).collect();
@@ -43,7 +51,9 @@ impl Touch {
                 let closed = if *join_in { Vec::new() } else { points(agency).collect() };
                 Self::Agencies { agencies: vec![*agency], closed }
             }
-            Event::WindowExtended { window, .. } | Event::WindowClosed { window, .. } => Self::Window(window.id),
+            Event::WindowExtended { agency, window } | Event::WindowClosed { agency, window } => {
+                Self::Window { window: window.id, agency: *agency }
+            }
             Event::PointAssigned { assignment, .. } => {
                 let dates = Dates { begin: assignment.confirm_begin, end: assignment.confirm_end };
                 Self::Point { point: assignment.point, dates }
@@ -54,7 +64,7 @@ impl Touch {
     /// The points where bookings may lose their slot.
     pub fn points(&self) -> &[PointId] {
         match self {
-            Self::Nobody | Self::Window(_) => &[],
+            Self::Nobody | Self::Window { .. } | Self::Opening(_) => &[],
             Self::Agencies { closed, .. } => closed,
             Self::Point { point, .. } => std::slice::from_ref(point),
         }
@@ -63,7 +73,7 @@ impl Touch {
     /// Whether nobody could confirm in a slot of one of these points any more.
     pub fn bars(&self, slot: &Slot) -> bool {
         match self {
-            Self::Nobody | Self::Window(_) => false,
+            Self::Nobody | Self::Window { .. } | Self::Opening(_) => false,
             Self::Agencies { closed, .. } => closed.contains(&slot.point),
             Self::Point { point, dates } => *point == slot.point && !slot.meets(*dates),
         }
@@ -117,13 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn a_window_touches_whoever_was_accepted_under_it() {
+    fn a_window_touches_whoever_was_accepted_under_it_and_a_new_one_whoever_may_file() {
         let id = WindowId(Uuid::from_u128(5));
         let window = Window { id, begin: BEGIN, end: BEGIN + time::Duration::days(1), grace_minutes: 0, revision: 2 };
         let extended = Event::WindowExtended { agency: agency("3203").id, window: window.clone() };
-        assert_eq!(Touch::of(&plan(), &extended), Touch::Window(id));
+        assert_eq!(Touch::of(&plan(), &extended), Touch::Window { window: id, agency: agency("3203").id });
         let opened = Event::WindowOpened { agency: agency("3203").id, window };
-        assert_eq!(Touch::of(&plan(), &opened), Touch::Nobody);
+        assert_eq!(Touch::of(&plan(), &opened), Touch::Opening(agency("3203").id));
+        let cancelled = Event::WindowCancelled { agency: agency("3203").id, window: id };
+        assert_eq!(Touch::of(&plan(), &cancelled), Touch::Opening(agency("3203").id));
     }
 
     #[test]

@@ -140,7 +140,9 @@ pub struct Filing {
 pub struct Touched {
     /// In 网报待确认.
     pub applications: i64,
-    /// Whom they belong to, each once.
+    /// Begun and not filed.
+    pub drafts: i64,
+    /// Whom both belong to, each once.
     pub people: i64,
     /// Live bookings in which nobody could confirm any more.
     pub bookings: i64,
@@ -162,18 +164,24 @@ impl Filings {
 
     /// Counts what a change touches.
     pub async fn touched(&self, touch: &Touch, now: OffsetDateTime) -> Result<Touched, LoadError> {
-        let (agencies, window, point): (Vec<Uuid>, Option<Uuid>, Option<Uuid>) = match touch {
+        // Who may still file does so with an agency; who has filed did so under a window.
+        let (filed, open, window, point): (&[AgencyId], &[AgencyId], Option<Uuid>, Option<Uuid>) = match touch {
             Touch::Nobody => return Ok(Touched::default()),
-            Touch::Agencies { agencies, .. } => (agencies.iter().map(|agency| agency.0).collect(), None, None),
-            Touch::Window(window) => (Vec::new(), Some(window.0), None),
-            Touch::Point { point, .. } => (Vec::new(), None, Some(point.0)),
+            Touch::Agencies { agencies, .. } => (agencies, agencies, None, None),
+            Touch::Window { window, agency } => (&[], std::slice::from_ref(agency), Some(window.0), None),
+            Touch::Opening(agency) => (&[], std::slice::from_ref(agency), None, None),
+            Touch::Point { point, .. } => (&[], &[], None, Some(point.0)),
         };
-        let (applications, people): (i64, i64) = sqlx::query_as(
-            "SELECT count(*), count(DISTINCT person_id) FILTER (WHERE person_id <> $4) \
-             FROM filing JOIN application USING (enrolment_number) \
-             WHERE pending AND (filing.agency_id = ANY($1) OR filing.window_id = $2 OR application.point_id = $3)",
+        let ids = |agencies: &[AgencyId]| agencies.iter().map(|agency| agency.0).collect::<Vec<_>>();
+        let (applications, drafts, people): (i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE is_filed), count(*) FILTER (WHERE NOT is_filed), \
+                 count(DISTINCT person_id) FILTER (WHERE person_id <> $5) \
+             FROM (SELECT person_id, true AS is_filed FROM filing JOIN application USING (enrolment_number) \
+                   WHERE pending AND (filing.agency_id = ANY($1) OR filing.window_id = $3 OR application.point_id = $4) \
+                   UNION ALL SELECT person_id, false FROM draft WHERE agency_id = ANY($2) OR point_id = $4) AS touched",
         )
-        .bind(agencies)
+        .bind(ids(filed))
+        .bind(ids(open))
         .bind(window)
         .bind(point)
         .bind(Uuid::nil())
@@ -181,7 +189,7 @@ impl Filings {
         .await?;
         let superseded = sqlx::query_scalar("SELECT count(*) FROM filing WHERE window_id = $1");
         let superseded = superseded.bind(window).fetch_one(&self.pool).await?;
-        Ok(Touched { applications, people, bookings: self.barred(touch, now).await?, superseded })
+        Ok(Touched { applications, drafts, people, bookings: self.barred(touch, now).await?, superseded })
     }
 
     /// Live bookings of slots that are not over and that a change bars.

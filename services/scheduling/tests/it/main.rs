@@ -6,6 +6,7 @@ mod availability;
 mod changes;
 mod directory;
 mod directory_changes;
+mod drafts;
 mod files;
 mod graduate_schools;
 mod harness;
