@@ -43,7 +43,7 @@ pub struct Handle {
 pub struct Told {
     /// What happened.
     pub step: Step,
-    /// To which application.
+    /// To which application; empty for a draft.
     pub enrolment_number: String,
     /// Whose it is.
     pub person: Uuid,

@@ -31,6 +31,8 @@ const FILES: &[(&str, u32, &str)] = files![
     concluded_failed v 1,
     conclusion_reversed v 1,
     registration_revoked v 1,
+    draft_reminder v 1,
+    draft_last_reminder v 1,
     register_code v 1,
     sign_in_code v 1,
     account_exists v 1,

@@ -37,7 +37,7 @@ pub struct Queued {
     pub channels: BTreeSet<Channel>,
     /// The event that caused it.
     pub cause: Uuid,
-    /// 报名号 that it is about.
+    /// 报名号 that it is about; empty where it is about a draft.
     pub enrolment_number: String,
     /// What the placeholders stand for.
     pub values: Values,

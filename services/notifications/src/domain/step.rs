@@ -67,6 +67,13 @@ pub enum Step {
         /// Since when, Shanghai.
         on: Date,
     },
+    /// A draft, that is: no application yet, on which nobody works.
+    DraftReminded {
+        /// Whether the deletion is all that comes after it.
+        last: bool,
+        /// Not deleted before this day, Shanghai.
+        delete_on: Date,
+    },
 }
 
 /// Level of review.
@@ -118,14 +125,19 @@ impl Step {
             Self::Concluded { conclusion: Conclusion::Failed, .. } => "concluded_failed",
             Self::ConclusionReversed { .. } => "conclusion_reversed",
             Self::Revoked { .. } => "registration_revoked",
+            Self::DraftReminded { last: false, .. } => "draft_reminder",
+            Self::DraftReminded { last: true, .. } => "draft_last_reminder",
         }
     }
 
-    /// What the template's placeholders stand for. The 报名号 is the only thing in it that belongs to one application.
+    /// What the template's placeholders stand for. The 报名号 is the only thing in it that belongs to one application; a draft
+    /// has none.
     pub fn values(&self, enrolment_number: &str, at: OffsetDateTime) -> Values {
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
-        set("enrolment_number", enrolment_number.to_owned());
+        if !enrolment_number.is_empty() {
+            set("enrolment_number", enrolment_number.to_owned());
+        }
         set("time", render_time(at));
         match *self {
             Self::Submitted | Self::Withdrawn | Self::ConfirmationRefused => {}
@@ -149,7 +161,7 @@ impl Step {
                 set("level", level.label().to_owned());
                 set("to_level", to.label().to_owned());
             }
-            Self::Concluded { on, .. } | Self::Revoked { on } => {
+            Self::Concluded { on, .. } | Self::Revoked { on } | Self::DraftReminded { delete_on: on, .. } => {
                 set("date", render_date(on));
             }
         }

@@ -1,4 +1,4 @@
-//! An application took a step: its applicant is told.
+//! An application took a step, or a draft waits for one: its applicant is told.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use prost::Name as _;
 use proto::applications::v1::{
     ApplicationAmended, ApplicationConcluded, ApplicationConfirmed, ApplicationReturned, ApplicationSubmitted,
-    ApplicationWithdrawn, ConclusionReversed, ConfirmationRefused, RegistrationRevoked, ReviewLevel, ReviewPassed,
-    ReviewSentBack,
+    ApplicationWithdrawn, ConclusionReversed, ConfirmationRefused, DraftReminded, RegistrationRevoked, ReviewLevel,
+    ReviewPassed, ReviewSentBack,
 };
 use proto::types::v1::Conclusion as ProtoConclusion;
 use time::Date;
@@ -46,8 +46,14 @@ impl Reaction for OnApplicationStep {
     }
 
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
-        let Some((enrolment_number, step)) = read(event)? else { return Ok(()) };
-        let Some(person) = self.applicant(&enrolment_number, event.position).await? else { return Ok(()) };
+        let Some((about, step)) = read(event)? else { return Ok(()) };
+        let (enrolment_number, person) = match about {
+            About::Application(number) => match self.applicant(&number, event.position).await? {
+                Some(person) => (number, person),
+                None => return Ok(()),
+            },
+            About::Draft { owner } => (String::new(), owner),
+        };
         let erased = self.vault.is_destroyed(person).await;
         if erased.map_err(|error| service::erasure::transient("the keys", &error))? {
             return Ok(());
@@ -91,10 +97,28 @@ fn judge(error: &Error) -> ReactionError {
     }
 }
 
-/// The application that an event is about and the step that it took; `None` for what its applicant is not told of.
-fn read(event: &Event) -> Result<Option<(String, Step)>, ReactionError> {
+/// What an event is about.
+#[derive(Debug, PartialEq, Eq)]
+enum About {
+    /// The application of this 报名号.
+    Application(String),
+    /// A draft, which has none.
+    Draft {
+        /// Whose it is.
+        owner: Uuid,
+    },
+}
+
+/// What an event is about and the step that was taken; `None` for what nobody is told of.
+fn read(event: &Event) -> Result<Option<(About, Step)>, ReactionError> {
     let name = event.kind.strip_prefix("dingzhu.applications.v1.").unwrap_or_default();
     let (number, step) = match name {
+        DraftReminded::NAME => {
+            let message: DraftReminded = event.decode()?;
+            let owner = Uuid::parse_str(&message.person_id).map_err(|_| unreadable("person"))?;
+            let (last, delete_on) = (message.reminder > 1, date(&message.delete_date)?);
+            return Ok(Some((About::Draft { owner }, Step::DraftReminded { last, delete_on })));
+        }
         ApplicationSubmitted::NAME => {
             let message: ApplicationSubmitted = event.decode()?;
             (message.enrolment_number, Step::Submitted)
@@ -150,7 +174,7 @@ fn read(event: &Event) -> Result<Option<(String, Step)>, ReactionError> {
         }
         _ => return Ok(None),
     };
-    Ok(Some((number, step)))
+    Ok(Some((About::Application(number), step)))
 }
 
 fn level(number: i32) -> Result<Level, ReactionError> {

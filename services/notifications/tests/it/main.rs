@@ -3,6 +3,7 @@
 
 mod crash;
 mod deliveries;
+mod drafts;
 mod erasure;
 mod mail_server;
 mod notices;

@@ -7,8 +7,10 @@ use time::macros::{date, datetime};
 use super::*;
 use crate::templates::Catalogue;
 
+const NUMBER: &str = "20263203020000017";
+
 /// One of each kind.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 16] = [
     Step::Submitted,
     Step::Amended { form_version: 2 },
     Step::Withdrawn,
@@ -23,6 +25,8 @@ const STEPS: [Step; 14] = [
     Step::Concluded { conclusion: Conclusion::Failed, on: date!(2026 - 11 - 23) },
     Step::ConclusionReversed { level: Level::Province },
     Step::Revoked { on: date!(2026 - 11 - 23) },
+    Step::DraftReminded { last: false, delete_on: date!(2026 - 11 - 30) },
+    Step::DraftReminded { last: true, delete_on: date!(2026 - 11 - 30) },
 ];
 
 #[test]
@@ -31,12 +35,14 @@ fn every_step_renders_every_version_of_its_own_template() {
     let mut seen = BTreeSet::new();
     for step in STEPS {
         assert!(seen.insert(step.template()), "two steps share {}", step.template());
-        let values = step.values("20263203020000017", datetime!(2026-11-23 08:05 UTC));
+        let of_draft = matches!(step, Step::DraftReminded { .. });
+        let (number, named) = if of_draft { ("", "2026年11月30日") } else { (NUMBER, NUMBER) };
+        let values = step.values(number, datetime!(2026-11-23 08:05 UTC));
         let versions: Vec<_> = catalogue.versions(step.template()).collect();
         assert!(!versions.is_empty(), "no file for {}", step.template());
         for template in versions {
             let body = template.render_body(&values).unwrap();
-            assert!(body.contains("20263203020000017"), "{} does not name the application", template.name);
+            assert!(body.contains(named), "{} does not name the application, or the day", template.name);
             template.render_title(&values).unwrap();
             template.render_sms(&values).unwrap();
         }

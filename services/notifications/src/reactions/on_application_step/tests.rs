@@ -32,7 +32,24 @@ fn number() -> String {
 
 #[track_caller]
 fn leads_to<M: Message + Name>(message: &M, step: Step) {
-    assert_eq!(read(&event(message)), Ok(Some((number(), step))));
+    assert_eq!(read(&event(message)), Ok(Some((About::Application(number()), step))));
+}
+
+#[test]
+fn a_reminder_of_a_draft_names_its_owner() {
+    let owner = Uuid::from_u128(7);
+    let reminded = |reminder| DraftReminded {
+        draft_id: Uuid::from_u128(2).to_string(),
+        person_id: owner.to_string(),
+        reminder,
+        delete_date: "2026-12-03".to_owned(),
+    };
+    for (reminder, last) in [(1, false), (2, true)] {
+        let step = Step::DraftReminded { last, delete_on: date!(2026 - 12 - 03) };
+        assert_eq!(read(&event(&reminded(reminder))), Ok(Some((About::Draft { owner }, step))));
+    }
+    let nobody = DraftReminded { person_id: String::new(), ..reminded(1) };
+    assert!(matches!(read(&event(&nobody)), Err(ReactionError::Rejected(_))));
 }
 
 #[test]
