@@ -129,6 +129,7 @@ impl Applicant {
             draft_id: draft_id.clone(),
             revision: accepted.revision,
             form: Some(self.form(place)),
+            ..applications::SaveDraftRequest::default()
         };
         let saved = drafts.save_draft(request).await.doing(|| "save the draft".into())?.into_inner();
         if let Some(problem) = saved.problems.first() {

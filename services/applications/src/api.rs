@@ -2,6 +2,7 @@
 
 mod applications;
 mod bulk;
+mod codes;
 mod confirmation;
 mod drafts;
 mod due;
@@ -15,14 +16,17 @@ mod rules;
 mod sentences;
 mod statistics;
 mod status;
+mod texts;
 mod watch;
 
 pub use applications::ApplicationsApi;
 pub use bulk::BulkApi;
+pub use codes::CodesApi;
 pub use confirmation::ConfirmationApi;
 pub use drafts::DraftsApi;
 pub use due::DueDatesApi;
 pub use review::ReviewApi;
 pub use rules::RulesApi;
 pub use statistics::StatisticsApi;
+pub use texts::TextsApi;
 pub use watch::Watches;

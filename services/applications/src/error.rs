@@ -27,9 +27,6 @@ pub enum Error {
     /// The rules forbid it.
     #[error("refused: {0:?}")]
     Rejected(Rejection),
-    /// The text that was agreed to is not the one that is shown now.
-    #[error("the text is not the current one")]
-    TextChanged,
     /// The draft was saved from somewhere else meanwhile.
     #[error("the draft is at revision {actual}")]
     RevisionConflict {

@@ -2,15 +2,17 @@
 
 mod amend;
 mod bulk;
+mod codes;
 mod drafts;
 mod due;
 mod files;
-mod lists;
 mod idle_drafts;
+mod lists;
 mod reading;
 mod registers;
 mod rule_sets;
 mod submit;
+mod texts;
 mod watching;
 
 use std::sync::Arc;
@@ -38,9 +40,11 @@ use crate::store::record::{self, Record, new_event, sealed_text};
 use crate::store::serials::Serials;
 use crate::views::Tables;
 use crate::views::rules::RuleBook;
+use crate::views::texts::TextBook;
 
 pub use amend::Amendment;
 pub use bulk::{AT_ONCE, MOST_ITEMS, Wanted};
+pub use codes::CodeTable;
 pub use drafts::{Checked, DraftAt};
 pub use due::DueCertificate;
 pub use files::{Due, Judged};
@@ -76,6 +80,8 @@ pub struct Ground {
     pub directory: Reference<Directory>,
     /// Rule sets of provinces.
     pub rules: Reference<RuleBook>,
+    /// Texts of provinces.
+    pub texts: Reference<TextBook>,
     /// Whether the view of certificates has ever been complete.
     pub certificates: Reference<()>,
     /// Code tables, texts, national rules.
@@ -204,8 +210,7 @@ impl Handle {
 
     /// The rule set of an agency's province, or the national one.
     pub fn rules_of(&self, directory: &Directory, agency: Option<Uuid>) -> Result<Arc<RuleSet>, Error> {
-        let division = agency.and_then(|agency| directory.agencies.get(&agency)).map(|agency| agency.division.as_str());
-        self.rules(division.and_then(|division| division.get(..2)).unwrap_or_default())
+        self.rules(agency.and_then(|agency| directory.province_of(agency)).unwrap_or_default())
     }
 
     /// The rule set of a province, or the national one.

@@ -32,6 +32,7 @@ use access::{Rule, Table};
 use eventbus::{Bus, BusHandle};
 use proto::applications::v1::applications_server::ApplicationsServer;
 use proto::applications::v1::bulk_server::BulkServer;
+use proto::applications::v1::codes_server::CodesServer;
 use proto::applications::v1::confirmation_server::ConfirmationServer;
 use proto::applications::v1::drafts_server::DraftsServer;
 use proto::applications::v1::due_dates_server::DueDatesServer;
@@ -39,6 +40,7 @@ use proto::applications::v1::export_server::ExportServer;
 use proto::applications::v1::review_server::ReviewServer;
 use proto::applications::v1::rules_server::RulesServer;
 use proto::applications::v1::statistics_server::StatisticsServer;
+use proto::applications::v1::texts_server::TextsServer;
 use proto::identity::v1::Role;
 use rpc::Surface;
 use service::erasure::OnPersonErased;
@@ -60,6 +62,7 @@ use crate::views::directory::{DIRECTORY, DirectoryView};
 use crate::views::due::DueView;
 use crate::views::rules::{RULES, RuleBook, Rules};
 use crate::views::schools::Schools;
+use crate::views::texts::{TEXTS, TextBook, Texts};
 
 /// The service.
 pub struct Applications {
@@ -117,6 +120,9 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Bulk/ImportConclusions", REVIEWER),
         ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::Admitted),
+        ("dingzhu.applications.v1.Codes/ListCodeTables", Rule::Admitted),
+        ("dingzhu.applications.v1.Codes/GetCodeTable", Rule::Admitted),
+        ("dingzhu.applications.v1.Texts/PublishText", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Export/ExportMyData", Rule::SignedIn),
     ];
 
@@ -132,6 +138,7 @@ impl Service for Applications {
             .own_view(views::applications::Applications)
             .own_view(DueView)
             .own_view(Rules)
+            .own_view(Texts)
             .view("scheduling", DirectoryView)
             .view("scheduling", Schools)
             .view("certificates", Certificates);
@@ -146,6 +153,7 @@ impl Service for Applications {
             serials: Serials::new(ground.pool.clone()),
             directory: bus.reference::<Directory, _, _, _>(DIRECTORY, views::directory::load),
             rules: bus.reference(RULES, RuleBook::load),
+            texts: bus.reference(TEXTS, TextBook::load),
             certificates: bus.reference(CERTIFICATES, |_| async { Ok::<_, eventbus::LoadError>(()) }),
             shipped: Shipped::read()?,
             changes: Changes::follow(ground.log.clone(), &ground.lifecycle),
@@ -183,6 +191,7 @@ impl Service for Applications {
         let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let statistics = api::StatisticsApi { handle: handle.clone(), bus: bus.clone() };
         let due_dates = api::DueDatesApi { handle: handle.clone(), bus: bus.clone() };
+        let texts = api::TextsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         Surface::new()
             .offer(rpc::sized!(DraftsServer::new(drafts)))
             .offer(rpc::sized!(ExportServer::new(applications.clone())))
@@ -193,6 +202,8 @@ impl Service for Applications {
             .offer(rpc::sized!(RulesServer::new(rules)))
             .offer(rpc::sized!(StatisticsServer::new(statistics)))
             .offer(rpc::sized!(DueDatesServer::new(due_dates)))
+            .offer(rpc::sized!(TextsServer::new(texts)))
+            .offer(rpc::sized!(CodesServer::new(api::CodesApi { handle: handle.clone() })))
     }
 
     async fn run(_: &Ground, _: Settings, command: NoCommand) -> Result<(), Failure> {

@@ -7,70 +7,59 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::codes::CodeTables;
+use crate::domain::codes::{About, CodeTables, Origin};
 use crate::domain::rules::{RuleSet, TrainingUnit};
-use crate::domain::text::TextRef;
+use crate::domain::text::{AGREEMENT, MUST_READ, NOTICE, PLEDGE, REMINDER, Text, TextRef};
 
 const CODES: &str = include_str!("../codes/tables.1.json");
+/// What is to be said of the tables that are shown; those of the former system are not.
+const ABOUT_CODES: &str = include_str!("../codes/about.1.json");
 const NATIONAL: &str = include_str!("../rules/national.json");
 /// Name, version and body; a changed text is a new version, the old file stays.
-const TEXTS: [(&str, u32, &str); 4] = [
+const TEXTS: [(&str, u32, &str); 5] = [
     (MUST_READ, 1, include_str!("../texts/must_read.1.txt")),
     (AGREEMENT, 1, include_str!("../texts/agreement.1.txt")),
+    (NOTICE, 1, include_str!("../texts/notice.1.txt")),
     (PLEDGE, 1, include_str!("../texts/pledge.1.txt")),
     (REMINDER, 1, include_str!("../texts/reminder.1.txt")),
 ];
-
-/// 必读
-pub const MUST_READ: &str = "must_read";
-/// 协议
-pub const AGREEMENT: &str = "agreement";
-/// 承诺书
-pub const PLEDGE: &str = "pledge";
-/// 申报提醒
-pub const REMINDER: &str = "reminder";
 
 /// All of it, read once.
 #[derive(Debug, Clone)]
 pub struct Shipped {
     /// Code tables.
     pub codes: CodeTables,
-    /// Texts, in the order in which they are read.
-    pub texts: Vec<Text>,
+    /// Texts for where a province has published none.
+    texts: Vec<Arc<Text>>,
     /// Holds where a province has published nothing.
     pub national: Arc<RuleSet>,
-}
-
-/// A text that is shown.
-#[derive(Debug, Clone)]
-pub struct Text {
-    /// `must_read`, `agreement`, `pledge`, `reminder`.
-    pub name: &'static str,
-    /// Version and digest.
-    pub reference: TextRef,
-    /// In Chinese.
-    pub body: &'static str,
 }
 
 impl Shipped {
     /// Reads the files, which are part of the program: what is wrong with them is a mistake of its build.
     pub fn read() -> Result<Self, serde_json::Error> {
-        let texts = TEXTS.map(|(name, version, body)| Text {
-            name,
-            reference: TextRef { version, digest: hex(&Sha256::digest(body)) },
-            body,
+        let texts = TEXTS.map(|(name, version, body)| {
+            let reference = TextRef { version, digest: digest(body) };
+            Arc::new(Text { name, province: None, reference, body: body.into() })
         });
         Ok(Self { codes: codes()?, texts: texts.into(), national: Arc::new(national()?) })
     }
 
-    /// Whether this is the version of a text that is shown now.
-    pub fn is_current(&self, name: &str, reference: &TextRef) -> bool {
-        self.texts.iter().any(|text| text.name == name && text.reference == *reference)
+    /// The newest version of a text.
+    pub fn text(&self, name: &str) -> Option<&Arc<Text>> {
+        self.texts.iter().find(|text| text.name == name)
     }
+}
+
+/// SHA-256 of a text, hex.
+pub fn digest(body: &str) -> String {
+    hex(&Sha256::digest(body))
 }
 
 fn codes() -> Result<CodeTables, serde_json::Error> {
     let file: HashMap<String, Value> = serde_json::from_str(CODES)?;
+    let about: BTreeMap<String, AboutTable> = serde_json::from_str(ABOUT_CODES)?;
+    let version = file.get("version").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok());
     let mut tables = HashMap::new();
     let mut subjects = HashMap::new();
     for (name, table) in file {
@@ -82,7 +71,28 @@ fn codes() -> Result<CodeTables, serde_json::Error> {
             _ => {}
         }
     }
-    Ok(CodeTables::new(tables, subjects))
+    let about = about.into_iter().map(|(name, about)| (name, about.read())).collect();
+    Ok(CodeTables::new(version.unwrap_or_default(), tables, subjects, about))
+}
+
+/// A line of the file.
+#[derive(serde::Deserialize)]
+struct AboutTable {
+    title: String,
+    standard: Option<String>,
+    #[serde(default)]
+    field: bool,
+}
+
+impl AboutTable {
+    fn read(self) -> About {
+        let origin = match self.standard {
+            Some(standard) => Origin::Standard(standard),
+            None if self.field => Origin::Field,
+            None => Origin::Ours,
+        };
+        About { title: self.title, origin }
+    }
 }
 
 /// The file's form; rule sets of provinces travel as protobuf.
@@ -134,6 +144,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::NAMES;
     use crate::domain::values::Stage;
 
     #[test]
@@ -170,19 +181,39 @@ mod tests {
     }
 
     #[test]
-    fn every_text_says_that_it_is_a_model() {
-        for text in Shipped::read().unwrap().texts {
-            assert!(text.body.contains("本文本为示范文本，非官方文本"), "{}", text.name);
-            assert_eq!(text.reference.digest.len(), 64);
+    fn every_table_but_those_of_the_former_system_is_shown_and_says_where_it_is_from() {
+        let codes = Shipped::read().unwrap().codes;
+        let shown: BTreeMap<&str, &About> = codes.shown().collect();
+        assert_eq!(codes.version, 1);
+        for name in codes.names().filter(|name| !name.ends_with("_jszg2017")).chain(["subject_ours"]) {
+            let origin = &shown[name].origin;
+            assert_eq!(matches!(origin, Origin::Ours), name.ends_with("_ours"), "{name}");
+            assert_eq!(matches!(origin, Origin::Standard(_)), name.contains("_gbt") || name.contains("_jyt"), "{name}");
+        }
+        assert!(shown.keys().all(|name| !codes.entries(name, None).is_empty()));
+    }
+
+    #[test]
+    fn titles_are_leaves() {
+        let codes = Shipped::read().unwrap().codes;
+        for table in ["title_gbt8561_teachers", "title_2015_ours"] {
+            let titles = codes.entries(table, None);
+            let is_above = |one: &str, other: &str| {
+                // 020 is above 022 in the standard.
+                one != other && other.starts_with(one.trim_end_matches('0')) && one.ends_with('0')
+            };
+            for title in &titles {
+                assert!(!titles.iter().any(|other| is_above(&title.code, &other.code)), "{}", title.code);
+            }
         }
     }
 
     #[test]
-    fn only_the_shown_version_of_a_text_is_current() {
+    fn every_text_says_that_it_is_a_model() {
         let shipped = Shipped::read().unwrap();
-        let pledge = shipped.texts.iter().find(|text| text.name == PLEDGE).unwrap().reference.clone();
-        assert!(shipped.is_current(PLEDGE, &pledge));
-        assert!(!shipped.is_current(AGREEMENT, &pledge));
-        assert!(!shipped.is_current(PLEDGE, &TextRef { version: 2, ..pledge }));
+        for text in NAMES.map(|name| shipped.text(name).unwrap()) {
+            assert!(text.body.contains("本文本为示范文本，非官方文本"), "{}", text.name);
+            assert_eq!(text.reference.digest.len(), 64);
+        }
     }
 }

@@ -9,6 +9,7 @@ pub mod forgetting;
 pub mod record;
 pub mod rules;
 pub mod serials;
+pub mod texts;
 
 /// A record that this program did not write.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

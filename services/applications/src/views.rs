@@ -6,6 +6,7 @@ pub mod directory;
 pub mod due;
 pub mod rules;
 pub mod schools;
+pub mod texts;
 
 use eventbus::{Event, ViewError};
 use sqlx::PgPool;

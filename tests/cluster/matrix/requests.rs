@@ -75,6 +75,9 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         ("Bulk", "ConcludeApplications") => asked(json!({"items": [{"key": key, "conclusion": 1}], "dryRun": true})),
         ("Bulk", "ReturnApplications") => asked(json!({"keys": [key], "dryRun": true, "reason": "材料不全，请补充。"})),
         ("Bulk", _) => asked(json!({"keys": [key], "dryRun": true})),
+        ("Codes", "ListCodeTables") => json!({"province": JIANGSU}),
+        ("Codes", _) => json!({"name": "subject_ours", "province": JIANGSU}),
+        ("Texts", _) => asked(json!({"province": JIANGSU, "name": "notice", "body": "示例注意事项"})),
         ("Rules", "PublishRuleSet") => asked(json!({"ruleSet": rules(JIANGSU)})),
         // Refusing, returning and sending back say why.
         _ => asked(json!({"key": key, "reason": "材料不全，请补充。"})),

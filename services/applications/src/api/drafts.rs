@@ -6,10 +6,11 @@ use proto::applications::v1::{self as wire};
 use proto::identity::v1::Entry;
 use tonic::{Request, Response, Status};
 
-use super::render::problems;
+use super::render::{obstacle, problems};
 use super::request::{Parsing, person};
 use super::sentences::restricted;
-use crate::domain::form::{Coded, Personal};
+use crate::domain::form::{Coded, Personal, Section};
+use crate::domain::text::NAMES;
 use crate::error::Error;
 use crate::handle::{DraftAt, Handle};
 use crate::wire as values;
@@ -71,13 +72,14 @@ impl Drafts for DraftsApi {
         request: Request<wire::SaveDraftRequest>,
     ) -> Result<Response<wire::SaveDraftResponse>, Status> {
         let person = person(&request)?.id;
-        let wire::SaveDraftRequest { draft_id, revision, form } = request.into_inner();
+        let wire::SaveDraftRequest { draft_id, revision, form, section } = request.into_inner();
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &draft_id);
-        let (personal, coded) = parse_form(&mut parsing, form);
+        let page = parse_form(&mut parsing, form);
+        let section = parse_section(&mut parsing, section);
         parsing.done()?;
         let handle = self.handle.clone();
-        let body = async move { handle.save_draft(person, draft, revision, personal, coded).await };
+        let body = async move { handle.save_draft(person, draft, revision, page, section).await };
         let checked = rpc::run(&self.lifecycle, body).await?;
         let mut all = problems(&checked.problems, false);
         all.extend(problems(&checked.problems, true));
@@ -97,7 +99,7 @@ impl Drafts for DraftsApi {
             draft_id: draft.id.to_string(),
             revision: draft.revision,
             certificate_id: draft.certificate.to_string(),
-            agreement_accepted: draft.agreement.is_some(),
+            agreement_accepted: self.handle.has_agreed(&draft)?,
             update_time: Some(rpc::timestamp(draft.updated_at)),
             form: Some(wire::Form {
                 personal: Some(values::personal(secret.personal)),
@@ -114,10 +116,11 @@ impl Drafts for DraftsApi {
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &request.get_ref().draft_id);
         parsing.done()?;
-        let checked = self.handle.check_draft(person, draft).await?;
+        let (found, against) = self.handle.check_draft(person, draft).await?;
         Ok(Response::new(wire::CheckDraftResponse {
-            problems: problems(&checked.problems, false),
-            warnings: problems(&checked.problems, true),
+            problems: problems(&found, false),
+            warnings: problems(&found, true),
+            obstacles: against.iter().map(obstacle).collect(),
         }))
     }
 
@@ -149,15 +152,34 @@ impl Drafts for DraftsApi {
 
     async fn list_texts(
         &self,
-        _: Request<wire::ListTextsRequest>,
+        request: Request<wire::ListTextsRequest>,
     ) -> Result<Response<wire::ListTextsResponse>, Status> {
-        let texts = self.handle.shipped().texts.iter().map(|text| wire::Text {
-            name: text.name.to_owned(),
-            version: super::render::int(text.reference.version),
-            digest: text.reference.digest.clone(),
-            body: text.body.to_owned(),
-        });
-        Ok(Response::new(wire::ListTextsResponse { texts: texts.collect() }))
+        let province = &request.get_ref().province;
+        if !province.is_empty() {
+            let mut parsing = Parsing::default();
+            parsing.province("province", province);
+            parsing.done()?;
+        }
+        let texts = NAMES.map(|name| Ok(values::text(self.handle.text(province, name)?.as_ref())));
+        Ok(Response::new(wire::ListTextsResponse { texts: texts.into_iter().collect::<Result<_, Error>>()? }))
+    }
+}
+
+/// The page that is saved; `None` for the whole form.
+fn parse_section(parsing: &mut Parsing, section: i32) -> Option<Section> {
+    use wire::DraftSection;
+    match DraftSection::try_from(section) {
+        Ok(DraftSection::Unspecified) => None,
+        Ok(DraftSection::Identity) => Some(Section::Identity),
+        Ok(DraftSection::Putonghua) => Some(Section::Putonghua),
+        Ok(DraftSection::Education) => Some(Section::Education),
+        Ok(DraftSection::Teaching) => Some(Section::Teaching),
+        Ok(DraftSection::Contact) => Some(Section::Contact),
+        Ok(DraftSection::Agency) => Some(Section::Agency),
+        Err(_) => {
+            parsing.violations().add("section", "UNKNOWN_VALUE", "没有这一页，请刷新页面后再保存。");
+            None
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use proto::applications::v1 as wire;
 
 use crate::domain::form::{Gravity, Personal, Problem};
-use crate::domain::registration::{Application, ConclusionRecord, Event};
+use crate::domain::opening::Closed;
+use crate::domain::registration::{Application, ConclusionRecord, Event, Rejection};
 use crate::handle::{Done, Seen};
 use crate::store::drafts::Secret;
 use crate::views::applications::Row;
@@ -30,6 +31,22 @@ pub(super) fn problems(problems: &[Problem], warnings: bool) -> Vec<wire::FieldP
             message: problem.message.clone().into_owned(),
         })
         .collect()
+}
+
+/// What speaks against a submission, and what it concerns.
+pub(super) fn obstacle(against: &Rejection) -> wire::FieldProblem {
+    let field = match against {
+        Rejection::AgreementMissing | Rejection::TextChanged { .. } => "agreement",
+        Rejection::NotOpen(Closed::NoPoint | Closed::PointClosed { .. }) => "coded.point_id",
+        Rejection::NotOpen(_) | Rejection::NobodyReviews => "coded.agency_id",
+        _ => "certificate",
+    };
+    let refusal = super::status::rejected(against);
+    wire::FieldProblem {
+        field: field.to_owned(),
+        reason: refusal.reason().to_owned(),
+        message: refusal.sentence().to_owned(),
+    }
 }
 
 /// One application. Personal data is masked unless `clear`.

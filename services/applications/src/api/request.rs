@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use access::Caller;
+use eventlog::Division;
 use prost::Message;
 use proto::applications::v1 as wire;
 use proto::identity::v1::Role;
@@ -107,6 +108,13 @@ impl Parsing {
             }
             Some(Moment::Time(at)) => parse_timestamp("as_of.time", Some(&at), &mut self.0).map(AsOf::Time),
         }
+    }
+
+    /// Two digits of a province.
+    pub(super) fn province(&mut self, field: &'static str, digits: &str) -> Option<Division> {
+        let province = Some(digits).filter(|digits| digits.len() == 2).and_then(Division::parse);
+        self.0.check(field, province.is_some(), "NOT_A_PROVINCE", "省份代码应为两位数字。");
+        province
     }
 
     /// Free text that must be given.

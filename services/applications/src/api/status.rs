@@ -39,7 +39,6 @@ impl From<Error> for Status {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound { kind } => Refusal::not_found(kind, ""),
             Error::Rejected(rejection) => rejected(&rejection),
-            Error::TextChanged => Refusal::rejected("TEXT_CHANGED", "协议或承诺书已更新，请重新阅读当前文本后再提交。"),
             Error::RevisionConflict { actual } => {
                 Refusal::rejected("REVISION_CONFLICT", "草稿已在别处修改，请重新打开草稿，核对后再保存或提交。")
                     .with("revision", actual.to_string())
@@ -141,7 +140,7 @@ fn log(error: &Error) {
     tracing::error!(%error, causes, "a call failed");
 }
 
-fn rejected(rejection: &Rejection) -> Refusal {
+pub(super) fn rejected(rejection: &Rejection) -> Refusal {
     match rejection {
         Rejection::NotFound => Refusal::not_found("application", ""),
         Rejection::PledgeRefused => Refusal::rejected(
@@ -150,6 +149,9 @@ fn rejected(rejection: &Rejection) -> Refusal {
         ),
         Rejection::AgreementMissing => {
             Refusal::rejected("AGREEMENT_MISSING", "请先阅读并同意网上申报协议，再提交申报。")
+        }
+        Rejection::TextChanged { text } => {
+            Refusal::rejected("TEXT_CHANGED", "协议或承诺书已更新，请重新阅读当前文本后再提交。").with("text", *text)
         }
         Rejection::AlreadyApplied { number } => {
             Refusal::rejected("ALREADY_APPLIED", "您已经填写了申报信息，请直接登录查看或修改申报信息。")

@@ -145,9 +145,14 @@ impl Directory {
         filed == agency || self.chain(filed).iter().any(|step| step.agency == agency)
     }
 
+    /// Two digits of an agency's province.
+    pub fn province_of(&self, agency: Uuid) -> Option<&str> {
+        self.agencies.get(&agency)?.division.get(..2)
+    }
+
     /// The newest plan of an agency's province.
     pub fn plan_of(&self, agency: Uuid) -> Option<&Plan> {
-        self.plans.get(self.agencies.get(&agency)?.division.get(..2)?)
+        self.plans.get(self.province_of(agency)?)
     }
 
     /// What the agency does within that plan.
@@ -157,8 +162,14 @@ impl Directory {
 
     /// Whether the agency's province lets a subject be chosen; `None` where it has said nothing of it.
     pub fn subject(&self, agency: Uuid, stage: Stage, subject: &str) -> Option<bool> {
-        let province = self.agencies.get(&agency)?.division.get(..2)?;
+        let province = self.province_of(agency)?;
         self.subjects.get(&(province.to_owned(), stage, subject.to_owned())).copied()
+    }
+
+    /// The subjects of a stage that a province has added or switched: whether they can be chosen, by name.
+    pub fn subjects_of(&self, province: &str, stage: Stage) -> BTreeMap<&str, bool> {
+        let said = self.subjects.iter().filter(|((of, of_stage, _), _)| of == province && *of_stage == stage);
+        said.map(|((.., subject), on)| (subject.as_str(), *on)).collect()
     }
 
     /// When a point of the agency confirms.

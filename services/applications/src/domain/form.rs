@@ -12,8 +12,11 @@ use crate::domain::rules::RuleSet;
 use crate::domain::values::{CertificateKind, Stage};
 
 mod fields;
+mod section;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use section::Section;
 
 /// The personal part: sealed, never published. Empty fields are not filled in yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

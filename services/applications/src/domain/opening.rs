@@ -66,13 +66,29 @@ pub fn admit(
     now: OffsetDateTime,
     ticket: Option<GraceTicket>,
 ) -> Result<Admission, Closed> {
-    let plan = joined(directory, agency)?;
-    if !plan.open {
-        return Err(Closed::OnlineNotOpen);
-    }
-    let admission = window(plan, now, ticket)?;
+    let admission = window(joined(directory, agency)?, now, ticket)?;
     take_point(directory, agency, point, now)?;
     Ok(admission)
+}
+
+/// Everything that is closed to somebody who would submit now, the point as far as it is chosen.
+pub fn closed(
+    directory: &Directory,
+    agency: Uuid,
+    point: Option<Uuid>,
+    now: OffsetDateTime,
+    ticket: Option<GraceTicket>,
+) -> Vec<Closed> {
+    let plan = match joined(directory, agency) {
+        Ok(plan) => plan,
+        Err(closed) => return vec![closed],
+    };
+    // A submission would still be left to the log's clock for a minute; who only asks is told by ours.
+    let over = || Closed::WindowClosed(plan.windows.clone());
+    let window =
+        window(plan, now, ticket).and_then(|admission| if now < admission.closing { Ok(()) } else { Err(over()) });
+    let point = point.map_or(Ok(()), |point| take_point(directory, agency, point, now));
+    [window, point].into_iter().filter_map(Result::err).collect()
 }
 
 /// Judges whether an application that was submitted in time may move to this agency and point: the window does not
@@ -91,6 +107,9 @@ fn joined(directory: &Directory, agency: Uuid) -> Result<&AgencyPlan, Closed> {
 }
 
 fn window(plan: &AgencyPlan, now: OffsetDateTime, ticket: Option<GraceTicket>) -> Result<Admission, Closed> {
+    if !plan.open {
+        return Err(Closed::OnlineNotOpen);
+    }
     let admission = |window: &Window| {
         // Before the end, too: it may be recorded later than it was decided.
         let with_ticket = ticket.is_some_and(|ticket| ticket.window == window.id);

@@ -17,6 +17,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
+pub use decide::agreed;
 pub use due::{Due, DueState};
 pub use event::{Amended, Concluded, Event, Submitted};
 pub use filing::{Ordinal, Standing, ordinal};

@@ -10,8 +10,8 @@ use crate::domain::form::{Checklist, Coded, Gravity, Personal, check};
 use crate::domain::opening::transfer;
 use crate::domain::registration::{Amend, Command, Registrations, Rejection};
 use crate::domain::route::Route;
+use crate::domain::text::PLEDGE;
 use crate::error::Error;
-use crate::shipped::PLEDGE;
 use crate::store::record;
 
 /// What an applicant changes: the whole form.
@@ -48,10 +48,10 @@ impl Handle {
         render: Render,
     ) -> Result<Vec<u8>, Error> {
         let Amendment { personal, coded, pledge } = amendment;
-        if pledge.accepted && !self.0.shipped.is_current(PLEDGE, &pledge.text) {
-            return Err(Error::TextChanged);
-        }
         let directory = self.directory()?;
+        if pledge.accepted && self.text_of(&directory, coded.agency, PLEDGE)?.reference != pledge.text {
+            return Err(Rejection::TextChanged { text: PLEDGE }.into());
+        }
         let school_known = match coded.school {
             Some(school) => self.0.tables.knows_school(school).await?,
             None => false,

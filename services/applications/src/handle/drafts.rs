@@ -13,13 +13,13 @@ use vault::PersonKey;
 use super::Handle;
 use crate::domain::calendar::shanghai_date;
 use crate::domain::draft::{ChosenPlace, DraftEnd, DraftEvent};
-use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, check};
-use crate::domain::opening::Closed;
-use crate::domain::registration::Rejection;
-use crate::domain::text::TextRef;
-use crate::domain::values::Restriction;
+use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, Section, check};
+use crate::domain::opening::{Closed, closed};
+use crate::domain::registration::{Rejection, agreed};
+use crate::domain::route::Route;
+use crate::domain::text::{AGREEMENT, TextRef};
+use crate::domain::values::{CertificateKind, Restriction};
 use crate::error::Error;
-use crate::shipped::AGREEMENT;
 use crate::store::draft_changes::Changing;
 use crate::store::drafts::{Draft, Secret, seal};
 use crate::store::record;
@@ -33,10 +33,10 @@ pub struct DraftAt {
     pub secret: Secret,
 }
 
-/// Everything that is to be said of a form.
+/// A saving, and everything that is to be said of the form.
 #[derive(Debug)]
 pub struct Checked {
-    /// The revision that was looked at.
+    /// The revision that was written.
     pub revision: i32,
     /// All problems, warnings among them.
     pub problems: Vec<Problem>,
@@ -100,32 +100,40 @@ impl Handle {
 
     /// Notes that 网上申报协议 was agreed to.
     pub async fn accept_agreement(&self, person: Uuid, draft: Uuid, text: &TextRef) -> Result<i32, Error> {
-        if !self.0.shipped.is_current(AGREEMENT, text) {
-            return Err(Error::TextChanged);
+        // Where the draft will belong is not chosen yet: a submission asks for what is shown there.
+        if !self.is_shown(AGREEMENT, text)? {
+            return Err(Rejection::TextChanged { text: AGREEMENT }.into());
         }
         self.0.drafts.accept(draft, person, text, clock::now()).await?.ok_or(NO_DRAFT)
     }
 
-    /// Saves the form as far as it is filled in; what is there must be well formed.
+    /// Saves the form, or one page of it, as far as it is filled in; what is saved must be well formed.
     pub async fn save_draft(
         &self,
         person: Uuid,
         draft: Uuid,
         revision: i32,
-        personal: Personal,
-        coded: Coded,
+        page: (Personal, Coded),
+        section: Option<Section>,
     ) -> Result<Checked, Error> {
         let DraftAt { mut draft, mut secret } = self.draft(person, draft).await?;
         if draft.revision != revision {
             return Err(Error::RevisionConflict { actual: draft.revision });
         }
-        secret.personal = with_account(personal, &secret);
-        let place = ChosenPlace::of(&coded);
-        let moved = place != ChosenPlace::of(&draft.coded);
-        draft.coded = coded;
-        let problems = self.check(&secret.personal, &draft).await?;
-        let malformed: Violations =
-            problems.iter().filter(|problem| problem.gravity == Gravity::Malformed).cloned().map(violation).collect();
+        let before = ChosenPlace::of(&draft.coded);
+        match section {
+            None => (secret.personal, draft.coded) = page,
+            Some(section) => section.replace(page, (&mut secret.personal, &mut draft.coded)),
+        }
+        secret.personal = with_account(std::mem::take(&mut secret.personal), &secret);
+        let place = ChosenPlace::of(&draft.coded);
+        let moved = place != before;
+        let certificate = self.0.tables.certificate(draft.certificate).await?.ok_or(Rejection::CertificateUnknown)?;
+        let problems = self.check(&secret.personal, &draft, certificate.facts.kind).await?;
+        // What was saved before may have become unknown since; it stays until its own page is saved.
+        let saved_now = |problem: &&Problem| section.is_none() || Section::of(problem.field) == section;
+        let malformed = problems.iter().filter(|problem| problem.gravity == Gravity::Malformed).filter(saved_now);
+        let malformed: Violations = malformed.cloned().map(violation).collect();
         malformed.into_result().map_err(Error::Invalid)?;
         let key = self.key(person).await?;
         draft.revision += 1;
@@ -154,10 +162,40 @@ impl Handle {
         Ok(DraftAt { draft, secret })
     }
 
-    /// Everything that still keeps the draft from being submitted.
-    pub async fn check_draft(&self, person: Uuid, draft: Uuid) -> Result<Checked, Error> {
+    /// Everything that still keeps the draft from being submitted now: the form's problems, and what else speaks against it.
+    pub async fn check_draft(&self, person: Uuid, draft: Uuid) -> Result<(Vec<Problem>, Vec<Rejection>), Error> {
         let DraftAt { draft, secret } = self.draft(person, draft).await?;
-        Ok(Checked { revision: draft.revision, problems: self.check(&secret.personal, &draft).await? })
+        let (record, certificate) =
+            futures::try_join!(async { Ok::<_, Error>(record::load(&self.0.log, draft.certificate).await?) }, async {
+                Ok(self.0.tables.certificate(draft.certificate).await?)
+            },)?;
+        self.require_registers(certificate.as_ref(), &record.state)?;
+        let (directory, now) = (self.directory()?, clock::now());
+        let (today, rules) = (shanghai_date(now), self.rules_of(&directory, draft.coded.agency)?);
+        let facts = certificate.map(|certificate| certificate.facts);
+        let eligible = record.state.eligible((person, draft.id), facts, &rules, today);
+        let mut against = eligible.err().unwrap_or_default();
+        if against.contains(&Rejection::NotFound) {
+            return Err(NO_DRAFT);
+        }
+        let agency = draft.coded.agency.filter(|agency| directory.agencies.contains_key(agency));
+        if let Some(agency) = agency {
+            let closed = closed(&directory, agency, draft.coded.point, now, draft.ticket);
+            against.extend(closed.into_iter().map(Rejection::NotOpen));
+        }
+        let shown = self.text_of(&directory, agency, AGREEMENT)?;
+        against.extend(agreed(draft.agreement.clone(), &shown.reference).err());
+        if agency.is_some_and(|agency| Route::of(&directory.chain(agency), &rules).is_none()) {
+            against.push(Rejection::NobodyReviews);
+        }
+        let kind = facts.map_or(CertificateKind::Higher, |facts| facts.kind);
+        Ok((self.check(&secret.personal, &draft, kind).await?, against))
+    }
+
+    /// Whether what was agreed to in a draft is what is shown where it belongs by now.
+    pub fn has_agreed(&self, draft: &Draft) -> Result<bool, Error> {
+        let shown = self.text_of(self.directory()?.as_ref(), draft.coded.agency, AGREEMENT)?;
+        Ok(draft.agreement.as_ref() == Some(&shown.reference))
     }
 
     /// Takes a ticket for the grace of the window that is open now; until when it admits.
@@ -203,11 +241,14 @@ impl Handle {
         Ok(Some(change.record(&self.0.log, event, actor, division).await?))
     }
 
-    async fn check(&self, personal: &Personal, draft: &Draft) -> Result<Vec<Problem>, Error> {
+    async fn check(
+        &self,
+        personal: &Personal,
+        draft: &Draft,
+        certificate_kind: CertificateKind,
+    ) -> Result<Vec<Problem>, Error> {
         let directory = self.directory()?;
         let rules = self.rules_of(&directory, draft.coded.agency)?;
-        let certificate = self.0.tables.certificate(draft.certificate).await?;
-        let certificate = certificate.ok_or(Rejection::CertificateUnknown)?;
         let school_known = match draft.coded.school {
             Some(school) => self.0.tables.knows_school(school).await?,
             None => false,
@@ -217,7 +258,7 @@ impl Handle {
             rules: &rules,
             directory: &directory,
             school_known,
-            certificate_kind: certificate.facts.kind,
+            certificate_kind,
             filed: None,
             today: shanghai_date(clock::now()),
         };

@@ -11,15 +11,15 @@ use crate::domain::draft::DraftEnd;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::{Checklist, Gravity, check};
 use crate::domain::opening::{Closed, admit};
-use crate::domain::registration::{Command, Event, Registrations, Rejection, Submit};
+use crate::domain::registration::{Command, Event, Registration, Registrations, Rejection, Submit};
 use crate::domain::route::Route;
-use crate::domain::text::TextRef;
+use crate::domain::text::{AGREEMENT, PLEDGE, TextRef};
 use crate::domain::values::{CertificateKind, Status, Turn};
 use crate::error::Error;
-use crate::shipped::PLEDGE;
 use crate::store::drafts::Secret;
 use crate::store::filing::Filing;
 use crate::store::record::new_event;
+use crate::views::certificates::Certificate;
 
 /// 个人承诺书: the text that was shown, and the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,19 @@ impl Handle {
         Err(Error::Conflict)
     }
 
+    /// Refused while this replica has not seen all certificates, or a prior registration is on its way to the record.
+    pub(super) fn require_registers(
+        &self,
+        certificate: Option<&Certificate>,
+        record: &Registration,
+    ) -> Result<(), Error> {
+        let known = match certificate {
+            Some(certificate) => certificate.priors.iter().all(|prior| record.prior.contains(prior)),
+            None => self.0.certificates.ready(),
+        };
+        if known { Ok(()) } else { Err(Error::NotReady) }
+    }
+
     async fn file(
         &self,
         asked: &Asked,
@@ -86,18 +99,18 @@ impl Handle {
         number: &mut Option<EnrolmentNumber>,
     ) -> Result<Vec<u8>, Error> {
         let Filing { draft, certificate, school_known, record, version, key } = filing;
-        self.refuse_early(submission, draft.revision)?;
-        let priors = certificate.iter().flat_map(|certificate| &certificate.priors);
-        if priors.clone().any(|prior| !record.prior.contains(prior))
-            || certificate.is_none() && !self.0.certificates.ready()
-        {
-            return Err(Error::NotReady);
+        if submission.revision != draft.revision {
+            return Err(Error::RevisionConflict { actual: draft.revision });
         }
+        let directory = self.directory()?;
+        if self.text_of(&directory, draft.coded.agency, PLEDGE)?.reference != submission.pledge.text {
+            return Err(Rejection::TextChanged { text: PLEDGE }.into());
+        }
+        self.require_registers(certificate.as_ref(), &record)?;
         // Without a key the person is erased, and the draft with them.
         let key = key.ok_or(Error::NotFound { kind: "draft" })?;
         let plain = draft.open(&key)?;
         let secret = Secret::decode(&plain)?;
-        let directory = self.directory()?;
         let rules = self.rules_of(&directory, draft.coded.agency)?;
         let now = clock::now();
         let today = shanghai_date(now);
@@ -135,6 +148,7 @@ impl Handle {
             place,
             admission: admit(&directory, place.agency, place.point, now, draft.ticket),
             agreement: draft.agreement,
+            shown_agreement: self.text_of(&directory, Some(place.agency), AGREEMENT)?.reference.clone(),
             pledge: Some(submission.pledge.text.clone()),
             route: Route::of(&directory.chain(place.agency), &rules),
             rules,
@@ -174,15 +188,5 @@ impl Handle {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn refuse_early(&self, submission: &Submission, revision: i32) -> Result<(), Error> {
-        if revision != submission.revision {
-            return Err(Error::RevisionConflict { actual: revision });
-        }
-        if !self.0.shipped.is_current(PLEDGE, &submission.pledge.text) {
-            return Err(Error::TextChanged);
-        }
-        Ok(())
     }
 }

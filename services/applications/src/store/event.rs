@@ -18,10 +18,11 @@ use crate::wire as values;
 #[cfg(test)]
 mod tests;
 
-/// Whether events of this kind belong to the record of a certificate; the log holds rule sets, drafts, erasures and epochs, too.
+/// Whether events of this kind belong to the record of a certificate; the log holds rule sets, texts, drafts, erasures and epochs, too.
 pub fn is_of_a_record(kind: &str) -> bool {
     let ours = kind.strip_prefix("dingzhu.applications.v1.");
-    ours.is_some_and(|name| name != wire::RuleSetPublished::NAME) && !is_of_a_draft(kind)
+    ours.is_some_and(|name| ![wire::RuleSetPublished::NAME, wire::TextPublished::NAME].contains(&name))
+        && !is_of_a_draft(kind)
 }
 
 /// Kind, payload and inner part of an event of a certificate's record. Takes the event: its form moves.

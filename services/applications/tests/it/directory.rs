@@ -25,7 +25,12 @@ async fn a_form_is_checked_against_the_directory_as_it_has_become() {
     let draft_id = stage.drafts(&teacher).start_draft(start).await.unwrap().into_inner().draft_id;
     let mut calligraphy = form();
     calligraphy.coded.as_mut().unwrap().subject = "书法".to_owned();
-    let save = wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(calligraphy) };
+    let save = wire::SaveDraftRequest {
+        draft_id: draft_id.clone(),
+        revision: 1,
+        form: Some(calligraphy),
+        ..Default::default()
+    };
     stage.drafts(&teacher).save_draft(save).await.unwrap();
     let found = async |expected: &[(&str, &str)]| found(&stage, &teacher, &draft_id, expected).await;
     let subject = ("coded.subject", "NOT_OF_THE_STAGE");

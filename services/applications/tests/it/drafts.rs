@@ -24,7 +24,8 @@ async fn a_draft_is_saved_step_by_step_and_resumed() {
     let mut half = form();
     half.personal.as_mut().unwrap().address = String::new();
     half.coded.as_mut().unwrap().title = String::new();
-    let save = wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(half) };
+    let save =
+        wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(half), ..Default::default() };
     let saved = drafts.save_draft(save.clone()).await.unwrap().into_inner();
     let fields: Vec<&str> = saved.problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!((saved.revision, fields), (2, vec!["coded.title", "personal.address"]));
@@ -52,7 +53,12 @@ async fn what_is_malformed_is_not_saved_and_everything_is_named() {
     let mut wrong = form();
     wrong.coded.as_mut().unwrap().education = "08".to_owned();
     wrong.personal.as_mut().unwrap().postcode = "22100".to_owned();
-    let save = |form| wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(form) };
+    let save = |form| wire::SaveDraftRequest {
+        draft_id: draft_id.clone(),
+        revision: 1,
+        form: Some(form),
+        ..Default::default()
+    };
     let violations = refused(drafts.save_draft(save(wrong)).await).violations;
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["form.coded.education", "form.personal.postcode"]);

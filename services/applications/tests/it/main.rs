@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bulk;
+mod check_draft;
 mod closing;
+mod codes;
 mod conclusions_file;
 mod counts;
 mod crowd;
 mod directory;
 mod draft_events;
+mod draft_sections;
 mod drafts;
 mod due;
 mod erasure;
@@ -23,4 +26,5 @@ mod reading;
 mod rules;
 mod schema;
 mod stage;
+mod texts;
 mod watch;

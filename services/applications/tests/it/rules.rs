@@ -38,7 +38,12 @@ async fn a_province_publishes_versions_and_applications_follow_the_newest() {
     let teacher = stage.teacher().await;
     let start = wire::StartDraftRequest { request_id: request_id(), certificate_id: teacher.certificate.to_string() };
     let draft = stage.drafts(&teacher).start_draft(start).await.unwrap().into_inner();
-    let save = wire::SaveDraftRequest { draft_id: draft.draft_id, revision: 1, form: Some(crate::stage::form()) };
+    let save = wire::SaveDraftRequest {
+        draft_id: draft.draft_id,
+        revision: 1,
+        form: Some(crate::stage::form()),
+        ..Default::default()
+    };
     let problems = stage.drafts(&teacher).save_draft(save).await.unwrap().into_inner().problems;
     assert_eq!(problems[0].field, "personal.telephone");
     let third = wire::RuleSet { extra_required_fields: Vec::new(), ..province };

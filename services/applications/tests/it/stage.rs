@@ -116,7 +116,12 @@ impl Stage {
         let probe = self.teacher().await;
         let start = wire::StartDraftRequest { request_id: request_id(), certificate_id: probe.certificate.to_string() };
         let draft_id = self.drafts(&probe).start_draft(start).await.unwrap().into_inner().draft_id;
-        let save = wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(form()) };
+        let save = wire::SaveDraftRequest {
+            draft_id: draft_id.clone(),
+            revision: 1,
+            form: Some(form()),
+            ..Default::default()
+        };
         eventually("any directory in memory", || async { self.drafts(&probe).save_draft(save.clone()).await.ok() })
             .await;
         let check = wire::CheckDraftRequest { draft_id: draft_id.clone() };
@@ -224,6 +229,28 @@ impl Stage {
         let closed = scheduling::WindowClosed { plan_id, agency_id, window: Some(window) };
         self.running.neighbour("scheduling").publish(PLAN, "32", &closed).await;
         rpc::parse_timestamp("end_time", Some(&end), &mut rpc::Violations::new()).unwrap()
+    }
+
+    /// Sets the dates of a point anew.
+    pub(crate) async fn assign(&self, assignment: scheduling::PointAssignment) {
+        let (plan_id, agency_id) = (PLAN.to_string(), COUNTY.to_string());
+        let assigned = scheduling::PointAssigned { plan_id, agency_id, assignment: Some(assignment) };
+        self.running.neighbour("scheduling").publish(PLAN, "32", &assigned).await;
+    }
+
+    /// The register matches the certificate to another person, and it is known.
+    pub(crate) async fn rematch(&self, teacher: &Teacher, person: Uuid) {
+        let (certificate_id, evidence) = (teacher.certificate.to_string(), "NUMBER_AND_NAME".to_owned());
+        let matched = register::CertificateMatched { certificate_id, person_id: person.to_string(), evidence };
+        self.running.neighbour("certificates").publish(teacher.certificate, "00", &matched).await;
+        let pool = &self.running.service.ground.pool;
+        eventually("the new match", || async {
+            let sql = "SELECT count(*) FROM views.certificate WHERE certificate_id = $1 AND person_id = $2";
+            let query = sqlx::query_scalar(sql).bind(teacher.certificate).bind(person);
+            let found: i64 = query.fetch_one(pool).await.unwrap();
+            (found == 1).then_some(())
+        })
+        .await;
     }
 
     /// Takes the window back.
@@ -372,8 +399,12 @@ impl Stage {
             text_digest: agreement.digest,
         };
         drafts.accept_agreement(accept).await.unwrap();
-        let save =
-            wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: started.revision, form: Some(form()) };
+        let save = wire::SaveDraftRequest {
+            draft_id: draft_id.clone(),
+            revision: started.revision,
+            form: Some(form()),
+            ..Default::default()
+        };
         let saved = drafts.save_draft(save).await.unwrap().into_inner();
         assert_eq!(saved.problems, []);
         (draft_id, saved.revision)

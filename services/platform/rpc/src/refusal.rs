@@ -162,6 +162,11 @@ impl Refusal {
         &self.reason
     }
 
+    /// What the caller is told, in Chinese.
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// Reads a status that a service sent.
     pub fn from_status(status: &Status) -> ReadRefusal {
         let details = status.get_error_details();

@@ -124,3 +124,26 @@ fn an_amendment_may_move_after_the_window_but_not_after_the_points_dates() {
     assert_eq!(transfer(&directory, COUNTY, POINT, end - Duration::seconds(1)), Ok(()));
     assert_eq!(transfer(&directory, COUNTY, POINT, end), Err(Closed::PointClosed { end }));
 }
+
+#[test]
+fn who_only_asks_is_told_of_window_and_point_at_once() {
+    let mut directory = agency_plan(|plan| plan.windows.clear());
+    directory.points.clear();
+    let told = |directory: &Directory, point| closed(directory, COUNTY, point, NOW, None);
+    assert_eq!(told(&directory, Some(POINT)), [Closed::NoWindow, Closed::NoPoint]);
+    assert_eq!(told(&directory, None), [Closed::NoWindow]);
+    directory.plans.clear();
+    assert_eq!(told(&directory, Some(POINT)), [Closed::NoPlan]);
+    assert_eq!(told(&self::directory(), Some(POINT)), []);
+}
+
+#[test]
+fn who_only_asks_is_told_of_the_end_by_our_clock() {
+    let directory = directory();
+    let end = NOW + Duration::days(7);
+    assert!(admit(&directory, COUNTY, POINT, end, None).is_ok(), "the log's clock decides");
+    assert!(matches!(&closed(&directory, COUNTY, Some(POINT), end, None)[..], [Closed::WindowClosed(_)]));
+    assert_eq!(closed(&directory, COUNTY, Some(POINT), end - Duration::seconds(1), None), []);
+    let ticket = Some(GraceTicket { window: WINDOW });
+    assert_eq!(closed(&directory, COUNTY, Some(POINT), end, ticket), []);
+}

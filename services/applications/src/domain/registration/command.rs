@@ -180,6 +180,8 @@ pub struct Submit {
     pub admission: Result<Admission, Closed>,
     /// 协议, if agreed to.
     pub agreement: Option<TextRef>,
+    /// 协议 as it is shown now.
+    pub shown_agreement: TextRef,
     /// 承诺书; `None` is 不同意.
     pub pledge: Option<TextRef>,
     /// Who reviews it.

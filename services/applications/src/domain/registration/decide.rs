@@ -4,12 +4,13 @@ use crate::domain::assessment::{Assessment, Circumstances, Proposal, assess, mis
 use crate::domain::directory::Assignment;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
-use crate::domain::registration::command::{Amend, Command, ConclusionFact, Officer, Order, Submit};
+use crate::domain::registration::command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
 use crate::domain::registration::event::{Amended, Concluded, Event, Submitted};
-use crate::domain::registration::filing::ordinal;
+use crate::domain::registration::filing::{Ordinal, ordinal};
 use crate::domain::registration::rejection::Rejection;
 use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Registration};
 use crate::domain::rules::RuleSet;
+use crate::domain::text::{AGREEMENT, TextRef};
 use crate::domain::values::{CertificateKind, Conclusion, Restriction};
 
 type Decision = Result<Vec<Event>, Rejection>;
@@ -167,6 +168,12 @@ fn unrestricted(restriction: Option<Restriction>) -> Result<(), Rejection> {
     restriction.map_or(Ok(()), |restriction| Err(Rejection::CertificateRestricted(restriction)))
 }
 
+/// What was agreed to, if it is what is shown now.
+pub fn agreed(agreement: Option<TextRef>, shown: &TextRef) -> Result<TextRef, Rejection> {
+    let agreement = agreement.ok_or(Rejection::AgreementMissing)?;
+    if agreement == *shown { Ok(agreement) } else { Err(Rejection::TextChanged { text: AGREEMENT }) }
+}
+
 /// A point without dates has not ended.
 fn not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime) -> Result<(), Rejection> {
     match assignment {
@@ -185,38 +192,64 @@ fn begun_and_not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime
 
 impl Registration {
     fn submit(&self, submit: Submit) -> Decision {
-        if self.applications.iter().any(|application| application.draft == submit.draft && !application.lives()) {
-            return Err(Rejection::NotFound);
-        }
-        if let Some(live) = self.live() {
-            return Err(Rejection::AlreadyApplied { number: live.number });
-        }
-        let certificate = submit.certificate.filter(|certificate| certificate.person == Some(submit.person));
-        let certificate = certificate.ok_or(Rejection::CertificateUnknown)?;
-        if certificate.kind == CertificateKind::Higher {
-            return Err(Rejection::CertificateNotRegistrable);
-        }
-        unrestricted(certificate.restriction)?;
-        let ordinal = ordinal(self, &submit.rules, submit.today)?;
+        let Submit { person, draft, certificate, today, .. } = submit;
+        let (kind, ordinal) = self
+            .eligible((person, draft), certificate, &submit.rules, today)
+            .map_err(|mut against| against.swap_remove(0))?;
         let admission = submit.admission.map_err(Rejection::NotOpen)?;
         let submitted = Submitted {
             number: submit.number,
-            person: submit.person,
-            draft: submit.draft,
+            person,
+            draft,
             ordinal,
-            kind: certificate.kind,
+            kind,
             form: submit.form,
             place: submit.place,
             window: admission.window,
             window_revision: admission.revision,
             with_ticket: admission.with_ticket,
-            agreement: submit.agreement.ok_or(Rejection::AgreementMissing)?,
+            agreement: agreed(submit.agreement, &submit.shown_agreement)?,
             pledge: submit.pledge.ok_or(Rejection::PledgeRefused)?,
             route: submit.route.ok_or(Rejection::NobodyReviews)?,
             rules: submit.rules.reference(),
-            on: submit.today,
+            on: today,
         };
         one(Event::ApplicationSubmitted(Box::new(submitted)))
+    }
+
+    /// Kind of the certificate and 注册次数 of an application that a person files today from this draft; else everything that
+    /// speaks against it, the first the most important.
+    pub fn eligible(
+        &self,
+        (person, draft): (uuid::Uuid, uuid::Uuid),
+        certificate: Option<CertificateFacts>,
+        rules: &RuleSet,
+        today: time::Date,
+    ) -> Result<(CertificateKind, Ordinal), Vec<Rejection>> {
+        let mut against = Vec::new();
+        if self.applications.iter().any(|application| application.draft == draft && !application.lives()) {
+            against.push(Rejection::NotFound);
+        }
+        if let Some(live) = self.live() {
+            against.push(Rejection::AlreadyApplied { number: live.number });
+        }
+        let certificate = certificate.filter(|certificate| certificate.person == Some(person));
+        match certificate {
+            None => against.push(Rejection::CertificateUnknown),
+            Some(CertificateFacts { kind, restriction, .. }) => {
+                if kind == CertificateKind::Higher {
+                    against.push(Rejection::CertificateNotRegistrable);
+                }
+                against.extend(restriction.map(Rejection::CertificateRestricted));
+            }
+        }
+        match (certificate, ordinal(self, rules, today)) {
+            (Some(certificate), Ok(ordinal)) if against.is_empty() => Ok((certificate.kind, ordinal)),
+            (_, ordinal) => {
+                against.extend(ordinal.err());
+                Err(against)
+            }
+        }
     }
 
     fn amend(&self, amend: Amend) -> Decision {

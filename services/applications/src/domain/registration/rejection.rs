@@ -16,6 +16,11 @@ pub enum Rejection {
     PledgeRefused,
     /// 协议 was not agreed to.
     AgreementMissing,
+    /// What was agreed to is not what is shown now.
+    TextChanged {
+        /// Name of the text.
+        text: &'static str,
+    },
     /// The certificate has a live application.
     AlreadyApplied {
         /// Its 报名号.

@@ -107,11 +107,13 @@ pub(crate) fn codes() -> CodeTables {
     ];
     let subjects = [("小学", vec!["语文", "科学"]), ("初级中学", vec!["语文", "物理"])];
     CodeTables::new(
+        1,
         tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect(),
         subjects
             .into_iter()
             .map(|(name, list)| (name.to_owned(), list.into_iter().map(str::to_owned).collect()))
             .collect(),
+        BTreeMap::new(),
     )
 }
 
@@ -175,6 +177,7 @@ pub(crate) fn submit(serial: u32) -> Submit {
         place: coded().place().unwrap(),
         admission: admit(&directory(), COUNTY, POINT, NOW, None),
         agreement: Some(text()),
+        shown_agreement: text(),
         pledge: Some(text()),
         route: Some(route()),
         rules: Arc::new(rules()),

@@ -1,13 +1,16 @@
 //! draft → 网报待确认, amend, withdraw; interval, bars, ordinal.
 
+use decider::Decider as _;
 use time::macros::date;
 use time::{Date, Duration};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::calendar::add_months;
 use crate::domain::opening::Closed;
 use crate::domain::registration::{Prior, Submit};
 use crate::domain::rules::RuleSet;
+use crate::domain::text::TextRef;
 use crate::domain::values::CertificateKind;
 
 fn submitting(serial: u32) -> Command {
@@ -43,6 +46,42 @@ fn without_the_pledge_nothing_is_filed() {
 #[test]
 fn without_the_agreement_nothing_is_filed() {
     on(Vec::new()).when(with(|submit| submit.agreement = None)).then_refused(&Rejection::AgreementMissing);
+}
+
+#[test]
+fn an_agreement_to_another_text_than_the_one_that_is_shown_does_not_count() {
+    let changed = |change: fn(&mut TextRef)| with(move |submit| change(&mut submit.shown_agreement));
+    for submitting in [changed(|shown| shown.version = 2), changed(|shown| shown.digest = "1".repeat(64))] {
+        on(Vec::new()).when(submitting).then_refused(&Rejection::TextChanged { text: "agreement" });
+    }
+}
+
+#[test]
+fn everything_that_speaks_against_a_submission_is_found_at_once() {
+    let against = |history: &[Event], certificate, draft: Uuid| {
+        Registrations::fold(history).eligible((TEACHER, draft), certificate, &rules(), TODAY).unwrap_err()
+    };
+    let (kind, person) = (CertificateKind::Higher, Some(TEACHER));
+    let restricted = Some(CertificateFacts { kind, person, restriction: Some(Restriction::ExamCheating) });
+    let mut history = vec![prior(1, Conclusion::Qualified, TODAY)];
+    history.extend(pending());
+    let found = against(&history, restricted, Uuid::from_u128(5));
+    assert_eq!(
+        found,
+        [
+            Rejection::AlreadyApplied { number: number(1) },
+            Rejection::CertificateNotRegistrable,
+            Rejection::CertificateRestricted(Restriction::ExamCheating),
+            Rejection::RegisteredRecently { on: TODAY, earliest: add_months(TODAY, 54) },
+        ]
+    );
+    let stranger = Some(CertificateFacts { person: None, ..restricted.unwrap() });
+    assert_eq!(against(&[], stranger, Uuid::from_u128(5)), [Rejection::CertificateUnknown]);
+    // Filed from this very draft, and over.
+    let mut over = pending();
+    over.push(Event::ApplicationWithdrawn(number(1)));
+    let free = Some(CertificateFacts { kind: CertificateKind::Junior, restriction: None, ..restricted.unwrap() });
+    assert_eq!(against(&over, free, submit(1).draft), [Rejection::NotFound]);
 }
 
 #[test]
