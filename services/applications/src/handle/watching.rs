@@ -54,13 +54,20 @@ struct Rows {
     after: Row,
 }
 
+/// What all who listen hear: the next event; or, without one, how far the log had come when the reader began.
+#[derive(Debug, Clone)]
+struct Heard {
+    position: i64,
+    change: Option<Arc<Change>>,
+}
+
 /// Every event of the own log with what it did, for as long as anybody listens. Clones are the same.
 #[derive(Clone)]
 pub struct Changes(Arc<Shared>);
 
 struct Shared {
     log: EventLog,
-    told: broadcast::Sender<Arc<Change>>,
+    told: broadcast::Sender<Heard>,
     wanted: Notify,
 }
 
@@ -75,7 +82,7 @@ impl Changes {
         changes
     }
 
-    fn listen(&self) -> broadcast::Receiver<Arc<Change>> {
+    fn listen(&self) -> broadcast::Receiver<Heard> {
         let listening = self.0.told.subscribe();
         self.0.wanted.notify_one();
         listening
@@ -95,17 +102,22 @@ impl Changes {
     async fn read_while_wanted(&self) -> Result<(), Error> {
         let mut place = self.newest().await?;
         let mut head = self.0.log.head();
+        self.tell(place.position, None);
         while self.0.told.receiver_count() > 0 {
             if timeout(IDLE, head.wait_for(|head| *head > place.position)).await.is_err() {
                 continue;
             }
             for change in self.after(&place).await? {
                 place = change.place;
-                // Nobody listens any more: then nobody misses it.
-                let _ = self.0.told.send(Arc::new(change));
+                self.tell(place.position, Some(Arc::new(change)));
             }
         }
         Ok(())
+    }
+
+    fn tell(&self, position: i64, change: Option<Arc<Change>>) {
+        // Nobody listens any more: then nobody misses it.
+        let _ = self.0.told.send(Heard { position, change });
     }
 
     /// The next events behind a place; none when there are none yet.
@@ -196,7 +208,7 @@ pub struct Watch {
     ahead: VecDeque<Arc<Change>>,
     /// The log may hold more than was heard of.
     behind: bool,
-    listening: Option<broadcast::Receiver<Arc<Change>>>,
+    listening: Option<broadcast::Receiver<Heard>>,
 }
 
 impl Handle {
@@ -252,11 +264,11 @@ impl Watch {
             }
             let listening = self.listening.as_mut().expect("whoever has caught up listens");
             match listening.recv().await {
-                // From the log already.
-                Ok(change) if change.place.position <= self.at.place.position => {}
-                Ok(change) if change.place.position == self.at.place.position + 1 => self.ahead.push_back(change),
-                // The reader began later than this watch.
-                Ok(_) => self.behind = true,
+                Ok(Heard { position, change: Some(change) }) if position == self.at.place.position + 1 => {
+                    self.ahead.push_back(change);
+                }
+                // Known from the log already; or recorded before the reader began.
+                Ok(heard) => self.behind = heard.position > self.at.place.position,
                 Err(broadcast::error::RecvError::Lagged(_)) => return Err(Error::WatchTooSlow),
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
