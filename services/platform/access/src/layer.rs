@@ -13,9 +13,9 @@ use tonic::Status;
 use tower::{Layer, Service};
 
 use crate::Authority;
-use crate::caller::{Caller, sign_in_required};
+use crate::caller::Caller;
 use crate::peer::ON_BEHALF_OF;
-use crate::table::{COMMON, Denied, Rule, Table, changing};
+use crate::table::{COMMON, Rule, Table, changing};
 
 /// When staff may try again after a refusal that is nobody's fault.
 const RETRY: Duration = Duration::from_secs(5);
@@ -46,28 +46,11 @@ impl AccessLayer {
             Err(_) if *rule == Rule::Anyone => Caller::default(),
             judged => judged?,
         };
-        match rule.admits(&caller) {
-            Ok(()) if self.changing.contains(rpc) && rule.rests_on_a_role(&caller) && !self.authority.is_current() => {
-                Err(outdated())
-            }
-            Ok(()) => Ok(caller),
-            Err(Denied::SignInRequired) => Err(sign_in_required()),
-            Err(Denied::ProfileIncomplete) => Err(Refusal::forbidden(
-                "PROFILE_INCOMPLETE",
-                "请先在个人信息中心完善个人身份信息，完善后重新登录再办理业务。",
-            )),
-            Err(Denied::SecondFactorRequired) => Err(Refusal::forbidden(
-                "TOTP_REQUIRED",
-                "办理此项业务须先通过动态口令验证；尚未绑定动态口令的，请先绑定。",
-            )),
-            Err(Denied::Restricted) => Err(Refusal::forbidden(
-                "ACCOUNT_RESTRICTED",
-                "您已申请注销账号，存档期满前该账号只能查看和导出本人信息；如需继续办理业务，请先撤回注销申请并重新登录。",
-            )),
-            Err(Denied::RoleRequired) => {
-                Err(Refusal::forbidden("ROLE_REQUIRED", "您的账号没有办理此项业务的权限，如有疑问请联系管理员。"))
-            }
+        rule.check(&caller)?;
+        if self.changing.contains(rpc) && rule.rests_on_a_role(&caller) && !self.authority.is_current() {
+            return Err(outdated());
         }
+        Ok(caller)
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use proto::identity::v1::Role;
+use rpc::Refusal;
 
+use crate::caller::sign_in_required;
 use crate::{Caller, Grant};
 
 /// Who may call an RPC. Whose object it is, is judged where the object is known.
@@ -40,7 +42,33 @@ pub(crate) enum Denied {
     SecondFactorRequired,
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::SignInRequired => sign_in_required(),
+            Denied::ProfileIncomplete => {
+                Self::forbidden("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，完善后重新登录再办理业务。")
+            }
+            Denied::SecondFactorRequired => {
+                Self::forbidden("TOTP_REQUIRED", "办理此项业务须先通过动态口令验证；尚未绑定动态口令的，请先绑定。")
+            }
+            Denied::Restricted => Self::forbidden(
+                "ACCOUNT_RESTRICTED",
+                "您已申请注销账号，存档期满前该账号只能查看和导出本人信息；如需继续办理业务，请先撤回注销申请并重新登录。",
+            ),
+            Denied::RoleRequired => {
+                Self::forbidden("ROLE_REQUIRED", "您的账号没有办理此项业务的权限，如有疑问请联系管理员。")
+            }
+        }
+    }
+}
+
 impl Rule {
+    /// What the layer answers a caller whom this rule does not admit.
+    pub fn check(self, caller: &Caller) -> Result<(), Refusal> {
+        self.admits(caller).map_err(Refusal::from)
+    }
+
     /// Judges a caller.
     pub(crate) fn admits(self, caller: &Caller) -> Result<(), Denied> {
         let restricted = caller.person.as_ref().is_some_and(|person| person.restricted);
