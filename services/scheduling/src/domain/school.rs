@@ -8,7 +8,7 @@ use super::id::{AgencyId, SchoolId};
 use super::name::Name;
 
 /// Codes of `employing_school_kind` and what they mean.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 11] = [
     ("11", "幼儿园"),
     ("21", "小学"),
     ("31", "初级中学"),
@@ -19,6 +19,7 @@ const KINDS: [(&str, &str); 10] = [
     ("37", "中等职业学校"),
     ("38", "特殊教育学校"),
     ("39", "教研机构"),
+    ("40", "校外教育机构"),
 ];
 
 /// Kind of a school, a code of two digits.
@@ -317,7 +318,7 @@ pub(crate) mod tests {
 
     #[test]
     fn only_kinds_of_the_table_are_known() {
-        assert!(Kind::parse("11").is_some());
+        assert!(Kind::parse("11").is_some() && Kind::parse("40").is_some());
         assert!(Kind::parse("12").is_none() && Kind::parse("").is_none());
     }
 }
