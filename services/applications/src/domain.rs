@@ -14,4 +14,6 @@ pub mod registration;
 pub mod route;
 pub mod rules;
 pub mod text;
+pub mod time_limit;
 pub mod values;
+pub mod working_days;

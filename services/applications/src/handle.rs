@@ -4,7 +4,9 @@ mod amend;
 mod bulk;
 mod codes;
 mod drafts;
+mod dry_run;
 mod due;
+mod explain;
 mod files;
 mod idle_drafts;
 mod lists;
@@ -29,9 +31,12 @@ use crate::details::Details;
 use crate::domain::calendar::shanghai_date;
 use crate::domain::directory::{Assignment, Directory};
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Application, Command, Event, Registration, Registrations, Rejection};
+use crate::domain::registration::{
+    Application, Command, ConclusionFact, Event, Registration, Registrations, Rejection,
+};
 use crate::domain::rules::RuleSet;
 use crate::domain::values::{Conclusion, Level, Restriction, Status, Turn};
+use crate::domain::working_days::WorkCalendar;
 use crate::error::Error;
 use crate::shipped::Shipped;
 use crate::store::drafts::Drafts;
@@ -46,10 +51,12 @@ pub use amend::Amendment;
 pub use bulk::{AT_ONCE, MOST_ITEMS, Wanted};
 pub use codes::CodeTable;
 pub use drafts::{Checked, DraftAt};
+pub use dry_run::{Cursor, DryRun, Replayed};
 pub use due::DueCertificate;
+pub use explain::Explained;
 pub use files::{Due, Judged};
 pub use lists::Count;
-pub use reading::{Seen, Viewer};
+pub use reading::{Seen, Viewer, Warning};
 pub use submit::{Pledge, Submission};
 pub use watching::{Beginning, Changes, News, Place, State, Watch};
 
@@ -146,6 +153,17 @@ pub struct Situation<'a> {
     pub now: OffsetDateTime,
     /// Today in Shanghai.
     pub today: Date,
+    /// 节假日安排
+    pub working_days: &'a WorkCalendar,
+}
+
+impl Situation<'_> {
+    /// 公示 from today to a day, or to the one that the rule set prescribes, if it does.
+    pub fn publicity(&self, until: Option<Date>) -> ConclusionFact {
+        let prescribed = self.rules.publicity_working_days;
+        let at_least = self.working_days.after(self.today, prescribed);
+        ConclusionFact::PublicityBegun { until: until.or((prescribed > 0).then_some(at_least)), at_least }
+    }
 }
 
 /// A command, and the instant before which it must be recorded.
@@ -208,15 +226,14 @@ impl Handle {
         Ok(self.0.directory.require()?)
     }
 
-    /// The rule set of an agency's province, or the national one.
+    /// The rule set of an agency's province that is in force today, or the national one.
     pub fn rules_of(&self, directory: &Directory, agency: Option<Uuid>) -> Result<Arc<RuleSet>, Error> {
         self.rules(agency.and_then(|agency| directory.province_of(agency)).unwrap_or_default())
     }
 
-    /// The rule set of a province, or the national one.
+    /// The rule set of a province that is in force today, or the national one.
     pub fn rules(&self, province: &str) -> Result<Arc<RuleSet>, Error> {
-        let book = self.0.rules.require()?;
-        Ok(Arc::clone(book.find(province).unwrap_or(&self.0.shipped.national)))
+        self.rules_on(province, shanghai_date(clock::now()))
     }
 
     /// Does one thing with one application; `text` is sealed beside the event under the applicant's key.
@@ -284,6 +301,7 @@ impl Handle {
             rules: self.rules_of(&directory, Some(application.place.agency))?,
             now,
             today: shanghai_date(now),
+            working_days: &self.0.shipped.working_days,
         });
         let person = application.person;
         let events = Registrations::decide(&record.state, command)?;

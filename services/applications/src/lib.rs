@@ -26,6 +26,7 @@ pub mod sweep;
 pub mod views;
 pub mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Rule, Table};
@@ -36,6 +37,7 @@ use proto::applications::v1::codes_server::CodesServer;
 use proto::applications::v1::confirmation_server::ConfirmationServer;
 use proto::applications::v1::drafts_server::DraftsServer;
 use proto::applications::v1::due_dates_server::DueDatesServer;
+use proto::applications::v1::explanations_server::ExplanationsServer;
 use proto::applications::v1::export_server::ExportServer;
 use proto::applications::v1::review_server::ReviewServer;
 use proto::applications::v1::rules_server::RulesServer;
@@ -45,6 +47,7 @@ use proto::identity::v1::Role;
 use rpc::Surface;
 use service::erasure::OnPersonErased;
 use service::{Failure, Ground, NoCommand, Service};
+use tokio::sync::Semaphore;
 use workbook::Workbooks;
 
 use crate::config::Settings;
@@ -73,6 +76,8 @@ pub struct Applications {
 }
 
 const READERS: Rule = Rule::PersonOrStaff(&[Role::Liaison, Role::Clerk, Role::Reviewer]);
+/// Dry runs of rule sets under way at a time in one replica: each holds the histories of a page in memory.
+const DRY_RUNS: usize = 2;
 const REVIEWER: Rule = Rule::Staff(&[Role::Reviewer]);
 
 impl Service for Applications {
@@ -97,6 +102,7 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Statistics/CountApplications", READERS),
         ("dingzhu.applications.v1.DueDates/ListDueCertificates", READERS),
         ("dingzhu.applications.v1.DueDates/CountDue", Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer])),
+        ("dingzhu.applications.v1.Explanations/ExplainApplication", READERS),
         (
             "dingzhu.applications.v1.Confirmation/RecordFacts",
             Rule::Staff(&[Role::Liaison, Role::Clerk, Role::Reviewer]),
@@ -120,6 +126,7 @@ impl Service for Applications {
         ("dingzhu.applications.v1.Bulk/ImportConclusions", REVIEWER),
         ("dingzhu.applications.v1.Rules/PublishRuleSet", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Rules/GetRuleSet", Rule::Admitted),
+        ("dingzhu.applications.v1.Rules/DryRunRules", Rule::Staff(&[Role::RuleOfficer])),
         ("dingzhu.applications.v1.Codes/ListCodeTables", Rule::Admitted),
         ("dingzhu.applications.v1.Codes/GetCodeTable", Rule::Admitted),
         ("dingzhu.applications.v1.Texts/PublishText", Rule::Staff(&[Role::RuleOfficer])),
@@ -182,13 +189,14 @@ impl Service for Applications {
             api::ApplicationsApi { handle: handle.clone(), lifecycle: lifecycle.clone(), bus: bus.clone(), watches };
         let confirmation = api::ConfirmationApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let review = api::ReviewApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let dry_runs = Arc::new(Semaphore::new(DRY_RUNS));
         let bulk = api::BulkApi {
             handle: handle.clone(),
             lifecycle: lifecycle.clone(),
             bus: bus.clone(),
             workbooks: self.workbooks.clone(),
         };
-        let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
+        let rules = api::RulesApi { handle: handle.clone(), lifecycle: lifecycle.clone(), dry_runs };
         let statistics = api::StatisticsApi { handle: handle.clone(), bus: bus.clone() };
         let due_dates = api::DueDatesApi { handle: handle.clone(), bus: bus.clone() };
         let texts = api::TextsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
@@ -196,6 +204,7 @@ impl Service for Applications {
             .offer(rpc::sized!(DraftsServer::new(drafts)))
             .offer(rpc::sized!(ExportServer::new(applications.clone())))
             .offer(rpc::sized!(ApplicationsServer::new(applications)))
+            .offer(rpc::sized!(ExplanationsServer::new(api::ExplanationsApi { handle: handle.clone() })))
             .offer(rpc::sized!(ConfirmationServer::new(confirmation)))
             .offer(rpc::sized!(ReviewServer::new(review)))
             .offer(rpc::sized!(BulkServer::new(bulk)))

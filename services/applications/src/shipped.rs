@@ -7,14 +7,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::calendar::parse_date;
 use crate::domain::codes::{About, CodeTables, Origin};
-use crate::domain::rules::{RuleSet, TrainingUnit};
+use crate::domain::facts::Grade;
+use crate::domain::rules::{RuleSet, SchoolScope, TrainingUnit};
 use crate::domain::text::{AGREEMENT, MUST_READ, NOTICE, PLEDGE, REMINDER, Text, TextRef};
+use crate::domain::working_days::{Arrangement, WorkCalendar};
 
 const CODES: &str = include_str!("../codes/tables.1.json");
 /// What is to be said of the tables that are shown; those of the former system are not.
 const ABOUT_CODES: &str = include_str!("../codes/about.1.json");
 const NATIONAL: &str = include_str!("../rules/national.json");
+const WORKING_DAYS: &str = include_str!("../rules/working_days.json");
 /// Name, version and body; a changed text is a new version, the old file stays.
 const TEXTS: [(&str, u32, &str); 5] = [
     (MUST_READ, 1, include_str!("../texts/must_read.1.txt")),
@@ -33,6 +37,8 @@ pub struct Shipped {
     texts: Vec<Arc<Text>>,
     /// Holds where a province has published nothing.
     pub national: Arc<RuleSet>,
+    /// 节假日安排
+    pub working_days: WorkCalendar,
 }
 
 impl Shipped {
@@ -42,7 +48,12 @@ impl Shipped {
             let reference = TextRef { version, digest: digest(body) };
             Arc::new(Text { name, province: None, reference, body: body.into() })
         });
-        Ok(Self { codes: codes()?, texts: texts.into(), national: Arc::new(national()?) })
+        Ok(Self {
+            codes: codes()?,
+            texts: texts.into(),
+            national: Arc::new(national()?),
+            working_days: working_days()?,
+        })
     }
 
     /// The newest version of a text.
@@ -111,6 +122,12 @@ struct National {
     school_year: bool,
     first_registration_full_check: bool,
     reapply_after_failed_days: u32,
+    qualifying_grades: Vec<String>,
+    schools_in_scope: Vec<String>,
+    review_working_days: u32,
+    publicity_working_days: u32,
+    reconsideration_days: u32,
+    litigation_months: u32,
 }
 
 fn national() -> Result<RuleSet, serde_json::Error> {
@@ -131,7 +148,45 @@ fn national() -> Result<RuleSet, serde_json::Error> {
         first_registration_full_check: file.first_registration_full_check,
         reapply_after_failed_days: file.reapply_after_failed_days,
         extra_required_fields: Vec::new(),
+        qualifying_grades: file.qualifying_grades.iter().filter_map(|code| Grade::parse(code)).collect(),
+        schools_in_scope: file.schools_in_scope.iter().filter_map(|name| school_scope(name)).collect(),
+        review_working_days: file.review_working_days,
+        publicity_working_days: file.publicity_working_days,
+        reconsideration_days: file.reconsideration_days,
+        litigation_months: file.litigation_months,
+        effective_from: None,
     })
+}
+
+fn school_scope(name: &str) -> Option<SchoolScope> {
+    match name {
+        "public" => Some(SchoolScope::Public),
+        "private" => Some(SchoolScope::Private),
+        "research_office" => Some(SchoolScope::ResearchOffice),
+        "after_school" => Some(SchoolScope::AfterSchool),
+        _ => None,
+    }
+}
+
+/// The file's form: by year, days as `YYYY-MM-DD`.
+#[derive(serde::Deserialize)]
+struct WorkingDays {
+    version: u32,
+    years: BTreeMap<i32, ArrangedYear>,
+}
+
+#[derive(serde::Deserialize)]
+struct ArrangedYear {
+    holidays: Vec<String>,
+    worked: Vec<String>,
+}
+
+fn working_days() -> Result<WorkCalendar, serde_json::Error> {
+    let file: WorkingDays = serde_json::from_str(WORKING_DAYS)?;
+    let days = |days: &[String]| days.iter().filter_map(|day| parse_date(day)).collect();
+    let arranged = |year: ArrangedYear| Arrangement { holidays: days(&year.holidays), worked: days(&year.worked) };
+    let years = file.years.into_iter().map(|(year, arranged_year)| (year, arranged(arranged_year))).collect();
+    Ok(WorkCalendar { version: file.version, years })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -157,6 +212,36 @@ mod tests {
             shipped.codes.has_subject(stage, subject)
         }));
         assert_eq!(shipped.national.interval_months, 54);
+    }
+
+    #[test]
+    fn the_national_rules_take_public_schools_and_the_grades_that_count() {
+        let national = Shipped::read().unwrap().national;
+        assert_eq!(national.schools_in_scope, [SchoolScope::Public]);
+        assert_eq!(national.qualifying_grades, [Grade::Excellent, Grade::Qualified]);
+        assert_eq!(
+            (national.review_working_days, national.reconsideration_days, national.litigation_months),
+            (90, 60, 6)
+        );
+    }
+
+    /// A mistyped day would be left out, a worked day that is no weekend would mean nothing.
+    #[test]
+    fn the_arrangements_of_holidays_are_whole_and_make_sense() {
+        let file: WorkingDays = serde_json::from_str(WORKING_DAYS).unwrap();
+        let calendar = Shipped::read().unwrap().working_days;
+        assert!(WORKING_DAYS.contains("modelled, unverified"));
+        for (year, listed) in file.years {
+            let read = &calendar.years[&year];
+            assert_eq!(
+                (listed.holidays.len(), listed.worked.len()),
+                (read.holidays.len(), read.worked.len()),
+                "{year}"
+            );
+            assert!(read.holidays.iter().chain(&read.worked).all(|day| day.year() == year), "{year}");
+            assert!(read.worked.iter().all(|day| day.weekday().number_days_from_monday() >= 5), "{year}");
+            assert!(read.holidays.iter().all(|day| day.weekday().number_days_from_monday() < 5), "{year}");
+        }
     }
 
     #[test]

@@ -8,12 +8,16 @@ pub mod rules;
 pub mod schools;
 pub mod texts;
 
+use std::collections::HashMap;
+
 use eventbus::{Event, ViewError};
 use sqlx::PgPool;
 use time::Date;
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::rules::SchoolKind;
+use crate::domain::values::Restriction;
 use crate::views::applications::{Counted, Dimension, Row, Scope, Selection};
 use crate::views::certificates::Certificate;
 use crate::views::due::{DueGroup, DueRow, DueSelection};
@@ -40,9 +44,35 @@ impl Tables {
         certificates::position(&self.pool).await
     }
 
-    /// Whether there is such a school.
-    pub async fn knows_school(&self, school: Uuid) -> Result<bool, sqlx::Error> {
-        schools::is_known(&self.pool, school).await
+    /// What a school is; `None` where there is no such school.
+    pub async fn school(&self, school: Option<Uuid>) -> Result<Option<SchoolKind>, sqlx::Error> {
+        let Some(school) = school else { return Ok(None) };
+        Ok(self.schools(&[school]).await?.remove(&school))
+    }
+
+    /// What these schools are; one that there is not has no entry.
+    pub async fn schools(&self, schools: &[Uuid]) -> Result<HashMap<Uuid, SchoolKind>, sqlx::Error> {
+        schools::kinds(&self.pool, schools).await
+    }
+
+    /// Restrictions of those among these certificates that have one.
+    pub async fn restrictions(&self, certificates: &[Uuid]) -> Result<HashMap<Uuid, Restriction>, sqlx::Error> {
+        certificates::restrictions(&self.pool, certificates).await
+    }
+
+    /// How many applications of a person live for other certificates than this one.
+    pub async fn living_elsewhere(&self, person: Uuid, certificate: Uuid) -> Result<i64, sqlx::Error> {
+        applications::living_elsewhere(&self.pool, person, certificate).await
+    }
+
+    /// Applications filed with an agency behind a position: certificate, number, position.
+    pub async fn filed_with(
+        &self,
+        agency: Uuid,
+        after: i64,
+        at_most: i64,
+    ) -> Result<Vec<(Uuid, EnrolmentNumber, i64)>, sqlx::Error> {
+        applications::of_agency(&self.pool, agency, after, at_most).await
     }
 
     /// The applications of a person.

@@ -11,6 +11,6 @@ pub use form::{coded, parse_coded, parse_personal, personal};
 pub use rules::{parse_rule_set, rule_set};
 pub use texts::text;
 pub use values::{
-    certificate_kind, conclusion, level, parse_certificate_kind, parse_conclusion, parse_level, parse_stage,
-    parse_status, parse_turn, proposal, stage, status, turn,
+    action, certificate_kind, conclusion, level, next_step, parse_certificate_kind, parse_conclusion, parse_level,
+    parse_stage, parse_status, parse_turn, proposal, stage, status, turn,
 };

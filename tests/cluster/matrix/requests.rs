@@ -54,7 +54,7 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         }
         ("DueDates", _) => json!({}),
         (_, "WithdrawApplication" | "ConfirmApplication" | "ApproveReversal") => asked(json!({"key": key})),
-        ("Applications", _) | (_, "AssessApplication") => json!({"key": key}),
+        ("Applications" | "Explanations", _) | (_, "AssessApplication") => json!({"key": key}),
         (_, "RecordFacts") => asked(json!({"key": key, "facts": facts()})),
         (_, "PassReview") => asked(json!({"key": key, "opinion": "同意。"})),
         (_, "ConcludeApplication") => asked(json!({"key": key, "conclusion": 1})),
@@ -79,6 +79,7 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         ("Codes", _) => json!({"name": "subject_ours", "province": JIANGSU}),
         ("Texts", _) => asked(json!({"province": JIANGSU, "name": "notice", "body": "示例注意事项"})),
         ("Rules", "PublishRuleSet") => asked(json!({"ruleSet": rules(JIANGSU)})),
+        ("Rules", "DryRunRules") => json!({"ruleSet": rules(JIANGSU)}),
         // Refusing, returning and sending back say why.
         _ => asked(json!({"key": key, "reason": "材料不全，请补充。"})),
     }

@@ -2,10 +2,12 @@
 
 use proto::applications::v1 as wire;
 
+use crate::domain::calendar::render_date;
 use crate::domain::form::{Gravity, Personal, Problem};
 use crate::domain::opening::Closed;
 use crate::domain::registration::{Application, ConclusionRecord, Event, Rejection};
-use crate::handle::{Done, Seen};
+use crate::domain::time_limit::TimeLimit;
+use crate::handle::{Done, Seen, Warning};
 use crate::store::drafts::Secret;
 use crate::views::applications::Row;
 use crate::wire as values;
@@ -85,6 +87,7 @@ pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire
         conclusion_record: conclusion.map(|record| wire::ConclusionRecord {
             conclude_time: time(concluded),
             note_printed_time: time(printed.filter(|_| record.note_printed)),
+            certificate_note: seen.certificate_note.clone().unwrap_or_default(),
             ..conclusion_record(record)
         }),
         submit_time: time(submitted),
@@ -93,7 +96,26 @@ pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire
         agency_id: place.agency.to_string(),
         point_id: place.point.to_string(),
         school_id: place.school.to_string(),
+        time_limit: seen.time_limit.as_ref().map(time_limit),
+        warnings: seen.warnings.iter().map(warning).collect(),
     }
+}
+
+/// 审核期限
+pub(super) fn time_limit(limit: &TimeLimit) -> wire::TimeLimit {
+    wire::TimeLimit {
+        accepted_until_date: render_date(limit.accepted_until),
+        days: int(limit.days),
+        due_date: render_date(limit.due),
+        day: int(limit.day),
+        overdue: limit.overdue,
+        provisional: limit.provisional,
+    }
+}
+
+/// Something unusual.
+pub(super) fn warning(warning: &Warning) -> wire::Warning {
+    wire::Warning { reason: warning.reason.to_owned(), message: warning.sentence.clone() }
 }
 
 /// One application in a list.
@@ -132,6 +154,8 @@ fn conclusion_record(record: &ConclusionRecord) -> wire::ConclusionRecord {
         objection_open: record.objection_open,
         note_printed_time: None,
         reversal_proposed: record.proposed.is_some(),
+        publicity_planned_end_date: record.publicity_until.map(render_date).unwrap_or_default(),
+        certificate_note: String::new(),
     }
 }
 

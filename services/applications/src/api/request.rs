@@ -117,6 +117,11 @@ impl Parsing {
         province
     }
 
+    /// A day, or none.
+    pub(super) fn optional_date(&mut self, field: &'static str, text: &str) -> Option<time::Date> {
+        if text.is_empty() { None } else { rpc::parse_date(field, text, &mut self.0) }
+    }
+
     /// Free text that must be given.
     pub(super) fn reason<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
         self.0.check(field, !text.trim().is_empty(), "REQUIRED", "请填写原因。");

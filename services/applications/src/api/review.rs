@@ -121,30 +121,35 @@ impl Review for ReviewApi {
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
         let fact = match message.fact() {
-            Fact::PublicityBegun => Some(ConclusionFact::PublicityBegun),
-            Fact::PublicityEnded => Some(ConclusionFact::PublicityEnded),
-            Fact::ObjectionRecorded => Some(ConclusionFact::ObjectionRecorded),
-            Fact::ObjectionSettled => Some(ConclusionFact::ObjectionSettled),
-            Fact::NotePrinted => Some(ConclusionFact::NotePrinted),
             Fact::Unspecified => None,
+            known => Some(known),
         };
         parsing.violations().check("fact", fact.is_some(), "UNKNOWN_VALUE", "请选择要登记的事项。");
         let text = match fact {
-            Some(ConclusionFact::ObjectionRecorded | ConclusionFact::ObjectionSettled) => {
-                parsing.reason("text", &message.text)
-            }
+            Some(Fact::ObjectionRecorded | Fact::ObjectionSettled) => parsing.reason("text", &message.text),
             _ => parsing.text("text", &message.text),
         };
+        let until = parsing.optional_date("publicity_end_date", &message.publicity_end_date);
+        let expected = until.is_none() || fact == Some(Fact::PublicityBegun);
+        parsing.violations().check("publicity_end_date", expected, "NOT_EXPECTED", "只有公示开始时填写公示截止日期。");
         let text = text.to_owned();
         parsing.done()?;
-        let fact = fact.unwrap_or(ConclusionFact::NotePrinted);
+        let fact = fact.unwrap_or_default();
         let order = order(&caller, key, REVIEWER)?;
         let handle = self.handle.clone();
         let body = async move {
             let render =
                 |done: &Done| wire::RecordConclusionFactResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt =
-                |now: Situation<'_>| Command::RecordConclusionFact { order: order.clone(), fact, now: now.now }.into();
+            let attempt = |now: Situation<'_>| {
+                let fact = match fact {
+                    Fact::PublicityBegun => now.publicity(until),
+                    Fact::PublicityEnded => ConclusionFact::PublicityEnded,
+                    Fact::ObjectionRecorded => ConclusionFact::ObjectionRecorded,
+                    Fact::ObjectionSettled => ConclusionFact::ObjectionSettled,
+                    Fact::NotePrinted | Fact::Unspecified => ConclusionFact::NotePrinted,
+                };
+                Command::RecordConclusionFact { order: order.clone(), fact, now: now.now }.into()
+            };
             handle.act(&asked, key, Some(&text), render, attempt).await
         };
         answer(rpc::run(&self.lifecycle, body).await)

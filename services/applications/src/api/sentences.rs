@@ -1,17 +1,13 @@
 //! Sentences that name dates, in Chinese.
 
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::domain::calendar::SHANGHAI;
+pub(super) use crate::domain::calendar::in_chinese as day;
 use crate::domain::directory::Window;
 use crate::domain::opening::Closed;
+use crate::domain::registration::{Advice, Application, Next};
 use crate::domain::values::{Level, Restriction, Turn};
-
-/// 2026年11月23日
-pub(super) fn day(date: Date) -> String {
-    let (year, month, day) = date.to_calendar_date();
-    format!("{year}年{}月{day}日", u8::from(month))
-}
 
 /// 2026年11月23日09:00, Shanghai.
 pub(super) fn instant(at: OffsetDateTime) -> String {
@@ -74,6 +70,53 @@ pub(super) fn turn(turn: Turn) -> &'static str {
         Turn::Review(Level::City) => "市级注册机构",
         Turn::Review(Level::Province) => "省级注册机构",
         Turn::Nobody => "无",
+    }
+}
+
+/// Where an application stands.
+pub(super) fn state(application: &Application) -> String {
+    let status = application.status().name();
+    let conclusion = application.conclusion().map(|record| format!("：{}", record.conclusion.name()));
+    let whose = match application.turn() {
+        Turn::Nobody => String::new(),
+        waited_for => format!("，由{}处理", turn(waited_for)),
+    };
+    format!("申报当前状态为“{status}”{}{whose}。", conclusion.unwrap_or_default())
+}
+
+/// What comes next.
+pub(super) fn next(next: Next) -> String {
+    match next {
+        Next::Mend => "等待申请人修改申报信息并重新提交。".to_owned(),
+        Next::RecordFacts => "等待学校或确认点登记注册条件，登记后由确认点现场确认。".to_owned(),
+        Next::Confirm => "等待确认点现场确认。".to_owned(),
+        Next::Review(level) => format!("等待{}审核。", turn(Turn::Review(level))),
+        Next::Conclude(level) => format!("等待{}作出注册结论。", turn(Turn::Review(level))),
+        Next::ApproveProposal => "已有提议，等待另一人批准。".to_owned(),
+        Next::SettleObjection => "已登记异议，等待处理。".to_owned(),
+        Next::BeginPublicity => "已有注册结论，等待公示。".to_owned(),
+        Next::EndPublicity => "正在公示，期满后结束公示。".to_owned(),
+        Next::PrintNote => "等待打印证书附页。".to_owned(),
+        Next::Nothing => "没有待办事项。".to_owned(),
+    }
+}
+
+/// What is worth knowing about a conclusion.
+pub(super) fn advice(advice: &Advice) -> String {
+    match *advice {
+        Advice::NextApplication { earliest, advised, expiry } => format!(
+            "本次注册有效期于{}届满；最早可于{}申请下次定期注册，建议自{}起及时申请。",
+            day(expiry),
+            day(earliest),
+            day(advised)
+        ),
+        Advice::NewApplication { earliest } => format!("符合条件后，最早可于{}重新申请注册。", day(earliest)),
+        Advice::Reconsideration { until } => {
+            format!("对注册结论不服的，可自知道之日起依法申请行政复议；自结论作出之日起算至{}。", day(until))
+        }
+        Advice::Litigation { until } => {
+            format!("对注册结论不服的，可自知道之日起依法提起行政诉讼；自结论作出之日起算至{}。", day(until))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use tonic::{Code, Response, Status};
 use workbook::Flaw;
 
 use super::sentences::{closed, day, instant, restricted, turn};
+use crate::domain::calendar::render_date;
 use crate::domain::registration::Rejection;
 use crate::error::Error;
 use crate::sheet::Unusable;
@@ -140,6 +141,7 @@ fn log(error: &Error) {
     tracing::error!(%error, causes, "a call failed");
 }
 
+/// The refusal of a command.
 pub(super) fn rejected(rejection: &Rejection) -> Refusal {
     match rejection {
         Rejection::NotFound => Refusal::not_found("application", ""),
@@ -226,6 +228,21 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
             Refusal::rejected("REASON_REQUIRED", "所选结论与规则计算的结果不一致，请填写书面理由。")
         }
         Rejection::AlreadySo => Refusal::rejected("ALREADY_SO", "该事项已经登记，无需重复登记。"),
+        Rejection::PublicityTooShort { at_least } => Refusal::rejected(
+            "PUBLICITY_TOO_SHORT",
+            format!("按本省规定，公示截止日期不能早于{}，请重新填写。", day(*at_least)),
+        )
+        .with("date", render_date(*at_least)),
+        Rejection::PublicityNotOver { until: Some(until) } => {
+            Refusal::rejected("PUBLICITY_NOT_OVER", format!("公示期至{}止，期满并结束公示后方可办理。", day(*until)))
+                .with("date", render_date(*until))
+        }
+        Rejection::PublicityNotOver { until: None } => {
+            Refusal::rejected("PUBLICITY_NOT_OVER", "公示尚未结束，结束公示后方可办理。")
+        }
+        Rejection::ObjectionOpen => {
+            Refusal::rejected("OBJECTION_OPEN", "有异议尚未处理完毕，请先处理异议，再结束公示或打印附页。")
+        }
         Rejection::LaterApplication { number } => {
             Refusal::rejected("LATER_APPLICATION", "该证书已有更新的申报，不能更改此前的注册结论。")
                 .with("enrolment_number", number.to_string())
@@ -238,6 +255,5 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
 }
 
 fn dated(reason: &'static str, sentence: String, on: Date, earliest: Date) -> Refusal {
-    let render = crate::domain::calendar::render_date;
-    Refusal::rejected(reason, sentence).with("date", render(on)).with("earliest_date", render(earliest))
+    Refusal::rejected(reason, sentence).with("date", render_date(on)).with("earliest_date", render_date(earliest))
 }

@@ -175,13 +175,13 @@ impl Grounds {
     }
 
     fn of_a_cycle(&mut self, facts: &Facts, rules: &RuleSet, years: &[i32]) {
-        self.grades(facts, years);
+        self.grades(facts, rules, years);
         self.training(facts, rules, years);
         self.interruptions(facts, rules);
     }
 
     /// 9.3 any year 不合格, 10.2 two or more years in a row.
-    fn grades(&mut self, facts: &Facts, years: &[i32]) {
+    fn grades(&mut self, facts: &Facts, rules: &RuleSet, years: &[i32]) {
         let grade = |year: &i32| facts.grades.get(year).copied();
         let unqualified = |year: &i32| grade(year) == Some(Grade::Unqualified);
         if years.iter().any(|year| unqualified(year) && years.contains(&(year + 1)) && unqualified(&(year + 1))) {
@@ -190,8 +190,11 @@ impl Grounds {
         if years.iter().any(unqualified) {
             self.deferred.push(("9.3", "注册周期内有一年年度考核不合格。".to_owned()));
         }
-        for year in years.iter().filter(|year| matches!(grade(year), Some(Grade::Basic | Grade::Undetermined))) {
-            self.undecided(format!("{year}年年度考核为基本合格或不定等次，由注册机构认定。"));
+        for year in years {
+            let open = |grade: &Grade| *grade != Grade::Unqualified && !rules.qualifying_grades.contains(grade);
+            if let Some(grade) = grade(year).filter(open) {
+                self.undecided(format!("{year}年年度考核为{}，由注册机构认定。", grade.name()));
+            }
         }
     }
 

@@ -53,6 +53,12 @@ pub fn render_date(date: Date) -> String {
     format!("{year:04}-{:02}-{day:02}", u8::from(month))
 }
 
+/// 2026年11月23日
+pub fn in_chinese(date: Date) -> String {
+    let (year, month, day) = date.to_calendar_date();
+    format!("{year}年{}月{day}日", u8::from(month))
+}
+
 /// 注册周期: from its first day up to the day before its end (DOMAIN L10d).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cycle {

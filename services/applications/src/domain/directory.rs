@@ -172,6 +172,18 @@ impl Directory {
         said.map(|((.., subject), on)| (subject.as_str(), *on)).collect()
     }
 
+    /// The end of the acceptance period of an application: of its point's confirmation, else of its window, in the
+    /// plan that it was filed under; in the newest plan where the window is gone.
+    pub fn acceptance_end(&self, window: Uuid, agency: Uuid, point: Uuid) -> Option<OffsetDateTime> {
+        let filed = self.agency_plans.iter().find_map(|((plan, _), of)| {
+            let window = of.windows.iter().find(|known| known.id == window)?;
+            Some((*plan, window.end))
+        });
+        let plan = filed.map(|(plan, _)| plan).or_else(|| Some(self.plan_of(agency)?.id))?;
+        let dates = self.agency_plans.get(&(plan, agency)).and_then(|of| of.assignments.get(&point));
+        dates.map(|dates| dates.end).or(filed.map(|(_, end)| end))
+    }
+
     /// When a point of the agency confirms.
     pub fn assignment(&self, agency: Uuid, point: Uuid) -> Option<Assignment> {
         self.agency_plan(agency)?.assignments.get(&point).copied()

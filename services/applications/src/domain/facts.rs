@@ -105,6 +105,17 @@ impl LeaveReason {
 }
 
 impl Grade {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Excellent => "优秀",
+            Self::Qualified => "合格",
+            Self::Basic => "基本合格",
+            Self::Unqualified => "不合格",
+            Self::Undetermined => "不定等次",
+        }
+    }
+
     /// Code of the table `assessment_grade`.
     pub fn code(self) -> &'static str {
         match self {

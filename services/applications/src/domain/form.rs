@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::calendar::parse_date;
 use crate::domain::codes::CodeTables;
 use crate::domain::directory::Directory;
-use crate::domain::rules::RuleSet;
+use crate::domain::rules::{RuleSet, SchoolKind};
 use crate::domain::values::{CertificateKind, Stage};
 
 mod fields;
@@ -113,11 +113,11 @@ pub struct Checklist<'a> {
     pub rules: &'a RuleSet,
     /// Agencies and points.
     pub directory: &'a Directory,
-    /// Whether the Directory knows the school of the form.
-    pub school_known: bool,
+    /// The school of the form in the Directory; `None` where it knows none.
+    pub school: Option<SchoolKind>,
     /// Kind of the certificate to be registered.
     pub certificate_kind: CertificateKind,
-    /// The form that it amends: a subject that it holds already stays, whatever the province has switched off since.
+    /// The form that it amends: subject and school that it holds already stay, whatever the province has said since.
     pub filed: Option<&'a Coded>,
     /// In Shanghai.
     pub today: Date,

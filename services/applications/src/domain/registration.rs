@@ -3,12 +3,16 @@
 //! The stream's id is the certificate's; whoever's account files, the record is the same, so that nobody escapes a
 //! bar with a second account.
 
+mod advice;
 mod command;
 mod decide;
 mod due;
 mod event;
 mod evolve;
+mod explain;
 mod filing;
+mod note;
+mod outlook;
 mod rejection;
 mod state;
 #[cfg(test)]
@@ -16,11 +20,14 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use advice::Advice;
 pub use command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
 pub use decide::agreed;
 pub use due::{Due, DueState};
 pub use event::{Amended, Concluded, Event, Submitted};
-pub use filing::{Ordinal, Standing, ordinal};
+pub use explain::{Action, Next, Occasion, Verdict, explain};
+pub use filing::{Ordinal, Standing, earliest, ordinal};
+pub use outlook::{Aspect, Outlook, Surroundings};
 pub use rejection::Rejection;
 pub use state::{Application, ConclusionRecord, Mending, Phase, Prior, Proposed, Registration};
 

@@ -52,10 +52,7 @@ impl Handle {
         if pledge.accepted && self.text_of(&directory, coded.agency, PLEDGE)?.reference != pledge.text {
             return Err(Rejection::TextChanged { text: PLEDGE }.into());
         }
-        let school_known = match coded.school {
-            Some(school) => self.0.tables.knows_school(school).await?,
-            None => false,
-        };
+        let school = self.0.tables.school(coded.school).await?;
         let mut secret = None;
         for _ in 0..ATTEMPTS {
             let record = record::load(&self.0.log, key.certificate).await?;
@@ -72,7 +69,7 @@ impl Handle {
                 codes: &self.0.shipped.codes,
                 rules: &rules,
                 directory: &directory,
-                school_known,
+                school,
                 certificate_kind: application.kind,
                 filed: Some(&application.form),
                 today: shanghai_date(now),

@@ -189,7 +189,12 @@ impl Handle {
             against.push(Rejection::NobodyReviews);
         }
         let kind = facts.map_or(CertificateKind::Higher, |facts| facts.kind);
-        Ok((self.check(&secret.personal, &draft, kind).await?, against))
+        let mut problems = self.check(&secret.personal, &draft, kind).await?;
+        if let Some(warning) = self.second_live_application(person, draft.certificate).await? {
+            let (gravity, reason, message) = (Gravity::Warning, warning.reason, warning.sentence.into());
+            problems.push(Problem { field: "certificate_id", gravity, reason, message });
+        }
+        Ok((problems, against))
     }
 
     /// Whether what was agreed to in a draft is what is shown where it belongs by now.
@@ -249,15 +254,12 @@ impl Handle {
     ) -> Result<Vec<Problem>, Error> {
         let directory = self.directory()?;
         let rules = self.rules_of(&directory, draft.coded.agency)?;
-        let school_known = match draft.coded.school {
-            Some(school) => self.0.tables.knows_school(school).await?,
-            None => false,
-        };
+        let school = self.0.tables.school(draft.coded.school).await?;
         let list = Checklist {
             codes: &self.0.shipped.codes,
             rules: &rules,
             directory: &directory,
-            school_known,
+            school,
             certificate_kind,
             filed: None,
             today: shanghai_date(clock::now()),

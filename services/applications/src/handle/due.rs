@@ -30,7 +30,10 @@ impl Handle {
         let agencies = filter.agency.map(|agency| agencies_of(agency, filter.without_below, &directory));
         let book = self.0.rules.require()?;
         let cycles = Cycles {
-            provinces: book.all().map(|rules| (rules.province.clone(), rules.cycle_months)).collect(),
+            provinces: book
+                .all_in_force(shanghai_date(clock::now()))
+                .map(|rules| (rules.province.clone(), rules.cycle_months))
+                .collect(),
             national: self.0.shipped.national.cycle_months,
         };
         Ok(DueSelection { scope: scope_of(viewer, &directory), filter, agencies, cycles })

@@ -1,12 +1,15 @@
 //! Reading one application: who may, as of which version, and what is opened for whom.
 
+use lifecycle::clock;
 use uuid::Uuid;
 
 use super::{Handle, Key};
 use crate::domain::assessment::Assessment;
+use crate::domain::calendar::shanghai_date;
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Officer, Rejection};
+use crate::domain::registration::{Application, Officer, Rejection};
 use crate::domain::rules::RuleRef;
+use crate::domain::time_limit::TimeLimit;
 use crate::error::Error;
 use crate::store::drafts::{Draft, Secret};
 use crate::store::record::{self, AsOf, Record, read_text};
@@ -31,6 +34,21 @@ pub struct Seen {
     pub secret: Option<Secret>,
     /// Note of the facts.
     pub note: Option<String>,
+    /// 审核期限 as of today, once it is confirmed.
+    pub time_limit: Option<TimeLimit>,
+    /// Text for the 附页, once it is concluded.
+    pub certificate_note: Option<String>,
+    /// What is unusual today.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something unusual that keeps nobody from anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Stable, `UPPER_SNAKE`.
+    pub reason: &'static str,
+    /// In Chinese.
+    pub sentence: String,
 }
 
 impl Handle {
@@ -48,7 +66,42 @@ impl Handle {
                 .and_then(|entry| entry.open(person_key))
                 .and_then(|plain| read_text(&plain));
         }
-        Ok(Seen { record, own, secret, note })
+        let warnings = self.second_live_application(application.person, key.certificate).await?.into_iter().collect();
+        let (time_limit, certificate_note) = (self.time_limit(application)?, self.certificate_note(application)?);
+        Ok(Seen { record, own, secret, note, time_limit, certificate_note, warnings })
+    }
+
+    /// 审核期限 of an application as of today.
+    pub fn time_limit(&self, application: &Application) -> Result<Option<TimeLimit>, Error> {
+        let directory = self.directory()?;
+        let rules = self.rules_of(&directory, Some(application.place.agency))?;
+        let today = shanghai_date(clock::now());
+        Ok(TimeLimit::of(application, &directory, &rules, &self.0.shipped.working_days, today))
+    }
+
+    /// What is noted on the certificate, by the rules that were in force then.
+    fn certificate_note(&self, application: &Application) -> Result<Option<String>, Error> {
+        let Some(record) = application.conclusion() else { return Ok(None) };
+        let directory = self.directory()?;
+        let rules = match self.rules_of_version(&record.rules) {
+            // Of an older version of the national set, whose length of a cycle is the same.
+            Err(Error::NotFound { .. }) => self.rules_of(&directory, Some(application.place.agency))?,
+            found => found?,
+        };
+        let last = application.route.step(application.route.last_index());
+        let agency = directory.agencies.get(&last.agency).map_or("", |agency| agency.name_on(record.concluded_on));
+        Ok(Some(application.note(record, &rules, agency)))
+    }
+
+    /// The warning of DOMAIN 2.3: the person has another application under way, for another certificate.
+    pub async fn second_live_application(&self, person: Uuid, certificate: Uuid) -> Result<Option<Warning>, Error> {
+        let others = self.0.tables.living_elsewhere(person, certificate).await?;
+        Ok((others > 0).then(|| Warning {
+            reason: "SECOND_LIVE_APPLICATION",
+            sentence: format!(
+                "申请人另有{others}项在办的定期注册申报（其他证书）；有多本证书的，应选择与现任教学段、学科一致的证书注册，请核对。"
+            ),
+        }))
     }
 
     /// The record of an application that the viewer may see now, as it was then, and whether it is their own; not found

@@ -98,7 +98,7 @@ impl Handle {
         render: Render,
         number: &mut Option<EnrolmentNumber>,
     ) -> Result<Vec<u8>, Error> {
-        let Filing { draft, certificate, school_known, record, version, key } = filing;
+        let Filing { draft, certificate, school, record, version, key } = filing;
         if submission.revision != draft.revision {
             return Err(Error::RevisionConflict { actual: draft.revision });
         }
@@ -120,7 +120,7 @@ impl Handle {
             codes: &self.0.shipped.codes,
             rules: &rules,
             directory: &directory,
-            school_known,
+            school,
             certificate_kind: kind,
             filed: None,
             today,

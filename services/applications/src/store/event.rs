@@ -121,9 +121,12 @@ pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
                 assessment: Some(values::assessment(&concluded.assessment)),
             },
         ),
-        Event::PublicityBegun { at, .. } => {
-            public(&wire::PublicityBegun { certificate_id, enrolment_number, time: Some(rpc::timestamp(at)) })
-        }
+        Event::PublicityBegun { at, until, .. } => public(&wire::PublicityBegun {
+            certificate_id,
+            enrolment_number,
+            time: Some(rpc::timestamp(at)),
+            planned_end_date: until.map(render_date).unwrap_or_default(),
+        }),
         Event::PublicityEnded { at, .. } => {
             public(&wire::PublicityEnded { certificate_id, enrolment_number, time: Some(rpc::timestamp(at)) })
         }
@@ -270,8 +273,12 @@ fn read_review(name: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
         }
         wire::PublicityBegun::NAME => {
             let message = wire::PublicityBegun::decode(payload).ok()?;
-            let at = time(message.time.as_ref())?;
-            Event::PublicityBegun { number: EnrolmentNumber::parse(&message.enrolment_number)?, at }
+            let until = match message.planned_end_date.as_str() {
+                "" => None,
+                date => Some(parse_date(date)?),
+            };
+            let (number, at) = (EnrolmentNumber::parse(&message.enrolment_number)?, time(message.time.as_ref())?);
+            Event::PublicityBegun { number, at, until }
         }
         wire::PublicityEnded::NAME => {
             let message = wire::PublicityEnded::decode(payload).ok()?;

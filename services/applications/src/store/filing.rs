@@ -13,6 +13,7 @@ use uuid::Uuid;
 use vault::{PersonKey, Vault};
 
 use crate::domain::registration::{Registration, Registrations};
+use crate::domain::rules::SchoolKind;
 use crate::store::drafts::Draft;
 use crate::store::event::decode;
 use crate::views::certificates::Certificate;
@@ -29,8 +30,8 @@ pub struct Filing {
     pub draft: Draft,
     /// What the view of certificates knows.
     pub certificate: Option<Certificate>,
-    /// Whether the view of schools knows the form's school.
-    pub school_known: bool,
+    /// What the form's school is, if the view of schools knows it.
+    pub school: Option<SchoolKind>,
     /// The record of the certificate.
     pub record: Registration,
     /// Its version.
@@ -170,7 +171,7 @@ async fn query(connection: &mut PgConnection, batch: &[Waiting]) -> Result<Vec<P
                draft.agreement_version, draft.agreement_digest, draft.ticket_window, draft.updated_at,
                certificate.kind IS NOT NULL AS certificate_known, certificate.kind,
                certificate.person_id AS holder_id, certificate.restriction, certificate.conflicts, certificate.priors,
-               school.school_id IS NOT NULL AS school_known, history.types, history.payloads, history.inners,
+               school.kind AS school_kind, history.types, history.payloads, history.inners,
                history.versions
            FROM public.draft
            LEFT JOIN views.certificate ON certificate.certificate_id = draft.certificate_id
@@ -207,7 +208,7 @@ fn filing(row: &PgRow) -> Result<Filing, sqlx::Error> {
     Ok(Filing {
         draft: Draft::from_row(row)?,
         certificate,
-        school_known: row.try_get("school_known")?,
+        school: row.try_get::<Option<String>, _>("school_kind")?.map(|kind| SchoolKind::of(&kind)),
         record,
         // Versions have no gaps.
         version: i64::try_from(types.len()).unwrap_or(i64::MAX),

@@ -1,5 +1,7 @@
 //! The record of a certificate in the log: loaded, folded, and its new events with their sealed part.
 
+use std::collections::HashMap;
+
 use decider::Decider as _;
 use eventlog::{Division, EventLog, NewEvent, ReadError, Recorded};
 use prost::Message as _;
@@ -75,6 +77,19 @@ pub async fn load(log: &EventLog, certificate: Uuid) -> Result<Record, LoadError
         record.entries.push(Entry { recorded, event });
     }
     Ok(record)
+}
+
+/// What the records of several certificates lead to; one without events has no entry.
+pub async fn load_many(log: &EventLog, certificates: &[Uuid]) -> Result<HashMap<Uuid, Registration>, LoadError> {
+    let mut records = HashMap::with_capacity(certificates.len());
+    for (certificate, history) in log.load_many(certificates).await? {
+        let mut state = Registration::default();
+        for recorded in history {
+            state = Registrations::evolve(state, &decode(&recorded.kind, &recorded.payload, &recorded.inner)?);
+        }
+        records.insert(certificate, state);
+    }
+    Ok(records)
 }
 
 impl Record {

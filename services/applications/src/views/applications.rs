@@ -335,6 +335,26 @@ pub async fn filed_by(pool: &PgPool, person: Uuid) -> Result<Vec<(Uuid, Enrolmen
     Ok(rows.into_iter().map(|row| (row.certificate, row.number)).collect())
 }
 
+/// How many applications of a person live for other certificates than this one.
+pub async fn living_elsewhere(pool: &PgPool, person: Uuid, certificate: Uuid) -> Result<i64, sqlx::Error> {
+    let living = [Status::Pending, Status::Confirmed].map(|status| i32::from(wire::status(status)));
+    let sql = "SELECT count(*) FROM views.application \
+               WHERE person_id = $1 AND certificate_id <> $2 AND status = ANY($3)";
+    sqlx::query_scalar(sql).bind(person).bind(certificate).bind(living).fetch_one(pool).await
+}
+
+/// Applications filed with an agency behind a position, in the order of their submission: certificate, number, position.
+pub async fn of_agency(
+    pool: &PgPool,
+    agency: Uuid,
+    after: i64,
+    at_most: i64,
+) -> Result<Vec<(Uuid, EnrolmentNumber, i64)>, sqlx::Error> {
+    let sql = "SELECT * FROM views.application WHERE agency_id = $1 AND position > $2 ORDER BY position LIMIT $3";
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(agency).bind(after).bind(at_most).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.certificate, row.number, row.position)).collect())
+}
+
 /// The certificates of these numbers, for applications within a scope.
 pub async fn numbered(
     pool: &PgPool,

@@ -1,6 +1,6 @@
 //! What certificates says of each certificate: kind, holder, restriction, open conflicts, and which prior registrations to expect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use eventbus::{Event, View, ViewError};
 use proto::certificates::v1 as register;
@@ -238,6 +238,14 @@ fn restriction(number: i32) -> Restriction {
         Ok(register::RestrictionKind::ExamCheating) => Restriction::ExamCheating,
         Ok(register::RestrictionKind::Unspecified) | Err(_) => Restriction::Unspecified,
     }
+}
+
+/// Restrictions of those among these certificates that have one.
+pub async fn restrictions(pool: &PgPool, certificates: &[Uuid]) -> Result<HashMap<Uuid, Restriction>, sqlx::Error> {
+    let sql = "SELECT certificate_id, restriction FROM views.certificate \
+               WHERE certificate_id = ANY($1) AND restriction IS NOT NULL";
+    let rows: Vec<(Uuid, i32)> = sqlx::query_as(sql).bind(certificates).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(certificate, kind)| (certificate, restriction(kind))).collect())
 }
 
 /// One certificate.

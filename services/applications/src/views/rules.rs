@@ -1,4 +1,4 @@
-//! Published rule sets, newest of each province in the memory of every replica.
+//! Published rule sets of every province, in the memory of every replica: on each day one of them is in force.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use eventbus::{Event, LoadError, View, ViewError};
 use prost::Message as _;
 use proto::applications::v1 as wire;
 use sqlx::{PgConnection, PgPool};
+use time::Date;
 
 use crate::domain::rules::RuleSet;
 use crate::views::incomplete;
@@ -53,10 +54,11 @@ impl View for Rules {
     }
 }
 
-/// The rule sets in force.
+/// Every published rule set.
 #[derive(Debug, Default)]
 pub struct RuleBook {
-    provinces: HashMap<String, Arc<RuleSet>>,
+    /// By province, oldest version first.
+    provinces: HashMap<String, Vec<Arc<RuleSet>>>,
 }
 
 impl RuleBook {
@@ -64,22 +66,49 @@ impl RuleBook {
     pub async fn load(pool: PgPool) -> Result<Self, LoadError> {
         let rows: Vec<(Vec<u8>,)> =
             sqlx::query_as("SELECT body FROM views.rule_set ORDER BY province, version").fetch_all(&pool).await?;
-        let mut provinces = HashMap::new();
+        let mut provinces: HashMap<String, Vec<Arc<RuleSet>>> = HashMap::new();
         for (body,) in rows {
             let rules =
                 parse_rule_set(&wire::RuleSet::decode(body.as_slice())?).map_err(|_| "the view holds no rule set")?;
-            provinces.insert(rules.province.clone(), Arc::new(rules));
+            provinces.entry(rules.province.clone()).or_default().push(Arc::new(rules));
         }
         Ok(Self { provinces })
     }
 
-    /// All that are published.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<RuleSet>> {
-        self.provinces.values()
+    /// The rule set of a province that is in force on a day: the newest of those that have come into force.
+    pub fn in_force(&self, province: &str, on: Date) -> Option<&Arc<RuleSet>> {
+        let holds = |rules: &&Arc<RuleSet>| rules.effective_from.is_none_or(|from| from <= on);
+        self.versions(province).iter().rev().find(holds)
     }
 
-    /// The rule set of a province, if it has published one.
-    pub fn find(&self, province: &str) -> Option<&Arc<RuleSet>> {
-        self.provinces.get(province)
+    /// The rule sets that are in force on a day.
+    pub fn all_in_force(&self, on: Date) -> impl Iterator<Item = &Arc<RuleSet>> {
+        self.provinces.keys().filter_map(move |province| self.in_force(province, on))
+    }
+
+    /// All that a province has published, oldest first.
+    pub fn versions(&self, province: &str) -> &[Arc<RuleSet>] {
+        self.provinces.get(province).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::domain::registration::testing::rules;
+
+    #[test]
+    fn on_each_day_the_newest_version_that_has_come_into_force_holds() {
+        let version = |version, effective_from| Arc::new(RuleSet { version, effective_from, ..rules() });
+        let versions =
+            vec![version(1, None), version(2, Some(date!(2027 - 01 - 01))), version(3, Some(date!(2026 - 12 - 01)))];
+        let book = RuleBook { provinces: HashMap::from([("32".to_owned(), versions)]) };
+        let on = |day| book.in_force("32", day).map(|rules| rules.version);
+        assert_eq!(on(date!(2026 - 11 - 30)), Some(1));
+        assert_eq!(on(date!(2026 - 12 - 01)), Some(3));
+        assert_eq!(on(date!(2027 - 01 - 01)), Some(3), "an older version does not come back");
+        assert_eq!(book.in_force("33", date!(2027 - 01 - 01)), None);
     }
 }

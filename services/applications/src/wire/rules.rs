@@ -2,7 +2,9 @@
 
 use proto::applications::v1 as wire;
 
-use crate::domain::rules::{RuleSet, TrainingUnit};
+use crate::domain::calendar::{parse_date, render_date};
+use crate::domain::facts::Grade;
+use crate::domain::rules::{RuleSet, SchoolScope, TrainingUnit};
 use crate::wire::{level, parse_level};
 
 /// Form fields that are optional by the national rules: a province may ask for them.
@@ -26,10 +28,18 @@ pub fn rule_set(rules: &RuleSet) -> wire::RuleSet {
         first_registration_full_check: rules.first_registration_full_check,
         reapply_after_failed_days: int(rules.reapply_after_failed_days),
         extra_required_fields: rules.extra_required_fields.clone(),
+        qualifying_grades: rules.qualifying_grades.iter().map(|grade| grade.code().to_owned()).collect(),
+        schools_in_scope: rules.schools_in_scope.iter().map(|scope| school_scope(*scope).into()).collect(),
+        review_working_days: int(rules.review_working_days),
+        publicity_working_days: int(rules.publicity_working_days),
+        reconsideration_days: int(rules.reconsideration_days),
+        litigation_months: int(rules.litigation_months),
+        effective_date: rules.effective_from.map(render_date).unwrap_or_default(),
     }
 }
 
-/// A rule set; paths and reasons of what is wrong with it, all at once.
+/// A rule set; what an older one leaves out holds as it did before it could be said. Paths and reasons of what is wrong
+/// with it, all at once.
 pub fn parse_rule_set(message: &wire::RuleSet) -> Result<RuleSet, Vec<(&'static str, &'static str)>> {
     let mut wrong = Vec::new();
     let mut check = |field, holds: bool, reason| {
@@ -59,9 +69,22 @@ pub fn parse_rule_set(message: &wire::RuleSet) -> Result<RuleSet, Vec<(&'static 
     check("rule_set.levels", rising, "NOT_RISING_LEVELS");
     let optional = message.extra_required_fields.iter().all(|field| OPTIONAL_FIELDS.contains(&field.as_str()));
     check("rule_set.extra_required_fields", optional, "UNKNOWN_FIELD");
+    let grades: Vec<_> = message.qualifying_grades.iter().filter_map(|code| Grade::parse(code)).collect();
+    let counts = grades.len() == message.qualifying_grades.len() && !grades.contains(&Grade::Unqualified);
+    check("rule_set.qualifying_grades", counts && distinct(&grades), "UNKNOWN_CODE");
+    let schools: Vec<_> = message.schools_in_scope.iter().filter_map(|number| parse_school_scope(*number)).collect();
+    let known = schools.len() == message.schools_in_scope.len() && distinct(&schools);
+    check("rule_set.schools_in_scope", known, "UNKNOWN_VALUE");
+    check("rule_set.review_working_days", (0..=1_000).contains(&message.review_working_days), "OUT_OF_RANGE");
+    check("rule_set.publicity_working_days", (0..=250).contains(&message.publicity_working_days), "OUT_OF_RANGE");
+    check("rule_set.reconsideration_days", (0..=3_650).contains(&message.reconsideration_days), "OUT_OF_RANGE");
+    check("rule_set.litigation_months", (0..=120).contains(&message.litigation_months), "OUT_OF_RANGE");
+    let effective_from = parse_date(&message.effective_date);
+    check("rule_set.effective_date", effective_from.is_some() || message.effective_date.is_empty(), "NOT_A_DATE");
     let Some(training_unit) = unit.filter(|_| wrong.is_empty()) else {
         return Err(wrong);
     };
+    let or = |number: i32, default: u32| u32::try_from(number).ok().filter(|number| *number > 0).unwrap_or(default);
     let number = |number: i32| u32::try_from(number).unwrap_or_default();
     Ok(RuleSet {
         province: message.province.clone(),
@@ -79,7 +102,31 @@ pub fn parse_rule_set(message: &wire::RuleSet) -> Result<RuleSet, Vec<(&'static 
         first_registration_full_check: message.first_registration_full_check,
         reapply_after_failed_days: number(message.reapply_after_failed_days),
         extra_required_fields: message.extra_required_fields.clone(),
+        qualifying_grades: if grades.is_empty() { vec![Grade::Excellent, Grade::Qualified] } else { grades },
+        schools_in_scope: if schools.is_empty() { SchoolScope::ALL.to_vec() } else { schools },
+        review_working_days: or(message.review_working_days, 90),
+        publicity_working_days: number(message.publicity_working_days),
+        reconsideration_days: or(message.reconsideration_days, 60),
+        litigation_months: or(message.litigation_months, 6),
+        effective_from,
     })
+}
+
+fn distinct<T: PartialEq>(list: &[T]) -> bool {
+    list.iter().enumerate().all(|(place, one)| !list[..place].contains(one))
+}
+
+fn school_scope(scope: SchoolScope) -> wire::SchoolScope {
+    match scope {
+        SchoolScope::Public => wire::SchoolScope::Public,
+        SchoolScope::Private => wire::SchoolScope::Private,
+        SchoolScope::ResearchOffice => wire::SchoolScope::ResearchOffice,
+        SchoolScope::AfterSchool => wire::SchoolScope::AfterSchool,
+    }
+}
+
+fn parse_school_scope(number: i32) -> Option<SchoolScope> {
+    SchoolScope::ALL.into_iter().find(|known| i32::from(school_scope(*known)) == number)
 }
 
 fn unit(unit: TrainingUnit) -> &'static str {

@@ -4,6 +4,7 @@ use proto::applications::v1 as wire;
 use proto::types::v1 as types;
 
 use crate::domain::assessment::Proposal;
+use crate::domain::registration::{Action, Next};
 use crate::domain::values::{CertificateKind, Conclusion, Level, Stage, Status, Turn};
 
 /// 现任教学段.
@@ -144,4 +145,44 @@ pub(super) fn parse_proposal(number: i32) -> Option<Proposal> {
         wire::Proposal::Failed => Proposal::Failed,
         wire::Proposal::Unspecified => return None,
     })
+}
+
+/// What can be done with an application; which conclusion stands beside it.
+pub fn action(action: Action) -> wire::Action {
+    match action {
+        Action::Amend => wire::Action::Amend,
+        Action::Withdraw => wire::Action::Withdraw,
+        Action::RecordFacts => wire::Action::RecordFacts,
+        Action::Confirm => wire::Action::Confirm,
+        Action::RefuseConfirmation => wire::Action::RefuseConfirmation,
+        Action::Return => wire::Action::Return,
+        Action::Pass => wire::Action::Pass,
+        Action::SendBack => wire::Action::SendBack,
+        Action::Conclude(_) => wire::Action::Conclude,
+        Action::BeginPublicity => wire::Action::BeginPublicity,
+        Action::EndPublicity => wire::Action::EndPublicity,
+        Action::RecordObjection => wire::Action::RecordObjection,
+        Action::SettleObjection => wire::Action::SettleObjection,
+        Action::PrintNote => wire::Action::PrintNote,
+        Action::ProposeReversal => wire::Action::ProposeReversal,
+        Action::ProposeRevocation => wire::Action::ProposeRevocation,
+        Action::ApproveProposal => wire::Action::ApproveProposal,
+    }
+}
+
+/// What is waited for.
+pub fn next_step(next: Next) -> wire::NextStep {
+    match next {
+        Next::Mend => wire::NextStep::Mend,
+        Next::RecordFacts => wire::NextStep::RecordFacts,
+        Next::Confirm => wire::NextStep::Confirm,
+        Next::Review(_) => wire::NextStep::Review,
+        Next::Conclude(_) => wire::NextStep::Conclude,
+        Next::ApproveProposal => wire::NextStep::ApproveProposal,
+        Next::SettleObjection => wire::NextStep::SettleObjection,
+        Next::BeginPublicity => wire::NextStep::BeginPublicity,
+        Next::EndPublicity => wire::NextStep::EndPublicity,
+        Next::PrintNote => wire::NextStep::PrintNote,
+        Next::Nothing => wire::NextStep::Nothing,
+    }
 }

@@ -150,6 +150,7 @@ async fn what_follows_a_conclusion_and_its_reversal_by_two_officers() {
         key: Some(key.clone()),
         fact: fact.into(),
         text: text.to_owned(),
+        ..Default::default()
     };
     province.record_conclusion_fact(record(Fact::PublicityBegun, "")).await.unwrap();
     assert_eq!(reason(province.record_conclusion_fact(record(Fact::PublicityBegun, "")).await), "ALREADY_SO");

@@ -14,6 +14,7 @@ mod draft_sections;
 mod drafts;
 mod due;
 mod erasure;
+mod explaining;
 mod facts_file;
 mod filing;
 mod idle_drafts;

@@ -99,8 +99,7 @@ impl Stage {
             neighbours::certificates().await,
             Neighbour::start("scheduling", rpc::Surface::new()).await,
         ];
-        let program = env!("CARGO_BIN_EXE_applications").into();
-        let settings = Settings { workbook_reader: Some(program), ..settings };
+        let settings = Settings { workbook_reader: Some(env!("CARGO_BIN_EXE_applications").into()), ..settings };
         let running = start::<Applications>(settings, neighbours).await;
         let stage = Self { running, reveals };
         stage.publish_directory().await;
@@ -116,12 +115,7 @@ impl Stage {
         let probe = self.teacher().await;
         let start = wire::StartDraftRequest { request_id: request_id(), certificate_id: probe.certificate.to_string() };
         let draft_id = self.drafts(&probe).start_draft(start).await.unwrap().into_inner().draft_id;
-        let save = wire::SaveDraftRequest {
-            draft_id: draft_id.clone(),
-            revision: 1,
-            form: Some(form()),
-            ..Default::default()
-        };
+        let save = wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: 1, form: Some(form()), section: 0 };
         eventually("any directory in memory", || async { self.drafts(&probe).save_draft(save.clone()).await.ok() })
             .await;
         let check = wire::CheckDraftRequest { draft_id: draft_id.clone() };

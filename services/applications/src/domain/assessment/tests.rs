@@ -179,6 +179,20 @@ fn what_the_text_does_not_cover_needs_a_decision() {
 }
 
 #[test]
+fn a_province_says_which_grades_count() {
+    let judged = |row: &str, counting: &[Grade]| {
+        let rules = RuleSet { qualifying_grades: counting.to_vec(), ..rules() };
+        let assessment = assess(&grades(row), &rules, &cycle());
+        (assessment.proposal, assessment.explanations)
+    };
+    assert_eq!(judged("合基合合合", &[Grade::Excellent, Grade::Qualified, Grade::Basic]), (Qualified, Vec::new()));
+    let only_excellent = judged("优优合优优", &[Grade::Excellent]);
+    assert_eq!(only_excellent, (NeedsDecision, vec!["2023年年度考核为合格，由注册机构认定。".to_owned()]));
+    // 不合格 keeps its articles whatever counts.
+    assert_eq!(judged("合不合合合", &[Grade::Excellent]).0, Deferred);
+}
+
+#[test]
 fn several_articles_of_one_proposal_are_all_named_in_order() {
     let mut facts = stop(1.0, LeaveReason::Other, false);
     facts.training_total = Some(1.0);

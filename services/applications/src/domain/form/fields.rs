@@ -1,7 +1,7 @@
 //! The rules of each field of the form and between fields, row by row of DOMAIN 4.1 (numbers in the comments).
 
 use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problems};
-use crate::domain::rules::RuleSet;
+use crate::domain::rules::{RuleSet, SchoolScope};
 use crate::domain::values::Stage;
 
 /// 无 in the tables.
@@ -60,13 +60,15 @@ impl Problems {
     /// #16 to #23: school and post.
     pub(super) fn post(&mut self, coded: &Coded, list: &Checklist<'_>) {
         let codes = list.codes;
-        if coded.school.is_none() {
-            self.required("coded.school_id");
-        } else if !list.school_known {
-            let sentence = "现任教学校不在学校名录中，请重新选择；未列入名录的，请联系县级注册机构。";
-            self.add("coded.school_id", Gravity::Unready, "UNKNOWN_SCHOOL", sentence);
-        }
         let nature = coded.school_nature.as_str();
+        match (coded.school, list.school) {
+            (None, _) => self.required("coded.school_id"),
+            (Some(_), None) => {
+                let sentence = "现任教学校不在学校名录中，请重新选择；未列入名录的，请联系县级注册机构。";
+                self.add("coded.school_id", Gravity::Unready, "UNKNOWN_SCHOOL", sentence);
+            }
+            (Some(_), Some(kind)) => self.scope(SchoolScope::of(kind, nature), coded, list),
+        }
         self.code("coded.school_nature", nature, codes.has("school_nature_ours", nature));
         let location = coded.school_location.as_str();
         self.code("coded.school_location", location, codes.has("school_location_ours", location));
@@ -86,6 +88,19 @@ impl Problems {
         self.code("coded.post_nature", post, codes.has("post_nature_ours", post));
         let political = coded.political_status.as_str();
         self.code("coded.political_status", political, codes.has("political_gbt4762", political));
+    }
+
+    /// #16 and #17 against the province's scope (L2b); the nature must be known before it can be judged.
+    fn scope(&mut self, scope: SchoolScope, coded: &Coded, list: &Checklist<'_>) {
+        let is_as_filed = list
+            .filed
+            .is_some_and(|filed| (filed.school, &filed.school_nature) == (coded.school, &coded.school_nature));
+        let judged = scope != SchoolScope::Public || !coded.school_nature.is_empty();
+        if judged && !is_as_filed && !list.rules.schools_in_scope.contains(&scope) {
+            let sentence =
+                format!("按所选注册机构所在省的规定，{}的教师不参加定期注册，请与该机构联系。", scope.name());
+            self.add("coded.school_id", Gravity::Unready, "SCHOOL_OUT_OF_SCOPE", sentence);
+        }
     }
 
     /// #24 to #30: where the person lives and can be reached.

@@ -108,6 +108,7 @@ mod tests {
     use super::*;
     use crate::domain::form::{Checklist, check};
     use crate::domain::registration::testing;
+    use crate::domain::rules::SchoolKind;
     use crate::domain::values::CertificateKind;
 
     /// A form with something in every field.
@@ -121,7 +122,7 @@ mod tests {
             codes: &testing::codes(),
             rules: &testing::rules(),
             directory: &testing::directory(),
-            school_known: true,
+            school: Some(SchoolKind::School),
             certificate_kind: CertificateKind::Junior,
             filed: None,
             today: date!(2026 - 11 - 23),

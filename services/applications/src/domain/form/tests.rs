@@ -4,36 +4,38 @@ use time::macros::date;
 
 use super::*;
 use crate::domain::registration::testing::{COUNTY, POINT, SCHOOL, coded, codes, directory, personal, rules};
+use crate::domain::rules::SchoolScope;
 
 const TODAY: Date = date!(2026 - 11 - 23);
+const SCHOOL_KIND: Option<SchoolKind> = Some(SchoolKind::School);
 
 fn problems_with(change: impl FnOnce(&mut Personal, &mut Coded)) -> Vec<(&'static str, &'static str, Gravity)> {
     let (mut personal, mut coded) = (personal(), coded());
     change(&mut personal, &mut coded);
-    checked(&personal, &coded, &rules(), true)
+    checked(&personal, &coded, &rules(), SCHOOL_KIND)
 }
 
 fn checked(
     personal: &Personal,
     coded: &Coded,
     rules: &RuleSet,
-    school_known: bool,
+    school: Option<SchoolKind>,
 ) -> Vec<(&'static str, &'static str, Gravity)> {
-    found(personal, coded, rules, (school_known, &directory()), None)
+    found(personal, coded, rules, (school, &directory()), None)
 }
 
 fn found(
     personal: &Personal,
     coded: &Coded,
     rules: &RuleSet,
-    (school_known, directory): (bool, &Directory),
+    (school, directory): (Option<SchoolKind>, &Directory),
     filed: Option<&Coded>,
 ) -> Vec<(&'static str, &'static str, Gravity)> {
     let list = Checklist {
         codes: &codes(),
         rules,
         directory,
-        school_known,
+        school,
         certificate_kind: CertificateKind::Junior,
         filed,
         today: TODAY,
@@ -45,7 +47,7 @@ fn found(
 fn found_in(directory: &Directory, change: impl FnOnce(&mut Coded)) -> [Vec<(&'static str, &'static str, Gravity)>; 2] {
     let (personal, mut coded) = (personal(), coded());
     change(&mut coded);
-    [None, Some(&coded)].map(|filed| found(&personal, &coded, &rules(), (true, directory), filed))
+    [None, Some(&coded)].map(|filed| found(&personal, &coded, &rules(), (SCHOOL_KIND, directory), filed))
 }
 
 use Gravity::{Malformed, Unready, Warning};
@@ -57,7 +59,7 @@ fn a_complete_form_has_no_problem() {
 
 #[test]
 fn an_empty_form_lacks_every_required_field_at_once_and_nothing_else() {
-    let found = checked(&Personal::default(), &Coded::default(), &rules(), false);
+    let found = checked(&Personal::default(), &Coded::default(), &rules(), None);
     assert!(found.iter().all(|(_, reason, gravity)| (*reason, *gravity) == ("REQUIRED", Unready)), "{found:?}");
     let fields: Vec<&str> = found.iter().map(|(field, ..)| *field).collect();
     assert_eq!(
@@ -187,7 +189,7 @@ fn employment_does_not_begin_before_work_did() {
 
 #[test]
 fn the_school_must_be_one_of_the_directory() {
-    let found = checked(&personal(), &coded(), &rules(), false);
+    let found = checked(&personal(), &coded(), &rules(), None);
     assert_eq!(found, [("coded.school_id", "UNKNOWN_SCHOOL", Unready)]);
 }
 
@@ -246,9 +248,9 @@ fn birth_place_and_telephone_are_required_where_the_rule_set_asks() {
     let asked = vec!["personal.birth_place".to_owned(), "personal.telephone".to_owned()];
     let asking = RuleSet { extra_required_fields: asked, ..rules() };
     let bare = Personal { birth_place: String::new(), telephone: String::new(), ..personal() };
-    assert_eq!(checked(&bare, &coded(), &rules(), true), []);
+    assert_eq!(checked(&bare, &coded(), &rules(), SCHOOL_KIND), []);
     assert_eq!(
-        checked(&bare, &coded(), &asking, true),
+        checked(&bare, &coded(), &asking, SCHOOL_KIND),
         [("personal.birth_place", "REQUIRED", Unready), ("personal.telephone", "REQUIRED", Unready)]
     );
 }
@@ -322,4 +324,39 @@ fn agency_and_point_are_known_and_belong_together() {
     );
     assert_eq!(with(Some(COUNTY), nobody), [("coded.point_id", "NOT_OF_THE_AGENCY", Unready)]);
     assert_eq!(coded().place().unwrap().school, SCHOOL);
+}
+
+/// Whether a school of this kind and nature is out of the scope of these flags.
+fn is_out(scope: &[SchoolScope], kind: SchoolKind, nature: &str, filed: Option<&Coded>) -> bool {
+    let coded = Coded { school_nature: nature.to_owned(), ..coded() };
+    let rules = RuleSet { schools_in_scope: scope.to_vec(), ..rules() };
+    let found = found(&personal(), &coded, &rules, (Some(kind), &directory()), filed);
+    assert!(found.is_empty() || found == [("coded.school_id", "SCHOOL_OUT_OF_SCOPE", Unready)], "{found:?}");
+    !found.is_empty()
+}
+
+#[test]
+fn only_schools_in_the_scope_of_the_province_are_taken() {
+    use SchoolScope::{AfterSchool, Private, Public, ResearchOffice};
+    let every = [
+        (SchoolKind::of("31"), "1", Public),
+        (SchoolKind::of("31"), "9", Public),
+        (SchoolKind::of("31"), "2", Private),
+        (SchoolKind::of("39"), "1", ResearchOffice),
+        (SchoolKind::of("39"), "2", ResearchOffice),
+        (SchoolKind::of("40"), "2", AfterSchool),
+    ];
+    for (kind, nature, own) in every {
+        assert!(!is_out(&SchoolScope::ALL, kind, nature, None));
+        for scope in SchoolScope::ALL {
+            assert_eq!(is_out(&[scope], kind, nature, None), scope != own, "{kind:?} {nature} {scope:?}");
+        }
+    }
+}
+
+#[test]
+fn a_school_that_was_filed_stays_in_scope_for_amendments_unless_it_is_changed() {
+    let private = Coded { school_nature: "2".to_owned(), ..coded() };
+    assert!(!is_out(&[SchoolScope::Public], SchoolKind::School, "2", Some(&private)));
+    assert!(is_out(&[SchoolScope::Public], SchoolKind::School, "2", Some(&coded())));
 }

@@ -219,7 +219,12 @@ pub struct Amend {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConclusionFact {
     /// 公示 began.
-    PublicityBegun,
+    PublicityBegun {
+        /// Its last day by plan, where one is planned.
+        until: Option<Date>,
+        /// The earliest day that the rule set allows for that.
+        at_least: Date,
+    },
     /// 公示 ended.
     PublicityEnded,
     /// 异议 came.

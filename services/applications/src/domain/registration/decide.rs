@@ -1,6 +1,7 @@
 //! Which command leads to which events (DOMAIN 2.3, line by line), and which is refused.
 
 use crate::domain::assessment::{Assessment, Circumstances, Proposal, assess, missing};
+use crate::domain::calendar::shanghai_date;
 use crate::domain::directory::Assignment;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
@@ -112,17 +113,35 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             let number = order.number;
             let out_of_order = || Err(application.wrong_state());
             match fact {
-                ConclusionFact::PublicityBegun if conclusion.publicity_begun_at.is_some() => Err(Rejection::AlreadySo),
-                ConclusionFact::PublicityBegun => one(Event::PublicityBegun { number, at: now }),
+                ConclusionFact::PublicityBegun { .. } if conclusion.publicity_begun_at.is_some() => {
+                    Err(Rejection::AlreadySo)
+                }
+                ConclusionFact::PublicityBegun { until: Some(until), at_least } if until < at_least => {
+                    Err(Rejection::PublicityTooShort { at_least })
+                }
+                ConclusionFact::PublicityBegun { until, .. } => one(Event::PublicityBegun { number, at: now, until }),
                 ConclusionFact::PublicityEnded if conclusion.publicity_ended_at.is_some() => Err(Rejection::AlreadySo),
                 ConclusionFact::PublicityEnded if conclusion.publicity_begun_at.is_none() => out_of_order(),
-                ConclusionFact::PublicityEnded => one(Event::PublicityEnded { number, at: now }),
+                ConclusionFact::PublicityEnded => {
+                    let until = conclusion.publicity_until;
+                    if until.is_some_and(|until| shanghai_date(now) <= until) {
+                        return Err(Rejection::PublicityNotOver { until });
+                    }
+                    settled(conclusion)?;
+                    one(Event::PublicityEnded { number, at: now })
+                }
                 ConclusionFact::ObjectionRecorded if conclusion.objection_open => Err(Rejection::AlreadySo),
                 ConclusionFact::ObjectionRecorded => one(Event::ObjectionRecorded(number)),
                 ConclusionFact::ObjectionSettled if !conclusion.objection_open => out_of_order(),
                 ConclusionFact::ObjectionSettled => one(Event::ObjectionSettled(number)),
                 ConclusionFact::NotePrinted if conclusion.note_printed => Err(Rejection::AlreadySo),
-                ConclusionFact::NotePrinted => one(Event::CertificateNotePrinted(number)),
+                ConclusionFact::NotePrinted => {
+                    settled(conclusion)?;
+                    if conclusion.publicity_begun_at.is_some() && conclusion.publicity_ended_at.is_none() {
+                        return Err(Rejection::PublicityNotOver { until: conclusion.publicity_until });
+                    }
+                    one(Event::CertificateNotePrinted(number))
+                }
             }
         }
         Command::ProposeReversal { order, revoke, file_reference } => {
@@ -162,6 +181,10 @@ fn agrees(conclusion: Conclusion, proposal: Proposal) -> Option<bool> {
         Proposal::Deferred => Some(conclusion == Conclusion::Deferred),
         Proposal::Failed => Some(conclusion == Conclusion::Failed),
     }
+}
+
+fn settled(conclusion: &ConclusionRecord) -> Result<(), Rejection> {
+    if conclusion.objection_open { Err(Rejection::ObjectionOpen) } else { Ok(()) }
 }
 
 fn unrestricted(restriction: Option<Restriction>) -> Result<(), Rejection> {
@@ -339,7 +362,7 @@ impl Registration {
 
 impl Application {
     /// Under a mistyped number nothing goes on to a conclusion, and none is changed: it counts for another certificate.
-    fn not_merged(&self) -> Result<(), Rejection> {
+    pub(super) fn not_merged(&self) -> Result<(), Rejection> {
         if self.merged_into.is_none() { Ok(()) } else { Err(Rejection::NumberMistyped) }
     }
 

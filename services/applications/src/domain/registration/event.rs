@@ -85,6 +85,8 @@ pub enum Event {
         number: EnrolmentNumber,
         /// When.
         at: OffsetDateTime,
+        /// Its last day by plan, where one is planned.
+        until: Option<Date>,
     },
     /// 公示 ended.
     PublicityEnded {

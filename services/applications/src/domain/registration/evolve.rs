@@ -53,6 +53,7 @@ fn opened(submitted: &Submitted) -> Application {
         form: submitted.form.clone(),
         place: submitted.place,
         form_version: 1,
+        window: submitted.window,
         route: submitted.route.clone(),
         rules: submitted.rules.clone(),
         submitted_on: submitted.on,
@@ -84,10 +85,12 @@ impl Application {
                 self.phase = Phase::Concluded(Box::new(ConclusionRecord {
                     conclusion: concluded.conclusion,
                     on: concluded.on,
+                    concluded_on: concluded.on,
                     rules: concluded.rules.clone(),
                     articles: concluded.articles.clone(),
                     assessment: concluded.assessment.clone(),
                     publicity_begun_at: None,
+                    publicity_until: None,
                     publicity_ended_at: None,
                     objection_open: false,
                     note_printed: false,
@@ -119,7 +122,9 @@ impl Application {
 impl ConclusionRecord {
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::PublicityBegun { at, .. } => self.publicity_begun_at = Some(*at),
+            Event::PublicityBegun { at, until, .. } => {
+                (self.publicity_begun_at, self.publicity_until) = (Some(*at), *until);
+            }
             Event::PublicityEnded { at, .. } => self.publicity_ended_at = Some(*at),
             Event::ObjectionRecorded(_) => self.objection_open = true,
             Event::ObjectionSettled(_) => self.objection_open = false,

@@ -41,34 +41,42 @@ impl Registration {
     }
 }
 
+/// What keeps a record from a new application, and until when.
+fn bars(standings: &[Standing], rules: &RuleSet) -> Vec<(Date, Rejection)> {
+    let mut bars = Vec::new();
+    let revoked = standings.iter().rev().find(|standing| standing.conclusion == Conclusion::Revoked);
+    if let Some(Standing { on, .. }) = revoked.copied() {
+        let earliest = add_months(on, rules.revocation_bar_years * 12);
+        bars.push((earliest, Rejection::RevokedRecently { on, earliest }));
+    }
+    match standings.last().copied() {
+        Some(Standing { conclusion: Conclusion::Qualified, on, .. }) => {
+            let earliest = add_months(on, rules.interval_months);
+            bars.push((earliest, Rejection::RegisteredRecently { on, earliest }));
+        }
+        Some(Standing { conclusion: Conclusion::Failed, on, .. }) => {
+            let earliest = on.saturating_add(Duration::days(i64::from(rules.reapply_after_failed_days)));
+            bars.push((earliest, Rejection::FailedRecently { on, earliest }));
+        }
+        Some(Standing { conclusion: Conclusion::Deferred | Conclusion::Revoked, .. }) | None => {}
+    }
+    bars
+}
+
+/// First day on which the record takes a new application; `None` where nothing has ever kept it from one.
+pub fn earliest(record: &Registration, rules: &RuleSet) -> Option<Date> {
+    bars(&record.standings(), rules).into_iter().map(|(earliest, _)| earliest).max()
+}
+
 /// The ordinal of a new application today, or why there may be none yet. After 注册合格 n + 1, else the same n.
 pub fn ordinal(record: &Registration, rules: &RuleSet, today: Date) -> Result<Ordinal, Rejection> {
     let standings = record.standings();
-    let latest = |conclusion| standings.iter().rev().find(|standing| standing.conclusion == conclusion);
-    if let Some(revoked) = latest(Conclusion::Revoked) {
-        let earliest = add_months(revoked.on, rules.revocation_bar_years * 12);
-        if today < earliest {
-            return Err(Rejection::RevokedRecently { on: revoked.on, earliest });
-        }
+    if let Some((_, refusal)) = bars(&standings, rules).into_iter().find(|(earliest, _)| today < *earliest) {
+        return Err(refusal);
     }
-    let Some(last) = standings.last() else {
-        return Ok(1);
-    };
-    match last.conclusion {
-        Conclusion::Qualified => {
-            let earliest = add_months(last.on, rules.interval_months);
-            if today < earliest {
-                return Err(Rejection::RegisteredRecently { on: last.on, earliest });
-            }
-            Ok(last.ordinal + 1)
-        }
-        Conclusion::Failed => {
-            let earliest = last.on.saturating_add(Duration::days(i64::from(rules.reapply_after_failed_days)));
-            if today < earliest {
-                return Err(Rejection::FailedRecently { on: last.on, earliest });
-            }
-            Ok(last.ordinal)
-        }
-        Conclusion::Deferred | Conclusion::Revoked => Ok(last.ordinal),
-    }
+    Ok(match standings.last() {
+        None => 1,
+        Some(last) if last.conclusion == Conclusion::Qualified => last.ordinal + 1,
+        Some(last) => last.ordinal,
+    })
 }

@@ -93,6 +93,18 @@ pub enum Rejection {
     ReasonRequired,
     /// It is so already.
     AlreadySo,
+    /// 公示 is planned to end before the rule set allows it.
+    PublicityTooShort {
+        /// The earliest last day.
+        at_least: Date,
+    },
+    /// 公示 goes on.
+    PublicityNotOver {
+        /// Its last day by plan.
+        until: Option<Date>,
+    },
+    /// An objection waits for its settlement.
+    ObjectionOpen,
     /// A later application of the certificate stands in the way.
     LaterApplication {
         /// Its 报名号.

@@ -53,6 +53,8 @@ pub struct Application {
     pub place: Place,
     /// From 1; rises with each amendment.
     pub form_version: u32,
+    /// Window that it was filed in.
+    pub window: Uuid,
     /// Who reviews it.
     pub route: Route,
     /// Rules that it was admitted by.
@@ -106,6 +108,8 @@ pub struct ConclusionRecord {
     pub conclusion: Conclusion,
     /// Day of the conclusion, or of the revocation.
     pub on: Date,
+    /// Day of the conclusion, whatever became of it.
+    pub concluded_on: Date,
     /// Rules in force then.
     pub rules: RuleRef,
     /// Articles that the conclusion rests on.
@@ -114,6 +118,8 @@ pub struct ConclusionRecord {
     pub assessment: Assessment,
     /// 公示 began.
     pub publicity_begun_at: Option<OffsetDateTime>,
+    /// Its last day by plan.
+    pub publicity_until: Option<Date>,
     /// 公示 ended.
     pub publicity_ended_at: Option<OffsetDateTime>,
     /// An objection waits for its settlement.

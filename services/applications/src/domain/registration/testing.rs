@@ -7,15 +7,18 @@ use time::macros::{date, datetime};
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::domain::assessment::{Assessment, Proposal};
 use crate::domain::codes::CodeTables;
 use crate::domain::directory::{Agency, AgencyPlan, Assignment, Directory, Plan, Point, Window};
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::{Facts, Finding, Grade};
 use crate::domain::form::{Coded, Personal};
 use crate::domain::opening::admit;
-use crate::domain::registration::{Amend, CertificateFacts, Event, Officer, Order, Prior, Submit, Submitted};
+use crate::domain::registration::{
+    Amend, CertificateFacts, Concluded, Event, Officer, Order, Prior, Submit, Submitted,
+};
 use crate::domain::route::Route;
-use crate::domain::rules::{RuleSet, TrainingUnit};
+use crate::domain::rules::{RuleSet, SchoolScope, TrainingUnit};
 use crate::domain::text::TextRef;
 use crate::domain::values::{CertificateKind, Conclusion, Level, Stage};
 
@@ -49,6 +52,13 @@ pub(crate) fn rules() -> RuleSet {
         first_registration_full_check: false,
         reapply_after_failed_days: 0,
         extra_required_fields: Vec::new(),
+        qualifying_grades: vec![Grade::Excellent, Grade::Qualified],
+        schools_in_scope: SchoolScope::ALL.to_vec(),
+        review_working_days: 90,
+        publicity_working_days: 0,
+        reconsideration_days: 60,
+        litigation_months: 6,
+        effective_from: None,
     }
 }
 
@@ -217,6 +227,21 @@ pub(crate) fn submitted(serial: u32, ordinal: u32) -> Event {
         route: route(),
         rules: rules().reference(),
         on: TODAY,
+    }))
+}
+
+/// A conclusion of the first application today.
+pub(crate) fn concluded_as(conclusion: Conclusion, articles: &[&str]) -> Event {
+    let qualified = Assessment { proposal: Proposal::Qualified, articles: Vec::new(), explanations: Vec::new() };
+    Event::ApplicationConcluded(Box::new(Concluded {
+        number: number(1),
+        ordinal: 1,
+        conclusion,
+        on: TODAY,
+        rules: rules().reference(),
+        level: Level::Province,
+        articles: articles.iter().map(|article| (*article).to_owned()).collect(),
+        assessment: qualified,
     }))
 }
 

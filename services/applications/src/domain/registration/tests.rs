@@ -1,6 +1,7 @@
 //! DOMAIN 2.3, line by line: given a history, when a command comes, then these events or this refusal.
 
 mod conclusion;
+mod explanation;
 mod filing;
 mod merging;
 mod point;
@@ -13,7 +14,6 @@ use decider::testing::{Given, given};
 
 use super::testing::*;
 use super::*;
-use crate::domain::assessment::{Assessment, Proposal};
 use crate::domain::facts::Facts;
 use crate::domain::values::{Conclusion, Level, Restriction, Status, Turn};
 
@@ -45,17 +45,7 @@ fn at_province() -> Vec<Event> {
 }
 
 fn concluded_event(conclusion: Conclusion) -> Event {
-    let qualified = Assessment { proposal: Proposal::Qualified, articles: Vec::new(), explanations: Vec::new() };
-    Event::ApplicationConcluded(Box::new(Concluded {
-        number: number(1),
-        ordinal: 1,
-        conclusion,
-        on: TODAY,
-        rules: rules().reference(),
-        level: Level::Province,
-        articles: Vec::new(),
-        assessment: qualified,
-    }))
+    concluded_as(conclusion, &[])
 }
 
 fn concluded(conclusion: Conclusion) -> Vec<Event> {

@@ -1,5 +1,6 @@
 //! What follows a conclusion: 公示, 异议, 附页, reversal and 撤销注册 by two officers.
 
+use time::{Date, Duration};
 use uuid::Uuid;
 
 use super::*;
@@ -30,17 +31,55 @@ fn qualified() -> Vec<Event> {
     concluded(Conclusion::Qualified)
 }
 
+/// 公示 from today, by plan until a day.
+fn publicity(until: Option<Date>) -> Command {
+    fact(ConclusionFact::PublicityBegun { until, at_least: TODAY + Duration::days(7) })
+}
+
+fn at(days: i64, wanted: ConclusionFact) -> Command {
+    Command::RecordConclusionFact { order: order(reviewer(PROVINCE)), fact: wanted, now: NOW + Duration::days(days) }
+}
+
 #[test]
 fn publicity_begins_once_and_then_ends_once() {
-    let begun = Event::PublicityBegun { number: number(1), at: NOW };
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None };
     let ended = Event::PublicityEnded { number: number(1), at: NOW };
     on(qualified()).when(fact(ConclusionFact::PublicityEnded)).then_refused(&wrong_state(Status::Concluded));
-    on(qualified()).when(fact(ConclusionFact::PublicityBegun)).then([begun.clone()]);
+    on(qualified()).when(publicity(None)).then([begun.clone()]);
     let history = [qualified(), vec![begun]].concat();
-    on(history.clone()).when(fact(ConclusionFact::PublicityBegun)).then_refused(&Rejection::AlreadySo);
+    on(history.clone()).when(publicity(None)).then_refused(&Rejection::AlreadySo);
     on(history.clone()).when(fact(ConclusionFact::PublicityEnded)).then([ended.clone()]);
     let history = [history, vec![ended]].concat();
     on(history).when(fact(ConclusionFact::PublicityEnded)).then_refused(&Rejection::AlreadySo);
+}
+
+#[test]
+fn publicity_ends_after_its_last_day_and_is_not_planned_shorter_than_the_rules_allow() {
+    let at_least = TODAY + Duration::days(7);
+    let short = publicity(Some(TODAY + Duration::days(6)));
+    on(qualified()).when(short).then_refused(&Rejection::PublicityTooShort { at_least });
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: Some(at_least) };
+    on(qualified()).when(publicity(Some(at_least))).then([begun.clone()]);
+    let history = [qualified(), vec![begun]].concat();
+    let not_over = Rejection::PublicityNotOver { until: Some(at_least) };
+    on(history.clone()).when(at(7, ConclusionFact::PublicityEnded)).then_refused(&not_over);
+    let ended = Event::PublicityEnded { number: number(1), at: NOW + Duration::days(8) };
+    on(history.clone()).when(at(8, ConclusionFact::PublicityEnded)).then([ended.clone()]);
+    // Nor is the note printed before.
+    on(history.clone()).when(at(8, ConclusionFact::NotePrinted)).then_refused(&not_over);
+    let printed = Event::CertificateNotePrinted(number(1));
+    on([history, vec![ended]].concat()).when(at(8, ConclusionFact::NotePrinted)).then([printed]);
+}
+
+#[test]
+fn an_open_objection_keeps_publicity_from_ending_and_the_note_from_being_printed() {
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None };
+    let open = [qualified(), vec![begun, Event::ObjectionRecorded(number(1))]].concat();
+    on(open.clone()).when(fact(ConclusionFact::PublicityEnded)).then_refused(&Rejection::ObjectionOpen);
+    let later = [qualified(), vec![Event::ObjectionRecorded(number(1))]].concat();
+    on(later).when(fact(ConclusionFact::NotePrinted)).then_refused(&Rejection::ObjectionOpen);
+    let settled = [open, vec![Event::ObjectionSettled(number(1))]].concat();
+    assert_eq!(on(settled).when(fact(ConclusionFact::PublicityEnded)).events().len(), 1);
 }
 
 #[test]
@@ -66,16 +105,13 @@ fn the_note_on_the_certificate_is_printed_once() {
 
 #[test]
 fn facts_on_a_conclusion_need_one_and_are_the_last_levels() {
-    on(at_province()).when(fact(ConclusionFact::PublicityBegun)).then_refused(&wrong_state(Status::Confirmed));
-    let by_county = Command::RecordConclusionFact {
-        order: order(reviewer(COUNTY)),
-        fact: ConclusionFact::PublicityBegun,
-        now: NOW,
-    };
+    on(at_province()).when(publicity(None)).then_refused(&wrong_state(Status::Confirmed));
+    let by_county =
+        Command::RecordConclusionFact { order: order(reviewer(COUNTY)), fact: ConclusionFact::NotePrinted, now: NOW };
     on(qualified()).when(by_county).then_refused(&Rejection::NotLastLevel);
     let by_stranger = Command::RecordConclusionFact {
         order: order(reviewer(Uuid::from_u128(404))),
-        fact: ConclusionFact::PublicityBegun,
+        fact: ConclusionFact::NotePrinted,
         now: NOW,
     };
     on(qualified()).when(by_stranger).then_refused(&Rejection::NotFound);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::calendar::add_months;
 use crate::domain::facts::{Finding, Grade};
-use crate::domain::registration::{ConclusionFact, Prior};
+use crate::domain::registration::{Action, ConclusionFact, Occasion, Prior, explain};
 
 #[derive(Debug, Clone)]
 struct Attempt {
@@ -94,14 +94,19 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
         13 => Command::ProposeReversal { order, revoke: even, file_reference: String::new() },
         14 => Command::Return { order: Order { by: officer(attempt.choice % 2), ..order } },
         15 => {
+            let days = |days: u8| Duration::days(i64::from(days));
             let facts = [
-                ConclusionFact::PublicityBegun,
+                ConclusionFact::PublicityBegun {
+                    until: even.then(|| today + days(attempt.choice % 8)),
+                    at_least: today + days(attempt.choice % 3),
+                },
                 ConclusionFact::PublicityEnded,
                 ConclusionFact::ObjectionRecorded,
                 ConclusionFact::ObjectionSettled,
                 ConclusionFact::NotePrinted,
             ];
-            Command::RecordConclusionFact { order, fact: facts[usize::from(attempt.choice) % 5], now: NOW }
+            let now = today.midnight().assume_offset(crate::domain::calendar::SHANGHAI);
+            Command::RecordConclusionFact { order, fact: facts[usize::from(attempt.choice) % 5], now }
         }
         _ => Command::ApproveReversal { order, today },
     }
@@ -120,6 +125,43 @@ fn history(attempts: &[Attempt]) -> Vec<(Registration, Event, Date)> {
         }
     }
     steps
+}
+
+/// The action that a command of [`command`] is, and the occasion on which an explanation is asked for by the same
+/// person at the same time.
+fn asked(command: &Command, record: &Registration, today: Date) -> Option<(Action, Occasion)> {
+    let anybody = |number, person| Order { number, by: Officer { person, ..Officer::default() } };
+    let (action, order, restriction, now) = match command {
+        Command::RecordPrior(_) | Command::Merge { .. } | Command::Submit(_) => return None,
+        Command::Amend(amend) => (Action::Amend, anybody(amend.number, amend.person), None, amend.now),
+        Command::Withdraw { number, person, now, .. } => (Action::Withdraw, anybody(*number, *person), None, *now),
+        Command::RecordFacts { order, .. } => (Action::RecordFacts, order.clone(), None, NOW),
+        Command::Confirm { order, restriction, now, .. } => (Action::Confirm, order.clone(), *restriction, *now),
+        Command::RefuseConfirmation { order } => (Action::RefuseConfirmation, order.clone(), None, NOW),
+        Command::Return { order } => (Action::Return, order.clone(), None, NOW),
+        Command::Pass { order, restriction } => (Action::Pass, order.clone(), *restriction, NOW),
+        Command::SendBack { order } => (Action::SendBack, order.clone(), None, NOW),
+        Command::Conclude { order, conclusion, restriction, .. } => {
+            (Action::Conclude(*conclusion), order.clone(), *restriction, NOW)
+        }
+        Command::RecordConclusionFact { order, fact, now } => {
+            let action = match fact {
+                ConclusionFact::PublicityBegun { .. } => Action::BeginPublicity,
+                ConclusionFact::PublicityEnded => Action::EndPublicity,
+                ConclusionFact::ObjectionRecorded => Action::RecordObjection,
+                ConclusionFact::ObjectionSettled => Action::SettleObjection,
+                ConclusionFact::NotePrinted => Action::PrintNote,
+            };
+            (action, order.clone(), None, *now)
+        }
+        Command::ProposeReversal { order, revoke: true, .. } => (Action::ProposeRevocation, order.clone(), None, NOW),
+        Command::ProposeReversal { order, revoke: false, .. } => (Action::ProposeReversal, order.clone(), None, NOW),
+        Command::ApproveReversal { order, .. } => (Action::ApproveProposal, order.clone(), None, NOW),
+    };
+    record.application(order.number)?;
+    let assignment = directory().assignment(COUNTY, POINT);
+    let rules = Arc::new(rules());
+    Some((action, Occasion { order, now, today, assignment, restriction, route: Some(route()), rules }))
 }
 
 /// The arrows of DOMAIN 2.3.
@@ -211,6 +253,56 @@ proptest! {
         for (_, event, _) in history(&attempts) {
             let (kind, payload, inner) = crate::store::event::encode(Uuid::from_u128(1), event.clone());
             prop_assert_eq!(crate::store::event::decode(&kind, &payload, &inner), Ok(event));
+        }
+    }
+
+    #[test]
+    fn an_explanation_agrees_with_the_decision_and_names_the_event_behind_it(attempts in attempts()) {
+        let (mut record, mut history, mut today) = (Registration::default(), Vec::<Event>::new(), TODAY);
+        for attempt in attempts {
+            today = today.saturating_add(Duration::days(attempt.wait_days));
+            let command = command(&attempt, &record, today);
+            let asked = asked(&command, &record, today);
+            let decided = Registrations::decide(&record, command.clone());
+            if let Some((action, occasion)) = asked {
+                let told: Vec<&Event> = history.iter().collect();
+                let verdict = explain(&record, &told, &occasion).into_iter().find(|one| one.action == action).unwrap();
+                match decided.as_ref().err() {
+                    // What the request itself says is not foreseen, only that it must say something.
+                    Some(Rejection::ReasonRequired) => prop_assert!(verdict.needs_reason && verdict.refused.is_none()),
+                    Some(Rejection::PublicityTooShort { .. }) => prop_assert_eq!(&verdict.refused, &None),
+                    refused => prop_assert_eq!(verdict.refused.as_ref(), refused, "{:?}", action),
+                }
+                if let Some(place) = verdict.behind {
+                    let before = Registrations::fold(&history[..place]);
+                    let was = Registrations::decide(&before, command).err();
+                    let still_asked_for = matches!(verdict.refused, Some(Rejection::FactsMissing(_)));
+                    prop_assert!(was != verdict.refused || still_asked_for, "{:?}: {:?}", action, was);
+                }
+            }
+            for event in decided.unwrap_or_default() {
+                record = Registrations::evolve(record, &event);
+                history.push(event);
+            }
+        }
+    }
+
+    #[test]
+    fn publicity_runs_its_days_and_no_objection_is_passed_over(attempts in attempts()) {
+        for (before, event, today) in history(&attempts) {
+            let record = |number| before.application(number).and_then(Application::conclusion).unwrap();
+            match event {
+                Event::PublicityEnded { number, .. } => {
+                    let record = record(number);
+                    prop_assert!(!record.objection_open && record.publicity_until.is_none_or(|until| until < today));
+                }
+                Event::CertificateNotePrinted(number) => {
+                    let record = record(number);
+                    let running = record.publicity_begun_at.is_some() && record.publicity_ended_at.is_none();
+                    prop_assert!(!record.objection_open && !running);
+                }
+                _ => {}
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! 初审, 复核, 终审: pass, send back, conclude.
 
 use super::*;
-use crate::domain::assessment::Check;
+use crate::domain::assessment::{Check, Proposal};
 use crate::domain::facts::Finding;
 use crate::domain::registration::event::Submitted;
 use crate::domain::route::{Route, Step};
