@@ -1,5 +1,7 @@
 //! Journeys, faults, house rules and benchmarks of the whole cluster: here, what the benchmarks share.
 
+pub mod submissions;
+
 use std::process::ExitCode;
 
 /// The one in the middle.
