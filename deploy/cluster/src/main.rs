@@ -50,7 +50,7 @@ enum Subject {
     },
     /// Runs a benchmark of tests/benches and prints its ratios.
     Bench {
-        /// append, availability, signin, rebuild, sync
+        /// append, availability, growth, signin, rebuild, sync
         name: String,
         /// Its own arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
