@@ -20,9 +20,14 @@ fn operations(operator: &Actor, cluster: &Cluster, service: Service) -> Operatio
 
 /// Waits until every log is published and every feed of every service has read everything; nothing is parked.
 pub async fn everything_catches_up(cluster: &Cluster, operator: &Actor) {
+    catch_up(cluster, operator, &Service::ALL).await;
+}
+
+/// The same of these services alone.
+pub async fn catch_up(cluster: &Cluster, operator: &Actor, services: &[Service]) {
     let mut last = BTreeMap::new();
     let quiet = wait::until("every backlog to drain", QUIET, async || {
-        for service in Service::ALL {
+        for service in services.iter().copied() {
             let answer = operations(operator, cluster, service).get_status(GetStatusRequest {}).await;
             last.insert(service, answer.map(tonic::Response::into_inner).map_err(|status| status.to_string()));
         }
@@ -46,15 +51,20 @@ fn is_quiet(status: &GetStatusResponse) -> bool {
 /// The hash chain of every log verifies.
 pub async fn every_log_verifies(cluster: &Cluster, operator: &Actor) {
     for service in Service::ALL {
-        let mut client = operations(operator, cluster, service);
-        let mut answers = client.verify_log(VerifyLogRequest { from_position: 1 }).await.unwrap().into_inner();
-        let mut last = None;
-        while let Some(answer) = answers.message().await.unwrap() {
-            last = Some(answer);
-        }
-        let last = last.expect("a verification says something");
-        assert!(last.done && last.intact, "{service}: {last:?}");
+        log_verifies(cluster, operator, service).await;
     }
+}
+
+/// The hash chain of one log verifies.
+pub async fn log_verifies(cluster: &Cluster, operator: &Actor, service: Service) {
+    let mut client = operations(operator, cluster, service);
+    let mut answers = client.verify_log(VerifyLogRequest { from_position: 1 }).await.unwrap().into_inner();
+    let mut last = None;
+    while let Some(answer) = answers.message().await.unwrap() {
+        last = Some(answer);
+    }
+    let last = last.expect("a verification says something");
+    assert!(last.done && last.intact, "{service}: {last:?}");
 }
 
 /// Every view of a service, built anew, is byte for byte the live one.
@@ -64,16 +74,22 @@ pub async fn views_rebuild_alike(cluster: &Cluster, operator: &Actor, service: S
     let views: Vec<String> = status.feeds.into_iter().filter(|feed| feed.rebuildable).map(|feed| feed.name).collect();
     assert!(!views.is_empty(), "{service} has no view");
     for view in views {
-        let mut answers = client.rebuild_view(RebuildViewRequest { view: view.clone() }).await.unwrap().into_inner();
-        let mut last = None;
-        while let Some(answer) = answers.message().await.unwrap() {
-            last = Some(answer);
-        }
-        let last = last.expect("a rebuild says something");
-        assert!(last.done, "{service} {view}: {last:?}");
-        assert!(!last.live_digest.is_empty(), "{service} {view}: {last:?}");
-        assert_eq!(last.live_digest, last.rebuilt_digest, "{service} {view}");
+        view_rebuilds_alike(cluster, operator, service, &view).await;
     }
+}
+
+/// One view, built anew, is byte for byte the live one.
+pub async fn view_rebuilds_alike(cluster: &Cluster, operator: &Actor, service: Service, view: &str) {
+    let mut client = operations(operator, cluster, service);
+    let mut answers = client.rebuild_view(RebuildViewRequest { view: view.to_owned() }).await.unwrap().into_inner();
+    let mut last = None;
+    while let Some(answer) = answers.message().await.unwrap() {
+        last = Some(answer);
+    }
+    let last = last.expect("a rebuild says something");
+    assert!(last.done, "{service} {view}: {last:?}");
+    assert!(!last.live_digest.is_empty(), "{service} {view}: {last:?}");
+    assert_eq!(last.live_digest, last.rebuilt_digest, "{service} {view}");
 }
 
 /// The stream in JetStream holds exactly the log: every position, id, byte and hash, linked from the first to the last.

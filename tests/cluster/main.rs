@@ -3,6 +3,7 @@
 
 mod canary;
 mod checks;
+mod crowd;
 mod faults;
 mod journey;
 mod matrix;

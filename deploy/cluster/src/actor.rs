@@ -112,6 +112,8 @@ pub struct Actor {
     pub addresses: Addresses,
     bearer: Arc<str>,
     expires_at: OffsetDateTime,
+    /// What a new pair of tokens is had for, once.
+    refresh: Option<Arc<str>>,
 }
 
 /// A channel that shows the actor's token.
@@ -164,16 +166,27 @@ impl Actor {
         Self::with_tokens(&self.addresses, verified.await??.into_inner().tokens)
     }
 
-    fn with_tokens(addresses: &Addresses, tokens: Option<identity::Tokens>) -> Result<Self> {
+    /// The same session with a new pair of tokens; the old one counts no more.
+    pub async fn renew(&self) -> Result<Self> {
+        let refresh = self.refresh.as_ref().ok_or_else(|| Failure::new("nothing is known to renew the session by"))?;
+        let mut sessions = identity::sessions_client::SessionsClient::new(channel(&self.addresses.identity)?);
+        let request = identity::RefreshSessionRequest { refresh_token: refresh.to_string() };
+        let renewed = sessions.refresh_session(request).await.doing(|| "renew the session".into())?.into_inner();
+        Self::with_tokens(&self.addresses, renewed.tokens)
+    }
+
+    /// Somebody who was given these tokens.
+    pub fn with_tokens(addresses: &Addresses, tokens: Option<identity::Tokens>) -> Result<Self> {
         let tokens = tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
         let expires_at = tokens.access_expire_time.map_or(0, |at| at.seconds);
         let expires_at = OffsetDateTime::from_unix_timestamp(expires_at).doing(|| "read when the token ends".into())?;
-        Ok(Self::with_bearer(addresses, &format!("Bearer {}", tokens.access_token), expires_at))
+        let actor = Self::with_bearer(addresses, &format!("Bearer {}", tokens.access_token), expires_at);
+        Ok(Self { refresh: Some(tokens.refresh_token.into()), ..actor })
     }
 
     /// Somebody who signed in before.
     pub fn with_bearer(addresses: &Addresses, bearer: &str, expires_at: OffsetDateTime) -> Self {
-        Self { addresses: addresses.clone(), bearer: bearer.into(), expires_at }
+        Self { addresses: addresses.clone(), bearer: bearer.into(), expires_at, refresh: None }
     }
 
     /// Makes an account whose phone is verified by SMS.

@@ -192,7 +192,8 @@ impl Applicant {
             .await
     }
 
-    fn form(&self, place: &Place) -> applications::Form {
+    /// A complete form for a place.
+    pub fn form(&self, place: &Place) -> applications::Form {
         let personal = applications::PersonalPart {
             putonghua_number: "3219012345678".to_owned(),
             graduation_date: "2005-06-30".to_owned(),

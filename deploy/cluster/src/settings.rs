@@ -6,6 +6,8 @@ pub const TEST_POSTGRES: &str = "DINGZHU_TEST_POSTGRES";
 pub const TEST_NATS_SERVER: &str = "DINGZHU_TEST_NATS_SERVER";
 /// Folder of the services' binaries for tests that start them.
 pub const BINARIES: &str = "DINGZHU_TEST_BINARIES";
+/// Seed of a test that draws at random; without it the test draws one and prints it.
+pub const TEST_SEED: &str = "DINGZHU_TEST_SEED";
 /// Marks every process of one `test-env` run, so that what is left running can be found.
 pub const TEST_RUN: &str = "DINGZHU_TEST_RUN";
 

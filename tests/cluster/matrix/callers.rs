@@ -81,9 +81,7 @@ pub async fn with_second_factor(actor: &Actor) -> Actor {
     let secret = second_factor.enrol_totp(identity::EnrolTotpRequest {}).await.unwrap().into_inner().secret;
     let code = totp::code(&secret, lifecycle::clock::now().unix_timestamp().unsigned_abs()).unwrap();
     let confirmed = second_factor.confirm_totp(identity::ConfirmTotpRequest { code }).await.unwrap().into_inner();
-    let tokens = confirmed.tokens.unwrap();
-    let expires_at = time::OffsetDateTime::from_unix_timestamp(tokens.access_expire_time.unwrap().seconds).unwrap();
-    Actor::with_bearer(&actor.addresses, &format!("Bearer {}", tokens.access_token), expires_at)
+    Actor::with_tokens(&actor.addresses, confirmed.tokens).unwrap()
 }
 
 /// The id of whoever shows this token.
