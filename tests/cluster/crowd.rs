@@ -263,7 +263,7 @@ async fn lists_are_the_fold(ground: &Ground, folded: &All) {
             *counts.entry(one.status).or_default() += 1;
         }
 
-        let listed = list(desk, 0).await;
+        let listed = list(desk, None).await;
         assert_eq!(listed.len(), wanted.len(), "{post:?}");
         for (listed, (_, wanted)) in listed.iter().zip(&wanted) {
             let number = &listed.key.as_ref().unwrap().enrolment_number;
@@ -273,22 +273,26 @@ async fn lists_are_the_fold(ground: &Ground, folded: &All) {
                 "{post:?}"
             );
         }
-        // Here the counts of the service belong beside those of the fold, once there are such.
+        let by = vec![wire::CountBy::Status.into()];
+        let request = wire::CountApplicationsRequest { by, ..Default::default() };
+        let counted = desk.statistics.clone().count_applications(request).await.unwrap().into_inner();
+        assert_eq!(usize::try_from(counted.total), Ok(wanted.len()), "{post:?}");
+        let counted: BTreeMap<i32, usize> =
+            counted.counts.iter().map(|group| (group.status, usize::try_from(group.count).unwrap())).collect();
+        assert_eq!(counted, counts, "{post:?}");
         for status in [wire::Status::PendingOnlineConfirmation, wire::Status::Withdrawn] {
-            let status = i32::from(status);
-            assert_eq!(
-                list(desk, status).await.len(),
-                counts.get(&status).copied().unwrap_or_default(),
-                "{post:?} {status}"
-            );
+            let entries = list(desk, Some(status)).await.len();
+            assert_eq!(entries, counts.get(&status.into()).copied().unwrap_or_default(), "{post:?} {status:?}");
         }
     }
 }
 
-async fn list(desk: &Desk, status: i32) -> Vec<wire::ApplicationSummary> {
+async fn list(desk: &Desk, status: Option<wire::Status>) -> Vec<wire::ApplicationSummary> {
     let (mut client, mut listed, mut page_token) = (desk.applications.clone(), Vec::new(), String::new());
     loop {
-        let request = wire::ListApplicationsRequest { status, page_size: 500, page_token, ..Default::default() };
+        let statuses = status.into_iter().map(i32::from).collect();
+        let filter = Some(wire::ApplicationFilter { statuses, ..Default::default() });
+        let request = wire::ListApplicationsRequest { filter, page_size: 200, page_token, min_position: 0 };
         let page = client.list_applications(request).await.unwrap().into_inner();
         listed.extend(page.applications);
         page_token = page.next_page_token;

@@ -305,7 +305,9 @@ impl<'a> Application<'a> {
                 };
                 self.event(&concluded, self.mould.grounds.clone(), nothing())
             }
-            PublicityBegun => event!(PublicityBegun { time: at }, nothing(), nothing()),
+            PublicityBegun => {
+                event!(PublicityBegun { time: at, planned_end_date: String::new() }, nothing(), nothing())
+            }
             PublicityEnded => event!(PublicityEnded { time: at }, nothing(), nothing()),
             Objected => event!(ObjectionRecorded {}, nothing(), text()),
             Settled => event!(ObjectionSettled {}, nothing(), text()),

@@ -17,6 +17,7 @@ use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::drafts_client::DraftsClient;
 use proto::applications::v1::review_client::ReviewClient;
+use proto::applications::v1::statistics_client::StatisticsClient;
 use proto::certificates::v1 as certificates;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::identity::v1::Role;
@@ -65,6 +66,7 @@ pub struct Desk {
     pub confirmation: ConfirmationClient<Channel>,
     pub review: ReviewClient<Channel>,
     pub drafts: DraftsClient<Channel>,
+    pub statistics: StatisticsClient<Channel>,
 }
 
 impl Desk {
@@ -75,7 +77,8 @@ impl Desk {
             applications: ApplicationsClient::new(channel.clone()),
             confirmation: ConfirmationClient::new(channel.clone()),
             review: ReviewClient::new(channel.clone()),
-            drafts: DraftsClient::new(channel),
+            drafts: DraftsClient::new(channel.clone()),
+            statistics: StatisticsClient::new(channel),
         }
     }
 }

@@ -316,7 +316,8 @@ impl Life {
         let request = wire::AcceptAgreementRequest { draft_id: draft_id.clone(), text_version, text_digest };
         let accepted = persist(|| accept_agreement(drafts.clone(), request.clone())).await?;
         let form = Some(holder.form(&self.ground.places[place], stage));
-        let request = wire::SaveDraftRequest { draft_id: draft_id.clone(), revision: accepted.revision, form };
+        let (draft, revision) = (draft_id.clone(), accepted.revision);
+        let request = wire::SaveDraftRequest { draft_id: draft, revision, form, ..Default::default() };
         let saved = persist(|| save_draft(drafts.clone(), request.clone())).await?;
         let unusual = saved.problems.iter().all(|problem| problem.reason == "KIND_DIFFERS");
         assert!(unusual, "the form is in order: {:?}", saved.problems);
@@ -378,8 +379,8 @@ async fn ask(desk: Desk, order: Order, deed: Deed) -> Result<wire::Outcome, Stat
             ask!(review.conclude_application(ConcludeApplicationRequest { conclusion, reason }))
         }
         Deed::Fact(fact) => {
-            let fact = fact.into();
-            ask!(review.record_conclusion_fact(RecordConclusionFactRequest { fact, text }))
+            let (fact, publicity_end_date) = (fact.into(), String::new());
+            ask!(review.record_conclusion_fact(RecordConclusionFactRequest { fact, text, publicity_end_date }))
         }
         Deed::Propose { revoke } => {
             let file_reference = "示例〔2026〕1号".to_owned();

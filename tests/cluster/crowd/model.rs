@@ -338,6 +338,14 @@ impl Concluded {
             Fact::ObjectionSettled => self.facts.retain(|known| *known != Fact::ObjectionRecorded),
             fact if self.facts.contains(&fact) => return Err("ALREADY_SO"),
             Fact::PublicityEnded if !self.facts.contains(&Fact::PublicityBegun) => return Err("WRONG_STATE"),
+            Fact::PublicityEnded | Fact::NotePrinted if self.facts.contains(&Fact::ObjectionRecorded) => {
+                return Err("OBJECTION_OPEN");
+            }
+            Fact::NotePrinted
+                if self.facts.contains(&Fact::PublicityBegun) && !self.facts.contains(&Fact::PublicityEnded) =>
+            {
+                return Err("PUBLICITY_NOT_OVER");
+            }
             fact => self.facts.push(fact),
         }
         Ok(self)
