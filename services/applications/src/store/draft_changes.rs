@@ -49,7 +49,7 @@ impl Changing {
             traceparent: telemetry::current_traceparent(),
             cause: None,
         };
-        log.append_in(transaction, append).await.map(drop)
+        Box::pin(log.append_in(transaction, append)).await.map(drop)
     }
 }
 

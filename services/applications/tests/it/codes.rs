@@ -60,7 +60,7 @@ async fn a_province_adds_subjects_to_the_table() {
     })
     .await;
     assert!(!theirs.not_modified);
-    assert_eq!(theirs.entries.iter().filter(junior).next_back().unwrap().code, "书法");
+    assert_eq!(theirs.entries.iter().rfind(junior).unwrap().code, "书法");
     assert_eq!(theirs.entries.len(), national.entries.len() + 1);
     let elsewhere = table(&stage, "subject_ours", "33", &national.table.as_ref().unwrap().etag).await;
     assert!(elsewhere.not_modified && !elsewhere.table.unwrap().with_province);

@@ -40,8 +40,10 @@ async fn accept(stage: &Stage, teacher: &Teacher, draft_id: &str, text: &wire::T
         text_version: text.version,
         text_digest: text.digest.clone(),
     };
-    let answer = stage.drafts(teacher).accept_agreement(accept).await;
-    if answer.is_err() { Err(reason(answer)) } else { Ok(answer.unwrap().into_inner().revision) }
+    match stage.drafts(teacher).accept_agreement(accept).await {
+        Ok(accepted) => Ok(accepted.into_inner().revision),
+        refused => Err(reason(refused)),
+    }
 }
 
 #[tokio::test]

@@ -62,10 +62,10 @@ fn everything_that_speaks_against_a_submission_is_found_at_once() {
         Registrations::fold(history).eligible((TEACHER, draft), certificate, &rules(), TODAY).unwrap_err()
     };
     let (kind, person) = (CertificateKind::Higher, Some(TEACHER));
-    let restricted = Some(CertificateFacts { kind, person, restriction: Some(Restriction::ExamCheating) });
+    let restricted = CertificateFacts { kind, person, restriction: Some(Restriction::ExamCheating) };
     let mut history = vec![prior(1, Conclusion::Qualified, TODAY)];
     history.extend(pending());
-    let found = against(&history, restricted, Uuid::from_u128(5));
+    let found = against(&history, Some(restricted), Uuid::from_u128(5));
     assert_eq!(
         found,
         [
@@ -75,12 +75,12 @@ fn everything_that_speaks_against_a_submission_is_found_at_once() {
             Rejection::RegisteredRecently { on: TODAY, earliest: add_months(TODAY, 54) },
         ]
     );
-    let stranger = Some(CertificateFacts { person: None, ..restricted.unwrap() });
+    let stranger = Some(CertificateFacts { person: None, ..restricted });
     assert_eq!(against(&[], stranger, Uuid::from_u128(5)), [Rejection::CertificateUnknown]);
     // Filed from this very draft, and over.
     let mut over = pending();
     over.push(Event::ApplicationWithdrawn(number(1)));
-    let free = Some(CertificateFacts { kind: CertificateKind::Junior, restriction: None, ..restricted.unwrap() });
+    let free = Some(CertificateFacts { kind: CertificateKind::Junior, restriction: None, ..restricted });
     assert_eq!(against(&over, free, submit(1).draft), [Rejection::NotFound]);
 }
 
