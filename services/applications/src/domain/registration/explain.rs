@@ -210,8 +210,11 @@ pub fn explain(record: &Registration, history: &[&Event], occasion: &Occasion) -
 /// Place of the event that made the rejection true: the last one that changed what the rejection rests on.
 fn behind(history: &[&Event], number: EnrolmentNumber, action: Action, rejection: &Rejection) -> Option<usize> {
     match rejection {
+        // A revocation changes the conclusion, which matters to what is proposed, and not the status.
         Rejection::WrongState { .. } => last_change(history, number, |application| {
-            Some((application.status(), application.conclusion().map(|record| record.conclusion)))
+            let proposes = matches!(action, Action::ProposeReversal | Action::ProposeRevocation);
+            let conclusion = application.conclusion().filter(|_| proposes).map(|record| record.conclusion);
+            Some((application.status(), conclusion))
         }),
         Rejection::ConfirmationRefused => {
             last_change(history, number, |application| application.is_refused().then_some(()))
