@@ -55,7 +55,7 @@ async fn a_teacher_goes_from_draft_to_qualified() {
     let assess = wire::AssessApplicationRequest { key: Some(key.clone()) };
     let assessed = province.assess_application(assess).await.unwrap().into_inner();
     assert_eq!(assessed.assessment.unwrap().proposal(), wire::Proposal::Qualified);
-    assert_eq!((assessed.rule_set_id.as_str(), assessed.rule_set_version), ("00", 0));
+    assert_eq!((assessed.rule_set_id.as_str(), assessed.rule_set_version), ("00", 1));
     let against = province.conclude_application(conclude(&key, Conclusion::Deferred, "")).await;
     assert_eq!(reason(against), "REASON_REQUIRED");
     let concluded =
