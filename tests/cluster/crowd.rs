@@ -10,6 +10,7 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cluster::actor::{Actor, Phones};
 use cluster::journey::{Place, request_id};
 use cluster::{Cluster, Service, call, seed, settings};
 use proto::applications::v1 as wire;
@@ -80,8 +81,9 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
     said("ground open");
     let held = ground.certificates(CERTIFICATES).await;
     said("certificates");
-    let operator = checks::operator(&cluster).await;
+    let mut operator = officer(&cluster, "operator").await;
     checks::catch_up(&cluster, &operator, &Service::ALL).await;
+    let mut register = officer(&cluster, "register").await;
     for service in QUIET {
         cluster.replica(service, 0).kill();
     }
@@ -91,18 +93,22 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
     let mut lives = lives(&ground, held, &mut rng);
     lives = go_on(lives, |steps| steps / 2).await;
     said("first half");
-    restrict(&cluster, &mut lives, &mut rng).await;
+    (operator, register) = (operator.renew().await.unwrap(), register.renew().await.unwrap());
+    restrict(&register, &mut lives, &mut rng).await;
+    checks::catch_up(&cluster, &operator, &SERVICES).await;
     ground.renew().await;
     lives = go_on(lives, |steps| steps / 4).await;
     said("third quarter");
-    lift(&cluster, &mut lives, &mut rng).await;
+    (operator, register) = (operator.renew().await.unwrap(), register.renew().await.unwrap());
+    lift(&register, &mut lives, &mut rng).await;
+    checks::catch_up(&cluster, &operator, &SERVICES).await;
     ground.renew().await;
     lives = go_on(lives, |steps| steps - steps / 2 - steps / 4).await;
     ground.renew().await;
 
     said("lives over");
     let refused: usize = lives.iter().map(|(life, _)| life.refused).sum();
-    let operator = checks::operator(&cluster).await;
+    operator = operator.renew().await.unwrap();
     checks::catch_up(&cluster, &operator, &SERVICES).await;
     said("caught up");
     let (folded, kinds) = fold::fold(&cluster).await;
@@ -164,15 +170,15 @@ async fn go_on(lives: Lives, part: fn(usize) -> usize) -> Lives {
     tasks.join_all().await.into_iter().flatten().collect()
 }
 
-/// Restrictions appear, and applications has heard of them.
-async fn restrict(cluster: &Cluster, lives: &mut [(Life, usize)], rng: &mut StdRng) {
+/// Restrictions appear.
+async fn restrict(register: &Actor, lives: &mut [(Life, usize)], rng: &mut StdRng) {
     const KINDS: [RestrictionKind; 4] = [
         RestrictionKind::Forfeited,
         RestrictionKind::RevokedConduct,
         RestrictionKind::RevokedFraud,
         RestrictionKind::ExamCheating,
     ];
-    let client = restrictions(cluster).await;
+    let client = restrictions(register);
     for (life, _) in lives {
         if !rng.random_bool(RESTRICTED) {
             continue;
@@ -188,12 +194,11 @@ async fn restrict(cluster: &Cluster, lives: &mut [(Life, usize)], rng: &mut StdR
         client.clone().restrict_certificate(request).await.unwrap();
         life.restrict(Some(kind));
     }
-    checks::catch_up(cluster, &checks::operator(cluster).await, &SERVICES).await;
 }
 
 /// Half of them are lifted.
-async fn lift(cluster: &Cluster, lives: &mut [(Life, usize)], rng: &mut StdRng) {
-    let client = restrictions(cluster).await;
+async fn lift(register: &Actor, lives: &mut [(Life, usize)], rng: &mut StdRng) {
+    let client = restrictions(register);
     for (life, _) in lives.iter_mut().filter(|(life, _)| life.record.restriction.is_some()) {
         if rng.random_bool(0.5) {
             let request = certificates::LiftRestrictionRequest {
@@ -205,12 +210,17 @@ async fn lift(cluster: &Cluster, lives: &mut [(Life, usize)], rng: &mut StdRng) 
             life.restrict(None);
         }
     }
-    checks::catch_up(cluster, &checks::operator(cluster).await, &SERVICES).await;
 }
 
-async fn restrictions(cluster: &Cluster) -> RestrictionsClient<cluster::actor::Channel> {
-    let officer = call::sign_in(cluster.layout(), "register").await.unwrap();
-    RestrictionsClient::new(officer.channel(&officer.addresses.certificates).unwrap())
+fn restrictions(register: &Actor) -> RestrictionsClient<cluster::actor::Channel> {
+    RestrictionsClient::new(register.channel(&register.addresses.certificates).unwrap())
+}
+
+/// A demonstration actor with a session that can be renewed: once notifications is gone, nobody signs in.
+async fn officer(cluster: &Cluster, who: &str) -> Actor {
+    let layout = cluster.layout();
+    let staff = call::staff(layout).unwrap();
+    Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), &staff[who]).await.unwrap()
 }
 
 /// What everybody was told last is what the log says.

@@ -35,8 +35,8 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
     let pledge =
         json!({"accepted": true, "textVersion": draft.pledge.text_version, "textDigest": draft.pledge.text_digest});
     match (service, method) {
-        ("Export", _) => json!({}),
-        ("Drafts", "ListTexts") | ("Rules", "GetRuleSet") => json!({"province": JIANGSU}),
+        ("Export" | "DueDates", _) | ("Bulk", "ExportFacts") => json!({}),
+        ("Drafts", "ListTexts") | ("Rules", "GetRuleSet") | ("Codes", "ListCodeTables") => json!({"province": JIANGSU}),
         ("Drafts", "StartDraft") => asked(json!({"certificateId": draft.certificate_id})),
         ("Drafts", "AcceptAgreement") => {
             let (version, digest) = &season.agreement;
@@ -47,12 +47,11 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         ("Drafts", _) => json!({"draftId": draft.draft_id}),
         (_, "SubmitApplication") => asked(json!({"draftId": draft.draft_id, "revision": 999, "pledge": pledge})),
         (_, "AmendApplication") => asked(json!({"key": key, "form": season.form, "pledge": pledge})),
-        (_, "ListApplications") => json!({"pageSize": 500}),
+        (_, "ListApplications") => json!({"pageSize": 200}),
         (_, "WatchApplications") => json!({"withState": true}),
         ("Statistics", _) => {
             json!({"filter": {"enrolmentNumber": season.enrolment_number}, "by": ["COUNT_BY_AGENCY"]})
         }
-        ("DueDates", _) => json!({}),
         (_, "WithdrawApplication" | "ConfirmApplication" | "ApproveReversal") => asked(json!({"key": key})),
         ("Applications" | "Explanations", _) | (_, "AssessApplication") => json!({"key": key}),
         (_, "RecordFacts") => asked(json!({"key": key, "facts": facts()})),
@@ -62,7 +61,6 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         (_, "ProposeReversal") => {
             asked(json!({"key": key, "revoke": false, "reason": "复核发现有误。", "fileReference": "示例2026-1"}))
         }
-        ("Bulk", "ExportFacts") => json!({}),
         // Before the confirmation, when no reviewer records any.
         ("Bulk", "ImportFacts") => {
             let file = format!("报名号,师德考核\n{},合格\n", season.enrolment_number);
@@ -75,7 +73,6 @@ fn of_applications(service: &str, method: &str, season: &Season) -> Value {
         ("Bulk", "ConcludeApplications") => asked(json!({"items": [{"key": key, "conclusion": 1}], "dryRun": true})),
         ("Bulk", "ReturnApplications") => asked(json!({"keys": [key], "dryRun": true, "reason": "材料不全，请补充。"})),
         ("Bulk", _) => asked(json!({"keys": [key], "dryRun": true})),
-        ("Codes", "ListCodeTables") => json!({"province": JIANGSU}),
         ("Codes", _) => json!({"name": "subject_ours", "province": JIANGSU}),
         ("Texts", _) => asked(json!({"province": JIANGSU, "name": "notice", "body": "示例注意事项"})),
         ("Rules", "PublishRuleSet") => asked(json!({"ruleSet": rules(JIANGSU)})),
@@ -220,9 +217,9 @@ pub fn shows(rpc: &str, season: &Season) -> Option<String> {
         }
         // The county has passed it, and is told whose turn it is.
         "Bulk/ConcludeApplications" | "Bulk/ImportConclusions" => Some("NOT_YOUR_TURN".to_owned()),
-        "Statistics/CountApplications" | "DueDates/CountDue" => Some(season.place.agency_id.clone()),
-        "DueDates/ListDueCertificates" => Some(season.certificate_id.clone()),
-        "Certificates/ListMyCertificates" => Some(season.certificate_id.clone()),
+        // Of a season in which nothing falls due, half-years hold nothing to see: that a scope is kept, applications' own tests show.
+        "Statistics/CountApplications" => Some(season.place.agency_id.clone()),
+        "DueDates/ListDueCertificates" | "Certificates/ListMyCertificates" => Some(season.certificate_id.clone()),
         "Sync/ImportRegister" => Some(r#""unchanged": "1""#.to_owned()),
         "Notices/ListNotices" => Some(season.notice_id.clone()),
         "Profiles/GetProfile" => Some(season.filer_id.clone()),
