@@ -145,7 +145,7 @@ impl Scope {
 }
 
 impl Selection {
-    /// Whether a row belongs to it; the same as [`Self::push_where`] says in SQL.
+    /// Whether a row belongs to it; the same as the condition of the queries says.
     pub fn holds(&self, row: &Row) -> bool {
         let in_scope = match &self.scope {
             Scope::Own(person) => row.person == *person,
