@@ -26,17 +26,8 @@ impl Handle {
 
     /// Counts a deed for a number or phone, known or not, by its keyed hash, and refuses one too many.
     pub(super) async fn limit_account(&self, deed: Deed, account: &[u8; 32]) -> Result<(), Error> {
-        self.limit_account_in(&mut *self.connection().await?, deed, account).await
-    }
-
-    /// The same over a connection that serves for more.
-    pub(super) async fn limit_account_in(
-        &self,
-        connection: &mut Connection,
-        deed: Deed,
-        account: &[u8; 32],
-    ) -> Result<(), Error> {
-        let counted = self.attempts.count_for(connection, deed, account, clock::now()).await?;
+        let mut connection = self.connection().await?;
+        let counted = self.attempts.count_for(&mut connection, deed, account, clock::now()).await?;
         counted.map_err(|retry_after| Error::Throttled { retry_after })
     }
 
