@@ -20,7 +20,7 @@ use crate::wire;
 
 /// An application whose facts a school or point records.
 #[derive(Debug)]
-pub struct Due {
+pub struct FactsDue {
     /// 报名号
     pub number: EnrolmentNumber,
     /// 姓名 without its last character; empty once the person is erased.
@@ -109,7 +109,7 @@ impl Handle {
     }
 
     /// Whose facts are due, of an application in a list; `None` when it is past that by now.
-    pub async fn due(&self, row: &Row) -> Result<Option<Due>, Error> {
+    pub async fn due(&self, row: &Row) -> Result<Option<FactsDue>, Error> {
         let (number, certificate) = (row.number, row.certificate);
         let record = crate::store::record::load(&self.0.log, certificate).await?;
         let pending = |found: &&Application| matches!(found.phase, Phase::Pending { .. });
@@ -130,7 +130,7 @@ impl Handle {
             }
             note = self.note_of(&record, application).await?;
         }
-        Ok(Some(Due { number, masked_name, ordinal: application.ordinal, years, facts, note, missing }))
+        Ok(Some(FactsDue { number, masked_name, ordinal: application.ordinal, years, facts, note, missing }))
     }
 
     /// 备注 of the newest facts.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use eventlog::{Division, NewEvent};
-use lifecycle::ids;
 use time::Date;
 use uuid::Uuid;
 
-use super::{ATTEMPTS, Asked, Handle};
+use super::publishing::Publication;
+use super::{Asked, Handle};
 use crate::domain::rules::{RuleRef, RuleSet};
 use crate::error::Error;
 use crate::store::rules::published;
@@ -43,25 +42,8 @@ impl Handle {
         render: fn(u32) -> Vec<u8>,
     ) -> Result<(Vec<u8>, i64), Error> {
         let stream = Uuid::new_v5(&NAMESPACE, rules.province.as_bytes());
-        for _ in 0..ATTEMPTS {
-            let versions = self.0.log.load(stream).await?.len();
-            let version = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
-            let (kind, payload) = published(&RuleSet { version, ..rules.clone() });
-            let event = NewEvent {
-                event_id: ids::random(),
-                kind,
-                payload,
-                inner: Vec::new(),
-                sealed: Vec::new(),
-                division: Division::parse(&rules.province).unwrap_or(Division::NONE),
-            };
-            let expected = i64::try_from(versions).unwrap_or(i64::MAX);
-            match self.0.log.append(asked.append(stream, expected, vec![event], render(version), None)).await {
-                Ok(appended) => return Ok((appended.answer, appended.position)),
-                Err(eventlog::AppendError::VersionConflict { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Conflict)
+        let next =
+            |version| Publication { event: published(&RuleSet { version, ..rules.clone() }), answer: render(version) };
+        self.publish(asked, stream, &rules.province, next).await
     }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use eventlog::{AppendError, Division, NewEvent};
-use lifecycle::ids;
 use uuid::Uuid;
 
-use super::{ATTEMPTS, Asked, Handle};
+use super::publishing::Publication;
+use super::{Asked, Handle};
 use crate::domain::directory::Directory;
 use crate::domain::text::{Text, TextRef};
 use crate::error::Error;
@@ -45,28 +44,12 @@ impl Handle {
         render: fn(&TextRef) -> Vec<u8>,
     ) -> Result<(Vec<u8>, i64), Error> {
         let stream = Uuid::new_v5(&NAMESPACE, format!("{province}/{name}").as_bytes());
-        for _ in 0..ATTEMPTS {
-            let versions = self.0.log.load(stream).await?.len();
-            let version = u32::try_from(versions).unwrap_or(u32::MAX).saturating_add(1);
+        let next = |version| {
             let reference = TextRef { version, digest: digest(body) };
             let answer = render(&reference);
-            let (kind, payload) =
-                published(&Text { name, province: Some(province.to_owned()), reference, body: body.into() });
-            let event = NewEvent {
-                event_id: ids::random(),
-                kind,
-                payload,
-                inner: Vec::new(),
-                sealed: Vec::new(),
-                division: Division::parse(province).unwrap_or(Division::NONE),
-            };
-            let expected = i64::try_from(versions).unwrap_or(i64::MAX);
-            match self.0.log.append(asked.append(stream, expected, vec![event], answer, None)).await {
-                Ok(appended) => return Ok((appended.answer, appended.position)),
-                Err(AppendError::VersionConflict { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Conflict)
+            let text = Text { name, province: Some(province.to_owned()), reference, body: body.into() };
+            Publication { event: published(&text), answer }
+        };
+        self.publish(asked, stream, province, next).await
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{Column, FOR_PEOPLE, MOST_STOPS, StopCell};
 use super::harmless;
 use crate::domain::facts::Facts;
-use crate::handle::Due;
+use crate::handle::FactsDue;
 
 /// Begins a file, so that spreadsheets read it as UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -33,7 +33,7 @@ pub fn columns_of(due: &[(&Facts, &[i32])]) -> Vec<Column> {
 }
 
 /// The file.
-pub fn write(due: &[Due]) -> Result<String, csv::Error> {
+pub fn write(due: &[FactsDue]) -> Result<String, csv::Error> {
     let columns = columns_of(&due.iter().map(|one| (&one.facts, one.years.as_slice())).collect::<Vec<_>>());
     let mut file = csv::Writer::from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
     let header = columns.iter().map(Column::name);

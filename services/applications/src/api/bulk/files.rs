@@ -22,7 +22,7 @@ use crate::api::status::reached;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::values::Status as State;
 use crate::error::Error;
-use crate::handle::{AT_ONCE, Asked, Due, Judged, Key, MOST_ITEMS, Wanted};
+use crate::handle::{AT_ONCE, Asked, FactsDue, Judged, Key, MOST_ITEMS, Wanted};
 use crate::sheet::{self, NUMBER, Problem, Rows, Sheet, conclusions, facts, work_list};
 use crate::views::applications::{APPLICATIONS, Filter};
 use crate::wire as values;
@@ -130,9 +130,9 @@ impl BulkApi {
             let handle = self.handle.clone();
             async move { handle.due(&row).await }
         });
-        let due: Vec<Option<Due>> = due.buffered(AT_ONCE).try_collect().await?;
+        let due: Vec<Option<FactsDue>> = due.buffered(AT_ONCE).try_collect().await?;
         let wanted = due.into_iter().flatten().filter(|due| !message.only_missing || !due.missing.is_empty());
-        let wanted: Vec<Due> = wanted.collect();
+        let wanted: Vec<FactsDue> = wanted.collect();
         let file = work_list::write(&wanted).map_err(|error| Error::Sheet(Box::new(error)))?;
         let mut parts: Vec<_> =
             parts(&file).map(|text| wire::ExportFactsResponse { text, ..Default::default() }).collect();
