@@ -10,6 +10,7 @@ pub mod record;
 pub mod rules;
 pub mod serials;
 pub mod texts;
+mod untold;
 
 /// A record that this program did not write.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

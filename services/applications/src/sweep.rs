@@ -1,5 +1,5 @@
-//! Closes drafts whose applications have appeared in the log, as the reader of the own log has seen them, and attends to
-//! those that nobody works on.
+//! Tells the log of drafts, closes those whose applications have appeared in it, as the reader of the own log has seen
+//! them, and attends to those that nobody works on.
 
 use std::time::Duration;
 
@@ -11,6 +11,42 @@ use crate::store::drafts::Drafts;
 
 /// Drafts in one statement, so that none holds locks for long.
 const AT_ONCE: u16 = 5_000;
+
+/// Events of drafts in one append: as many as the log's writer takes at once.
+const TOLD_AT_ONCE: i64 = 256;
+/// How soon it is seen that another replica has left something untold.
+const UNTOLD: Duration = Duration::from_secs(1);
+
+/// Tells again and again until the service stops.
+pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
+    let stopping = lifecycle.stopping(Stage::Work);
+    lifecycle.spawn("draft events", OnDeath::StopsTheService, async move {
+        let telling = async {
+            loop {
+                if !tell(&handle, &drafts).await {
+                    drafts.untold(UNTOLD).await;
+                }
+            }
+        };
+        stopping.run_until_cancelled(telling).await;
+    });
+}
+
+/// Whether more may wait.
+async fn tell(handle: &Handle, drafts: &Drafts) -> bool {
+    match drafts.tell(handle.log(), TOLD_AT_ONCE).await {
+        Ok(told) => {
+            if let Some(error) = told.failure {
+                tracing::warn!(%error, "events of drafts could not be recorded");
+            }
+            told.events > 0
+        }
+        Err(error) => {
+            tracing::warn!(%error, "events of drafts could not be told");
+            false
+        }
+    }
+}
 
 /// Sweeps again and again until the service stops.
 pub fn start(handle: Handle, drafts: Drafts, every: Duration, patience: Patience, lifecycle: &Lifecycle) {

@@ -85,7 +85,7 @@ impl Handle {
         };
         if let Some(begun) = self.0.drafts.begin_insert(&draft).await? {
             let started = DraftEvent::Started { certificate, person: person.id };
-            begun.record(&self.0.log, started, of_person(person.id), Division::NONE).await?;
+            begun.commit(&started, &of_person(person.id), Division::NONE).await?;
             return Ok(draft);
         }
         // Two devices began at once: the first one's draft stands.
@@ -141,8 +141,7 @@ impl Handle {
         draft.updated_at = clock::now();
         let saved = if moved {
             let change = self.0.drafts.begin_save(&draft).await?;
-            let told = self.tell(change, DraftEvent::Placed(place), of_person(person)).await?;
-            told.is_some()
+            self.commit(change, &DraftEvent::Placed(place), &of_person(person)).await?.is_some()
         } else {
             self.0.drafts.save(&draft).await?
         };
@@ -230,20 +229,20 @@ impl Handle {
 
     pub(super) async fn discard(&self, draft: Uuid, person: Uuid, end: DraftEnd) -> Result<(), Error> {
         let dropping = self.0.drafts.begin_drop(draft, person).await?;
-        self.tell(dropping, DraftEvent::Dropped(end), of_person(person)).await?.ok_or(NO_DRAFT)
+        self.commit(dropping, &DraftEvent::Dropped(end), &of_person(person)).await?.ok_or(NO_DRAFT)
     }
 
-    /// Records the event of a change, and the change with it; `None` where there was nothing to change.
-    pub(super) async fn tell(
+    /// Makes a change with its event; `None` where there was nothing to change.
+    pub(super) async fn commit(
         &self,
         change: Option<Changing>,
-        event: DraftEvent,
-        actor: String,
+        event: &DraftEvent,
+        actor: &str,
     ) -> Result<Option<()>, Error> {
         let Some(change) = change else { return Ok(None) };
         let agency = change.draft().coded.agency;
         let division = agency.and_then(|agency| self.division(agency).ok()).unwrap_or(Division::NONE);
-        Ok(Some(change.record(&self.0.log, event, actor, division).await?))
+        Ok(Some(change.commit(event, actor, division).await?))
     }
 
     async fn check(

@@ -54,6 +54,6 @@ impl Handle {
             Step::Delete => DraftEvent::Dropped(DraftEnd::Expiry),
         });
         let Some(event) = event else { return Ok(false) };
-        Ok(self.tell(change, event, ACTOR.to_owned()).await?.is_some())
+        Ok(self.commit(change, &event, ACTOR).await?.is_some())
     }
 }

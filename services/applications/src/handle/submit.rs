@@ -98,7 +98,7 @@ impl Handle {
         render: Render,
         number: &mut Option<EnrolmentNumber>,
     ) -> Result<Vec<u8>, Error> {
-        let Filing { draft, certificate, school, record, version, key } = filing;
+        let Filing { draft, beginning_untold, certificate, school, record, version, key } = filing;
         if submission.revision != draft.revision {
             return Err(Error::RevisionConflict { actual: draft.revision });
         }
@@ -170,6 +170,10 @@ impl Handle {
             conclusion: None,
         });
         let event = new_event(certificate, version + 1, event, ids::random(), division, Some((&key, &plain)));
+        if beginning_untold {
+            // Whoever counts drafts must hear that one was begun before it hears that it is filed.
+            self.0.drafts.tell_of(&self.0.log, draft.id).await?.failure.map_or(Ok(()), Err)?;
+        }
         match self.0.log.append(asked.append(certificate, version, vec![event], answer, closing)).await {
             Ok(appended) => {
                 if !appended.repeated {

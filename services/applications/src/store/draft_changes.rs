@@ -1,14 +1,17 @@
-//! Changes of drafts that others hear of: record and event in one transaction, whose append comes last.
+//! Changes of drafts that others hear of: record and event in one transaction. The event is told to the log afterwards.
 
-use eventlog::{Append, AppendError, Division, EventLog};
+use std::sync::Arc;
+
+use eventlog::Division;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use sqlx::{Postgres, Transaction};
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::draft::{DraftEvent, Step};
-use crate::store::draft_events::new_event;
+use crate::store::draft_events::encode;
 use crate::store::drafts::{Draft, Drafts, columns};
 
 /// A change that is written and waits for its event; dropped, nothing has happened.
@@ -16,8 +19,7 @@ use crate::store::drafts::{Draft, Drafts, columns};
 pub struct Changing {
     transaction: Transaction<'static, Postgres>,
     draft: Draft,
-    /// Events of the draft so far. Whoever writes one holds the draft's row, so that they do not meet.
-    told: i64,
+    untold: Arc<Notify>,
 }
 
 impl Changing {
@@ -26,30 +28,26 @@ impl Changing {
         &self.draft
     }
 
-    /// Records the event, and with it the change.
-    pub async fn record(
-        self,
-        log: &EventLog,
-        event: DraftEvent,
-        actor: String,
-        division: Division,
-    ) -> Result<(), AppendError> {
-        let Self { transaction, draft: Draft { id, certificate, person, .. }, told } = self;
-        let started = DraftEvent::Started { certificate, person };
-        // A draft from before there were events is told of with its first one.
-        let untold = (told == 0 && event != started).then_some(started);
-        let append = Append {
-            stream: id,
-            expected_version: told,
-            events: untold.iter().chain([&event]).map(|event| new_event(id, event, division)).collect(),
-            actor,
-            request: None,
-            claims: Vec::new(),
-            not_after: None,
-            traceparent: telemetry::current_traceparent(),
-            cause: None,
-        };
-        Box::pin(log.append_in(transaction, append)).await.map(drop)
+    /// Makes the change, and with it the event, which the log is told of soon.
+    pub async fn commit(mut self, event: &DraftEvent, actor: &str, division: Division) -> Result<(), sqlx::Error> {
+        let (kind, payload) = encode(self.draft.id, event);
+        // The draft's row is held: events of a draft come in the order of its changes.
+        sqlx::query(
+            "INSERT INTO public.untold_draft_event (draft_id, event_id, type, payload, actor, division, traceparent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(self.draft.id)
+        .bind(lifecycle::ids::random())
+        .bind(kind)
+        .bind(payload)
+        .bind(actor)
+        .bind(division.as_str())
+        .bind(telemetry::current_traceparent())
+        .execute(&mut *self.transaction)
+        .await?;
+        self.transaction.commit().await?;
+        self.untold.notify_one();
+        Ok(())
     }
 }
 
@@ -67,7 +65,7 @@ impl Drafts {
     pub async fn begin_insert(&self, draft: &Draft) -> Result<Option<Changing>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let added = self.insert(&mut *transaction, draft).await?;
-        Ok(added.then(|| Changing { transaction, draft: draft.clone(), told: 0 }))
+        Ok(added.then(|| self.changing(transaction, draft.clone())))
     }
 
     /// Writes the next revision over the one before it; `None` when another one stands there.
@@ -76,7 +74,7 @@ impl Drafts {
         if !self.save_in(&mut *transaction, draft).await? {
             return Ok(None);
         }
-        Ok(Some(changing(transaction, draft.clone()).await?))
+        Ok(Some(self.changing(transaction, draft.clone())))
     }
 
     /// Throws a person's draft away; `None` when there is none.
@@ -124,15 +122,11 @@ impl Drafts {
 
     async fn begin(&self, query: QueryAs<'_, Postgres, Draft, PgArguments>) -> Result<Option<Changing>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        match query.fetch_optional(&mut *transaction).await? {
-            Some(draft) => Ok(Some(changing(transaction, draft).await?)),
-            None => Ok(None),
-        }
+        let draft = query.fetch_optional(&mut *transaction).await?;
+        Ok(draft.map(|draft| self.changing(transaction, draft)))
     }
-}
 
-async fn changing(mut transaction: Transaction<'static, Postgres>, draft: Draft) -> Result<Changing, sqlx::Error> {
-    let sql = "SELECT coalesce(max(version), 0) FROM public.event_log WHERE stream = $1";
-    let told = sqlx::query_scalar(sql).bind(draft.id).fetch_one(&mut *transaction).await?;
-    Ok(Changing { transaction, draft, told })
+    fn changing(&self, transaction: Transaction<'static, Postgres>, draft: Draft) -> Changing {
+        Changing { transaction, draft, untold: Arc::clone(&self.untold) }
+    }
 }

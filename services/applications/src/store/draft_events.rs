@@ -1,18 +1,11 @@
 //! The stored form of the events of drafts: public as a whole, in a stream of each draft's own.
 
-use eventlog::{Division, NewEvent};
 use prost::{Message, Name};
 use proto::applications::v1 as wire;
 use uuid::Uuid;
 
 use crate::domain::calendar::render_date;
 use crate::domain::draft::{ChosenPlace, DraftEnd, DraftEvent};
-
-/// An event of a draft, ready to be recorded.
-pub fn new_event(draft: Uuid, event: &DraftEvent, division: Division) -> NewEvent {
-    let (kind, payload) = encode(draft, event);
-    NewEvent { event_id: lifecycle::ids::random(), kind, payload, inner: Vec::new(), sealed: Vec::new(), division }
-}
 
 /// Kind and payload.
 pub fn encode(draft: Uuid, event: &DraftEvent) -> (String, Vec<u8>) {

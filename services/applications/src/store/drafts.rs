@@ -1,10 +1,13 @@
 //! Drafts: plain rows with an optimistic revision, the personal part sealed under the person's key.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use proto::applications::v1 as wire;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgExecutor, PgPool, Row as _};
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use uuid::Uuid;
 use vault::{PersonKey, binding};
 
@@ -136,12 +139,14 @@ impl FromRow<'_, PgRow> for Draft {
 #[derive(Debug, Clone)]
 pub struct Drafts {
     pub(super) pool: PgPool,
+    /// Something has happened to a draft that the log is to be told of.
+    pub(super) untold: Arc<Notify>,
 }
 
 impl Drafts {
     /// Over the service's database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, untold: Arc::default() }
     }
 
     /// A person's draft.

@@ -28,6 +28,8 @@ const QUEUE: usize = 2_048;
 pub struct Filing {
     /// The draft.
     pub draft: Draft,
+    /// The log has not been told yet that it was begun.
+    pub beginning_untold: bool,
     /// What the view of certificates knows.
     pub certificate: Option<Certificate>,
     /// What the form's school is, if the view of schools knows it.
@@ -169,6 +171,8 @@ async fn query(connection: &mut PgConnection, batch: &[Waiting]) -> Result<Vec<P
     sqlx::query(
         r#"SELECT draft.draft_id, draft.person_id, draft.certificate_id, draft.revision, draft.coded, draft.sealed,
                draft.agreement_version, draft.agreement_digest, draft.ticket_window, draft.updated_at,
+               EXISTS (SELECT FROM public.untold_draft_event AS untold WHERE untold.draft_id = draft.draft_id
+                   AND untold.type = 'dingzhu.applications.v1.DraftStarted') AS beginning_untold,
                certificate.kind IS NOT NULL AS certificate_known, certificate.kind,
                certificate.person_id AS holder_id, certificate.restriction, certificate.conflicts, certificate.priors,
                school.kind AS school_kind, history.types, history.payloads, history.inners,
@@ -207,6 +211,7 @@ fn filing(row: &PgRow) -> Result<Filing, sqlx::Error> {
     }
     Ok(Filing {
         draft: Draft::from_row(row)?,
+        beginning_untold: row.try_get("beginning_untold")?,
         certificate,
         school: row.try_get::<Option<String>, _>("school_kind")?.map(|kind| SchoolKind::of(&kind)),
         record,

@@ -13,7 +13,14 @@ async fn told(stage: &Stage, draft_id: &str) -> Vec<(String, Vec<u8>)> {
     events.into_iter().map(|event| (event.kind.rsplit('.').next().unwrap().to_owned(), event.payload)).collect()
 }
 
+/// Waits until the log has been told of everything that has happened to drafts.
+async fn all_told(stage: &Stage) {
+    stage.until_known("that all is told", "SELECT count(*) FROM untold_draft_event", 0).await;
+}
+
+/// All that happened to a draft.
 async fn kinds(stage: &Stage, draft_id: &str) -> Vec<String> {
+    all_told(stage).await;
     told(stage, draft_id).await.into_iter().map(|(kind, _)| kind).collect()
 }
 
@@ -47,6 +54,7 @@ async fn a_draft_tells_of_its_beginning_its_place_and_its_end() {
     save(&stage, &teacher, &draft_id, 4, elsewhere).await;
     stage.drafts(&teacher).drop_draft(wire::DropDraftRequest { draft_id: draft_id.clone() }).await.unwrap();
 
+    all_told(&stage).await;
     let told = told(&stage, &draft_id).await;
     let expected = ["DraftStarted", "DraftPlaced", "DraftPlaced", "DraftDropped"];
     assert_eq!(told.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), expected);
@@ -77,6 +85,7 @@ async fn two_devices_begin_one_draft_and_one_event_tells_of_it() {
     let teacher = stage.teacher().await;
     let begun = futures::future::join_all((0..6).map(|_| start(&stage, &teacher))).await;
     assert!(begun.iter().all(|draft| *draft == begun[0]), "{begun:?}");
+    all_told(&stage).await;
     let sql = "SELECT count(*) FROM event_log WHERE type LIKE '%.DraftStarted' AND position > $1";
     let count: i64 = sqlx::query_scalar(sql).bind(2_i64).fetch_one(&stage.running.service.ground.pool).await.unwrap();
     assert_eq!(count, 1);
@@ -90,6 +99,7 @@ async fn a_refused_pledge_is_told_as_the_end_of_the_draft() {
     submission.pledge = Some(wire::Pledge { accepted: false, ..wire::Pledge::default() });
     let draft_id = submission.draft_id.clone();
     assert_eq!(reason(stage.applications(&teacher).submit_application(submission).await), "PLEDGE_REFUSED");
+    all_told(&stage).await;
     let (kind, payload) = told(&stage, &draft_id).await.pop().unwrap();
     let end = wire::DraftEnd::PledgeRefused.into();
     assert_eq!(kind, "DraftDropped");
@@ -112,18 +122,96 @@ async fn a_submission_adds_nothing_to_the_draft_and_the_lists_pass_over_its_even
     }
 }
 
-/// A draft from before there were events: the first thing that happens to it tells of its beginning, too.
+/// What the migration writes for drafts from before there were events.
 #[tokio::test]
-async fn a_draft_that_nobody_was_told_of_is_told_of_when_it_changes() {
+async fn a_draft_from_before_there_were_events_is_told_of() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let draft_id = start(&stage, &teacher).await;
+    all_told(&stage).await;
     let pool = &stage.running.service.ground.pool;
     let old = lifecycle::ids::random();
     let sql = "UPDATE draft SET draft_id = $1 WHERE draft_id::text = $2";
     sqlx::query(sql).bind(old).bind(&draft_id).execute(pool).await.unwrap();
-    stage.drafts(&teacher).drop_draft(wire::DropDraftRequest { draft_id: old.to_string() }).await.unwrap();
-    assert_eq!(kinds(&stage, &old.to_string()).await, ["DraftStarted", "DraftDropped"]);
+    let migration = include_str!("../../migrations/20261126000051_tell_of_drafts_later.sql");
+    let insert = migration.split(';').find_map(|part| part.find("INSERT INTO").map(|at| &part[at..])).unwrap();
+    sqlx::query(insert).execute(pool).await.unwrap();
+    all_told(&stage).await;
+    let [(kind, payload)] = told(&stage, &old.to_string()).await.try_into().unwrap();
+    assert_eq!(kind, "DraftStarted");
+    let started = wire::DraftStarted {
+        draft_id: old.to_string(),
+        certificate_id: teacher.certificate.to_string(),
+        person_id: teacher.person.to_string(),
+    };
+    assert_eq!(prost::Message::decode(payload.as_slice()), Ok(started));
+}
+
+/// Whoever told has died between the log and the deletion.
+#[tokio::test]
+async fn what_stands_in_the_log_is_not_told_again() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let draft_id = start(&stage, &teacher).await;
+    all_told(&stage).await;
+    let again = "INSERT INTO untold_draft_event (draft_id, event_id, type, payload, actor, division) \
+                 SELECT stream, event_id, type, payload, 'person', '000000' FROM event_log WHERE stream::text = $1";
+    let pool = &stage.running.service.ground.pool;
+    assert_eq!(sqlx::query(again).bind(&draft_id).execute(pool).await.unwrap().rows_affected(), 1);
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted"]);
+}
+
+/// Two replicas tell at once, of drafts with several events each.
+#[tokio::test]
+async fn two_replicas_tell_each_event_once_and_in_order() {
+    let stage = Stage::start().await;
+    let teachers = futures::future::join_all((0..6).map(|_| stage.teacher())).await;
+    let ground = &stage.running.service.ground;
+    let (drafts, log) = (Drafts::new(ground.pool.clone()), ground.log.clone());
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let telling = async {
+        loop {
+            let round = drafts.tell(&log, 2).await.unwrap();
+            told.fetch_add(round.events, std::sync::atomic::Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    };
+    let changing = futures::future::join_all(teachers.iter().map(async |teacher| {
+        let draft_id = start(&stage, teacher).await;
+        save(&stage, teacher, &draft_id, 1, form()).await;
+        let mut elsewhere = form();
+        elsewhere.coded.as_mut().unwrap().point_id = OTHER_POINT.to_string();
+        save(&stage, teacher, &draft_id, 2, elsewhere).await;
+        stage.drafts(teacher).drop_draft(wire::DropDraftRequest { draft_id: draft_id.clone() }).await.unwrap();
+        draft_id
+    }));
+    let changed = tokio::select! {
+        changed = changing => changed,
+        () = telling => unreachable!("it tells for ever"),
+    };
+    for draft_id in changed {
+        let expected = ["DraftStarted", "DraftPlaced", "DraftPlaced", "DraftDropped"];
+        assert_eq!(kinds(&stage, &draft_id).await, expected);
+    }
+    assert!(told.into_inner() > 0, "the second one had its share");
+}
+
+/// A replica has begun the draft and could not tell of it yet, when another one is asked to file it.
+#[tokio::test]
+async fn a_draft_is_told_of_before_it_is_filed() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let submission = stage.submission(&teacher).await;
+    all_told(&stage).await;
+    let pool = &stage.running.service.ground.pool;
+    let begun = "INSERT INTO untold_draft_event (draft_id, event_id, type, payload, actor, division) \
+                 SELECT stream, gen_random_uuid(), type, payload, 'person', '000000' FROM event_log \
+                 WHERE stream::text = $1 AND version = 1";
+    sqlx::query(begun).bind(&submission.draft_id).execute(pool).await.unwrap();
+    stage.applications(&teacher).submit_application(submission).await.unwrap();
+    let sql = "SELECT type FROM event_log ORDER BY position DESC LIMIT 2";
+    let newest: Vec<String> = sqlx::query_scalar(sql).fetch_all(pool).await.unwrap();
+    assert_eq!(newest, ["dingzhu.applications.v1.ApplicationSubmitted", "dingzhu.applications.v1.DraftStarted"]);
 }
 
 #[tokio::test]

@@ -120,11 +120,11 @@ async fn two_replicas_take_a_step_once() {
     let second = drafts.begin_step(draft, step, since, now);
     let recording = async {
         let event = DraftEvent::Dropped(DraftEnd::Expiry);
-        let log = &stage.running.service.ground.log;
-        first.record(log, event, "service:applications".to_owned(), Division::NONE).await.unwrap();
+        first.commit(&event, "service:applications", Division::NONE).await.unwrap();
     };
     let (second, ()) = tokio::join!(second, recording);
     assert!(second.unwrap().is_none(), "the other one has taken it");
+    stage.until_known("that all is told", "SELECT count(*) FROM untold_draft_event", 0).await;
     assert_eq!(told(&stage, draft).await.len(), 3, "begun, placed, and one event of the step");
 }
 
