@@ -206,7 +206,12 @@ fn refuse_rebuild(error: &RebuildError, view: &str) -> Status {
                 .into()
         }
         RebuildError::Running => Refusal::rejected("REBUILD_RUNNING", "该视图正在重建,请等待完成。").into(),
-        RebuildError::Storage(_) | RebuildError::View(_) | RebuildError::Source(_) => {
+        RebuildError::Storage(error) => storage(error),
+        RebuildError::Away(reason) => {
+            tracing::warn!(view, reason, "the view was not rebuilt");
+            Refusal::unavailable("events").into()
+        }
+        RebuildError::View(_) | RebuildError::Source(_) => {
             tracing::error!(
                 view,
                 error = error as &dyn std::error::Error,

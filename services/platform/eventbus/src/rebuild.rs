@@ -72,6 +72,9 @@ pub enum RebuildError {
     /// An event could not be applied.
     #[error("an event could not be applied")]
     View(#[from] ViewError),
+    /// What holds the events does not answer.
+    #[error("the events cannot be reached: {0}")]
+    Away(String),
     /// The events could not be read from the beginning.
     #[error("the events cannot be read: {0}")]
     Source(String),
@@ -88,7 +91,10 @@ impl From<CopyError> for RebuildError {
 
 impl From<SourceError> for RebuildError {
     fn from(error: SourceError) -> Self {
-        Self::Source(error.to_string())
+        match error {
+            SourceError::Break(broken) => Self::Source(broken.to_string()),
+            SourceError::Unavailable(_) | SourceError::LookAgain => Self::Away(error.to_string()),
+        }
     }
 }
 

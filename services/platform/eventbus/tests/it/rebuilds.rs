@@ -82,6 +82,28 @@ async fn a_view_of_another_service_is_rebuilt_from_its_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_the_events_cannot_be_reached_the_view_stays_and_the_operator_may_try_again() {
+    let (of_owner, of_consumer) = (database().await, database().await);
+    let server = nats::Server::start().await.unwrap();
+    let owner = Node::relaying("certificates", &of_owner.url(), stage::nats(&server.url())).await;
+    owner.append(30).await;
+    let channel = owner.channel();
+    let wire = |bus: Bus, _: &EventLog| bus.view("certificates", Seen("seen")).source("certificates", channel, || None);
+    let consumer = Node::start("scheduling", &of_consumer.url(), stage::nats(&server.url()), wire).await;
+    consumer.until_applied("seen", 30).await;
+    owner.stop().await;
+    drop(server);
+    let request = RebuildViewRequest { view: "seen".to_owned() };
+    let mut answers = consumer.operations().rebuild_view(request).await.unwrap().into_inner();
+    let refused = answers.message().await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert_eq!(rpc::Refusal::from_status(&refused).reason, "DEPENDENCY_UNAVAILABLE");
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM views.seen").fetch_one(&consumer.pool).await.unwrap();
+    assert_eq!(seen, 30);
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_is_rebuilt_once_at_a_time() {
     let database = database().await;
     let server = nats::Server::stopped().unwrap();
