@@ -6,6 +6,7 @@ mod query;
 use std::collections::HashMap;
 
 use eventbus::{Event as Published, View, ViewError};
+use proto::applications::v1 as events;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row as _};
 use time::Date;
@@ -15,7 +16,7 @@ use crate::domain::calendar::{parse_date, render_date};
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Event, Standing};
 use crate::domain::values::Conclusion;
-use crate::store::event::{decode, is_of_a_record};
+use crate::store::event::decode;
 use crate::{store, wire};
 
 pub use query::{Cycles, DueFilter, DueGroup, DueRow, DueSelection};
@@ -138,7 +139,13 @@ impl View for DueView {
     }
 
     fn concerns(&self, event: &Published) -> bool {
-        is_of_a_record(&event.kind)
+        event.is::<events::PriorRegistrationRecorded>()
+            || event.is::<events::RecordMerged>()
+            || event.is::<events::ApplicationSubmitted>()
+            || event.is::<events::ApplicationAmended>()
+            || event.is::<events::ApplicationConcluded>()
+            || event.is::<events::ConclusionReversed>()
+            || event.is::<events::RegistrationRevoked>()
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
