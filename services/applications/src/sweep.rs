@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use lifecycle::{Lifecycle, OnDeath, Stage};
+use tokio::time::Instant;
 
 use crate::domain::draft::Patience;
 use crate::handle::Handle;
@@ -14,17 +15,24 @@ const AT_ONCE: u16 = 5_000;
 
 /// Events of drafts in one append: as many as the log's writer takes at once.
 const TOLD_AT_ONCE: i64 = 256;
-/// How soon it is seen that another replica has left something untold.
+/// How soon it is seen that another replica has told of something, or left it untold.
 const UNTOLD: Duration = Duration::from_secs(1);
+/// How soon what was passed over is looked for: what could not be recorded, or was long in coming.
+const PASSED_OVER: Duration = Duration::from_secs(30);
 
 /// Tells again and again until the service stops.
 pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
     let stopping = lifecycle.stopping(Stage::Work);
     lifecycle.spawn("draft events", OnDeath::StopsTheService, async move {
         let telling = async {
+            let (mut place, mut looked) = (0, Instant::now());
             loop {
-                if !tell(&handle, &drafts).await {
-                    drafts.untold(UNTOLD).await;
+                if looked.elapsed() > PASSED_OVER {
+                    (place, looked) = (0, Instant::now());
+                }
+                match tell(&handle, &drafts, place).await {
+                    Some(told) => place = place.max(told),
+                    None => drafts.untold(UNTOLD).await,
                 }
             }
         };
@@ -32,18 +40,18 @@ pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
     });
 }
 
-/// Whether more may wait.
-async fn tell(handle: &Handle, drafts: &Drafts) -> bool {
-    match drafts.tell(handle.log(), TOLD_AT_ONCE).await {
+/// Where to look next, if more may wait.
+async fn tell(handle: &Handle, drafts: &Drafts, place: i64) -> Option<i64> {
+    match drafts.tell(handle.log(), place, TOLD_AT_ONCE).await {
         Ok(told) => {
             if let Some(error) = told.failure {
                 tracing::warn!(%error, "events of drafts could not be recorded");
             }
-            told.events > 0
+            (told.events > 0).then_some(told.place)
         }
         Err(error) => {
             tracing::warn!(%error, "events of drafts could not be told");
-            false
+            None
         }
     }
 }

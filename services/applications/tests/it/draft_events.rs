@@ -1,6 +1,7 @@
 //! What others hear of drafts: that one was begun, where it belongs, that it is gone; and nothing of what was filled in.
 
-use applications::store::drafts::Drafts;
+use applications::domain::draft::DraftEvent;
+use applications::store::drafts::{Draft, Drafts, seal};
 use proto::applications::v1 as wire;
 use uuid::Uuid;
 
@@ -171,7 +172,7 @@ async fn two_replicas_tell_each_event_once_and_in_order() {
     let told = std::sync::atomic::AtomicUsize::new(0);
     let telling = async {
         loop {
-            let round = drafts.tell(&log, 2).await.unwrap();
+            let round = drafts.tell(&log, 0, 2).await.unwrap();
             told.fetch_add(round.events, std::sync::atomic::Ordering::Relaxed);
             tokio::task::yield_now().await;
         }
@@ -196,21 +197,45 @@ async fn two_replicas_tell_each_event_once_and_in_order() {
     assert!(told.into_inner() > 0, "the second one had its share");
 }
 
+/// A replica of the version before tells of a draft itself: also of one whose beginning waits here to be told.
+#[tokio::test]
+async fn a_beginning_is_told_once_whoever_tells() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let draft_id = start(&stage, &teacher).await;
+    all_told(&stage).await;
+    let again = "INSERT INTO untold_draft_event (draft_id, event_id, type, payload, actor, division) \
+                 SELECT stream, gen_random_uuid(), type, payload, 'person', '000000' FROM event_log WHERE stream::text = $1";
+    let pool = &stage.running.service.ground.pool;
+    assert_eq!(sqlx::query(again).bind(&draft_id).execute(pool).await.unwrap().rows_affected(), 1);
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted"]);
+}
+
 /// A replica has begun the draft and could not tell of it yet, when another one is asked to file it.
 #[tokio::test]
 async fn a_draft_is_told_of_before_it_is_filed() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
-    let submission = stage.submission(&teacher).await;
+    let mut submission = stage.submission(&teacher).await;
+    let ground = &stage.running.service.ground;
+    let drafts = Drafts::new(ground.pool.clone());
+    let filled = drafts.find(Uuid::parse_str(&submission.draft_id).unwrap(), teacher.person).await.unwrap().unwrap();
+    stage.drafts(&teacher).drop_draft(wire::DropDraftRequest { draft_id: submission.draft_id }).await.unwrap();
     all_told(&stage).await;
-    let pool = &stage.running.service.ground.pool;
-    let begun = "INSERT INTO untold_draft_event (draft_id, event_id, type, payload, actor, division) \
-                 SELECT stream, gen_random_uuid(), type, payload, 'person', '000000' FROM event_log \
-                 WHERE stream::text = $1 AND version = 1";
-    sqlx::query(begun).bind(&submission.draft_id).execute(pool).await.unwrap();
+    let key = ground.vault.obtain(teacher.person).await.unwrap();
+    let plain = filled.open(&key).unwrap();
+    let id = lifecycle::ids::random();
+    let draft = Draft { id, sealed: seal(&key, id, filled.certificate, filled.revision, &plain), ..filled };
+    // Nobody wakes the service that is to file it.
+    let started = DraftEvent::Started { certificate: draft.certificate, person: draft.person };
+    let begun = drafts.begin_insert(&draft).await.unwrap().unwrap();
+    begun.commit(&started, "person", eventlog::Division::NONE).await.unwrap();
+    let agreed = draft.agreement.unwrap();
+    drafts.accept(id, draft.person, &agreed, draft.updated_at).await.unwrap();
+    submission.draft_id = id.to_string();
     stage.applications(&teacher).submit_application(submission).await.unwrap();
     let sql = "SELECT type FROM event_log ORDER BY position DESC LIMIT 2";
-    let newest: Vec<String> = sqlx::query_scalar(sql).fetch_all(pool).await.unwrap();
+    let newest: Vec<String> = sqlx::query_scalar(sql).fetch_all(&ground.pool).await.unwrap();
     assert_eq!(newest, ["dingzhu.applications.v1.ApplicationSubmitted", "dingzhu.applications.v1.DraftStarted"]);
 }
 
