@@ -15,7 +15,7 @@ use super::render::{application, int, outcome, summary};
 use super::request::{Parsing, person, viewer};
 use super::status::{answer, reached};
 use super::watch::{Answers, Watches, watch};
-use crate::domain::registration::{Command, Rejection};
+use crate::domain::registration::{Command, Reader, Rejection};
 use crate::error::Error;
 use crate::handle::{Amendment, Attempt, Done, Handle, Submission};
 use crate::views::applications::APPLICATIONS;
@@ -174,8 +174,11 @@ impl Applications for ApplicationsApi {
         let key = parsing.key(message.key.as_ref());
         let as_of = parsing.as_of(message.as_of);
         parsing.done()?;
-        let (record, own) = self.handle.visible(&viewer, key, as_of).await?;
-        let entries = record.entries_of(key.number).map(|entry| history::entry(entry, own)).collect();
+        let (record, reader) = self.handle.visible(&viewer, key, as_of).await?;
+        let words = self.handle.words(&record, key.number, reader).await?;
+        let told = history::entries(&record, reader == Reader::Applicant, &words);
+        let entries =
+            told.filter(|(entry, _)| entry.event.number() == Some(key.number)).map(|(_, told)| told).collect();
         Ok(Response::new(wire::GetHistoryResponse { entries }))
     }
 }

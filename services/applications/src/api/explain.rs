@@ -60,7 +60,9 @@ fn told(caller: &Caller, explained: &Explained, verdict: &Verdict) -> wire::Acti
     let denied = rule(verdict.action).check(caller).err();
     let refusal = denied.clone().or_else(|| verdict.refused.as_ref().map(rejected));
     let decided = verdict.refused.as_ref().filter(|_| denied.is_none());
-    let cause = decided.and_then(|_| explained.record.entries.get(verdict.behind?));
+    let cause = decided.and_then(|_| {
+        history::entries(&explained.record, explained.own, &explained.words).nth(verdict.behind?).map(|(_, told)| told)
+    });
     let (from, until) = if denied.is_some() { (None, None) } else { times(explained, verdict) };
     let conclusion = match verdict.action {
         Action::Conclude(conclusion) => values::conclusion(conclusion).into(),
@@ -79,7 +81,7 @@ fn told(caller: &Caller, explained: &Explained, verdict: &Verdict) -> wire::Acti
         sentence,
         from_time: from.map(rpc::timestamp),
         until_time: until.map(rpc::timestamp),
-        cause: cause.map(|entry| history::entry(entry, explained.own)),
+        cause,
     }
 }
 

@@ -1,23 +1,53 @@
 //! Who did what and when, in words.
 
+use decider::Decider as _;
 use proto::applications::v1 as wire;
 
 use crate::domain::calendar::render_date;
-use crate::domain::registration::Event;
+use crate::domain::registration::{Event, Registration, Registrations, Unit};
 use crate::domain::values::Level;
-use crate::store::record::Entry;
+use crate::store::record::{Entry, Record, Words};
 
-/// One line of an application's history. The applicant learns roles, staff also who.
-pub(super) fn entry(entry: &Entry, own: bool) -> wire::HistoryEntry {
-    let (role, summary) = told(&entry.event);
-    let person = entry.recorded.metadata.actor.strip_prefix("person:").filter(|_| !own && role.starts_with("staff:"));
-    wire::HistoryEntry {
-        version: entry.recorded.version,
-        r#type: entry.recorded.kind.clone(),
-        summary,
-        actor: person.map_or_else(|| role.to_owned(), |person| format!("{role}:{person}")),
-        time: Some(rpc::timestamp(entry.recorded.recorded_at)),
-    }
+/// The lines of a record's history, in order. The applicant learns roles, staff also who, for whom and where it is filed.
+pub(super) fn entries<'a>(
+    record: &'a Record,
+    own: bool,
+    words: &'a Words,
+) -> impl Iterator<Item = (&'a Entry, wire::HistoryEntry)> {
+    let mut state = Registration::default();
+    let mut proposed = "";
+    record.entries.iter().map(move |entry| {
+        state = Registrations::evolve(std::mem::take(&mut state), &entry.event);
+        let application = entry.event.number().and_then(|number| state.application(number));
+        let unit = application.and_then(|application| application.unit_of(&entry.event)).filter(|_| !own);
+        let (role, summary) = told(&entry.event);
+        let staff = !own && role.starts_with("staff:");
+        let person = entry.recorded.metadata.actor.strip_prefix("person:").filter(|_| staff);
+        let filed = match &entry.event {
+            Event::ReversalProposed { file_reference, .. } => {
+                proposed = file_reference;
+                proposed
+            }
+            Event::ConclusionReversed { .. } | Event::RegistrationRevoked { .. } => proposed,
+            _ => "",
+        };
+        let line = wire::HistoryEntry {
+            version: entry.recorded.version,
+            r#type: entry.recorded.kind.clone(),
+            summary,
+            actor: person.map_or_else(|| role.to_owned(), |person| format!("{role}:{person}")),
+            time: Some(rpc::timestamp(entry.recorded.recorded_at)),
+            text: words.get(&entry.recorded.version).cloned().unwrap_or_default(),
+            unit_id: unit.map(unit_id).unwrap_or_default(),
+            file_reference: if own { String::new() } else { filed.to_owned() },
+        };
+        (entry, line)
+    })
+}
+
+fn unit_id(unit: Unit) -> String {
+    let (Unit::School(id) | Unit::Point(id) | Unit::Agency(id)) = unit;
+    id.to_string()
 }
 
 fn told(event: &Event) -> (&'static str, String) {
@@ -34,8 +64,15 @@ fn told(event: &Event) -> (&'static str, String) {
         }
         Event::ApplicationAmended(amended) => (APPLICANT, format!("修改申报信息，第{}版", amended.form_version)),
         Event::ApplicationWithdrawn(_) => (APPLICANT, "撤回申报".to_owned()),
-        // By liaison or clerk before confirmation, by the reviewer afterwards.
-        Event::FactsRecorded { .. } => ("staff:facts", "登记注册条件".to_owned()),
+        Event::FactsRecorded { by, .. } => {
+            let role = match by {
+                Some(Unit::School(_)) => "staff:liaison",
+                Some(Unit::Point(_)) => CLERK,
+                Some(Unit::Agency(_)) => REVIEWER,
+                None => "staff:facts",
+            };
+            (role, "登记注册条件".to_owned())
+        }
         Event::ApplicationConfirmed { .. } => (CLERK, "现场确认通过".to_owned()),
         Event::ConfirmationRefused { .. } => (CLERK, "确认不通过".to_owned()),
         Event::ApplicationReturned { by_liaison: true, .. } => ("staff:liaison", "学校退回至网报待确认".to_owned()),

@@ -5,7 +5,7 @@ use proto::applications::v1 as wire;
 use crate::domain::calendar::render_date;
 use crate::domain::form::{Gravity, Personal, Problem};
 use crate::domain::opening::Closed;
-use crate::domain::registration::{Application, ConclusionRecord, Event, Rejection};
+use crate::domain::registration::{Application, ConclusionRecord, Event, Proposed, Rejection};
 use crate::domain::time_limit::TimeLimit;
 use crate::handle::{Done, Seen, Warning};
 use crate::store::drafts::Secret;
@@ -88,6 +88,7 @@ pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire
             conclude_time: time(concluded),
             note_printed_time: time(printed.filter(|_| record.note_printed)),
             certificate_note: seen.certificate_note.clone().unwrap_or_default(),
+            proposal: record.proposed.filter(|_| !seen.own).map(|proposed| proposal(seen, proposed)),
             ..conclusion_record(record)
         }),
         submit_time: time(submitted),
@@ -156,6 +157,25 @@ fn conclusion_record(record: &ConclusionRecord) -> wire::ConclusionRecord {
         reversal_proposed: record.proposed.is_some(),
         publicity_planned_end_date: record.publicity_until.map(render_date).unwrap_or_default(),
         certificate_note: String::new(),
+        proposal: None,
+    }
+}
+
+/// What another officer has to approve.
+fn proposal(seen: &Seen, proposed: Proposed) -> wire::ReversalProposal {
+    let Proposed { by, revoke, version } = proposed;
+    let entry = seen.record.entries.iter().find(|entry| entry.recorded.version == version);
+    let file_reference = entry.and_then(|entry| match &entry.event {
+        Event::ReversalProposed { file_reference, .. } => Some(file_reference.clone()),
+        _ => None,
+    });
+    wire::ReversalProposal {
+        version,
+        revoke,
+        file_reference: file_reference.unwrap_or_default(),
+        reason: seen.words.get(&version).cloned().unwrap_or_default(),
+        time: entry.map(|entry| rpc::timestamp(entry.recorded.recorded_at)),
+        proposed_by: by.to_string(),
     }
 }
 

@@ -148,7 +148,8 @@ impl Review for ReviewApi {
                     Fact::ObjectionSettled => ConclusionFact::ObjectionSettled,
                     Fact::NotePrinted | Fact::Unspecified => ConclusionFact::NotePrinted,
                 };
-                Command::RecordConclusionFact { order: order.clone(), fact, now: now.now }.into()
+                let rules = now.rules.reference();
+                Command::RecordConclusionFact { order: order.clone(), fact, now: now.now, rules }.into()
             };
             handle.act(&asked, key, Some(&text), render, attempt).await
         };
@@ -189,12 +190,13 @@ impl Review for ReviewApi {
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
         parsing.done()?;
-        let order = order(&caller, key, REVIEWER)?;
+        let (order, proposal) = (order(&caller, key, REVIEWER)?, message.proposal_version);
         let handle = self.handle.clone();
         let body = async move {
             let render = |done: &Done| wire::ApproveReversalResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt =
-                |now: Situation<'_>| Command::ApproveReversal { order: order.clone(), today: now.today }.into();
+            let attempt = |now: Situation<'_>| {
+                Command::ApproveReversal { order: order.clone(), proposal, today: now.today }.into()
+            };
             handle.act(&asked, key, None, render, attempt).await
         };
         answer(rpc::run(&self.lifecycle, body).await)

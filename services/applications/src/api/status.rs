@@ -167,7 +167,13 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
         ),
         Rejection::RevokedRecently { on, earliest } => dated(
             "REVOKED_RECENTLY",
-            format!("该证书于{}已被撤销注册，5年内不能再注册，最早可于{}申请。", day(*on), day(*earliest)),
+            // A whole number of years, as the rule set has it.
+            format!(
+                "该证书于{}已被撤销注册，{}年内不能再注册，最早可于{}申请。",
+                day(*on),
+                earliest.year() - on.year(),
+                day(*earliest)
+            ),
             *on,
             *earliest,
         ),
@@ -246,6 +252,9 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
         Rejection::LaterApplication { number } => {
             Refusal::rejected("LATER_APPLICATION", "该证书已有更新的申报，不能更改此前的注册结论。")
                 .with("enrolment_number", number.to_string())
+        }
+        Rejection::OtherProposal => {
+            Refusal::rejected("OTHER_PROPOSAL", "待批准的提议已变更，请重新查看提议的内容后再批准。")
         }
         Rejection::NoProposal => Refusal::rejected("NO_PROPOSAL", "没有待批准的提议，请先由一人提议。"),
         Rejection::SecondPersonNeeded => {

@@ -13,6 +13,7 @@ mod explain;
 mod filing;
 mod note;
 mod outlook;
+mod reader;
 mod rejection;
 mod state;
 #[cfg(test)]
@@ -24,10 +25,11 @@ pub use advice::Advice;
 pub use command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
 pub use decide::agreed;
 pub use due::{Due, DueState};
-pub use event::{Amended, Concluded, Event, Submitted};
+pub use event::{Amended, Concluded, Event, Submitted, Unit};
 pub use explain::{Action, Next, Occasion, Verdict, explain};
 pub use filing::{Ordinal, Standing, earliest, ordinal};
 pub use outlook::{Aspect, Outlook, Surroundings};
+pub use reader::Reader;
 pub use rejection::Rejection;
 pub use state::{Application, ConclusionRecord, Mending, Phase, Prior, Proposed, Registration};
 

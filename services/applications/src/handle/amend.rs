@@ -89,6 +89,7 @@ impl Handle {
                 transfer: transfer(&directory, place.agency, place.point, now),
                 pledge: pledge.accepted.then(|| pledge.text.clone()),
                 route: Route::of(&directory.chain(place.agency), &rules),
+                rules: rules.reference(),
                 assignment,
                 now,
             };

@@ -4,11 +4,11 @@ use lifecycle::clock;
 
 use super::{Handle, Key, Viewer, Warning};
 use crate::domain::calendar::shanghai_date;
-use crate::domain::registration::{Advice, Event, Occasion, Order, Rejection, Verdict, explain};
+use crate::domain::registration::{Advice, Event, Occasion, Order, Reader, Rejection, Verdict, explain};
 use crate::domain::route::Route;
 use crate::domain::time_limit::TimeLimit;
 use crate::error::Error;
-use crate::store::record::Record;
+use crate::store::record::{Record, Words};
 
 /// An application with a verdict on each action.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Explained {
     pub record: Record,
     /// Whether it is the viewer's own.
     pub own: bool,
+    /// What was written, as far as the viewer may read it.
+    pub words: Words,
     /// What was asked, and what was known beside the history.
     pub occasion: Occasion,
     /// In the order of an application's life.
@@ -32,7 +34,8 @@ pub struct Explained {
 impl Handle {
     /// What the viewer may do with an application that they may see.
     pub async fn explain(&self, viewer: &Viewer, key: Key) -> Result<Explained, Error> {
-        let (record, own) = self.visible(viewer, key, None).await?;
+        let (record, reader) = self.visible(viewer, key, None).await?;
+        let own = reader == Reader::Applicant;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let certificate = self.0.tables.certificate(key.certificate).await?;
         self.0.certificates.require()?;
@@ -52,6 +55,7 @@ impl Handle {
         let time_limit = self.time_limit(application)?;
         let advice = record.state.advice(application, &occasion.rules);
         let warnings = self.second_live_application(application.person, key.certificate).await?.into_iter().collect();
-        Ok(Explained { record, own, occasion, verdicts, time_limit, warnings, advice })
+        let words = self.words(&record, key.number, reader).await?;
+        Ok(Explained { record, own, words, occasion, verdicts, time_limit, warnings, advice })
     }
 }

@@ -7,12 +7,12 @@ use super::{Handle, Key};
 use crate::domain::assessment::Assessment;
 use crate::domain::calendar::shanghai_date;
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Application, Officer, Rejection};
+use crate::domain::registration::{Application, Officer, Reader, Rejection};
 use crate::domain::rules::RuleRef;
 use crate::domain::time_limit::TimeLimit;
 use crate::error::Error;
 use crate::store::drafts::{Draft, Secret};
-use crate::store::record::{self, AsOf, Record, read_text};
+use crate::store::record::{self, AsOf, Record, Words, read_text};
 
 /// Who reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Seen {
     pub certificate_note: Option<String>,
     /// What is unusual today.
     pub warnings: Vec<Warning>,
+    /// What was written, as far as the viewer may read it.
+    pub words: Words,
 }
 
 /// Something unusual that keeps nobody from anything.
@@ -54,10 +56,11 @@ pub struct Warning {
 impl Handle {
     /// One application, for its applicant and for staff in whose scope it is.
     pub async fn read(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<Seen, Error> {
-        let (record, own) = self.visible(viewer, key, as_of).await?;
+        let (record, reader) = self.visible(viewer, key, as_of).await?;
+        let own = reader == Reader::Applicant;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let person_key = self.0.vault.find(application.person).await?;
-        let (mut secret, mut note) = (None, None);
+        let (mut secret, mut note, mut words) = (None, None, Words::new());
         if let Some(person_key) = &person_key {
             let form = record.form_entry(key.number).and_then(|entry| entry.open(person_key));
             secret = form.map(|plain| Secret::decode(&plain)).transpose()?;
@@ -65,10 +68,11 @@ impl Handle {
                 .facts_entry(key.number)
                 .and_then(|entry| entry.open(person_key))
                 .and_then(|plain| read_text(&plain));
+            words = record.words(key.number, person_key, reader);
         }
         let warnings = self.second_live_application(application.person, key.certificate).await?.into_iter().collect();
         let (time_limit, certificate_note) = (self.time_limit(application)?, self.certificate_note(application)?);
-        Ok(Seen { record, own, secret, note, time_limit, certificate_note, warnings })
+        Ok(Seen { record, own, secret, note, time_limit, certificate_note, warnings, words })
     }
 
     /// 审核期限 of an application as of today.
@@ -104,21 +108,29 @@ impl Handle {
         }))
     }
 
-    /// The record of an application that the viewer may see now, as it was then, and whether it is their own; not found
-    /// where there was no such application then.
-    pub async fn visible(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<(Record, bool), Error> {
+    /// The record of an application that the viewer may see now, as it was then, and as whom they do; not found where there
+    /// was no such application then.
+    pub async fn visible(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<(Record, Reader), Error> {
         let record = record::load(&self.0.log, key.certificate).await?;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
-        let own = application.person == viewer.person;
-        if !own && !application.is_in_scope_of(&viewer.officer, self.directory()?.as_ref()) {
-            return Err(Rejection::NotFound.into());
-        }
+        let reader = if application.person == viewer.person {
+            Reader::Applicant
+        } else {
+            application.reader(&viewer.officer, self.directory()?.as_ref()).ok_or(Rejection::NotFound)?
+        };
         let record = match as_of {
             Some(as_of) => record.as_of(as_of),
             None => record,
         };
         record.state.application(key.number).ok_or(Rejection::NotFound)?;
-        Ok((record, own))
+        Ok((record, reader))
+    }
+
+    /// What was written about an application, as far as somebody may read it; nothing once the person is erased.
+    pub async fn words(&self, record: &Record, number: EnrolmentNumber, reader: Reader) -> Result<Words, Error> {
+        let application = record.state.application(number).ok_or(Rejection::NotFound)?;
+        let key = self.0.vault.find(application.person).await?;
+        Ok(key.map(|key| record.words(number, &key, reader)).unwrap_or_default())
     }
 
     /// The applications of a person, in the order of their submission.

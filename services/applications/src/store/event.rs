@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::calendar::{parse_date, render_date};
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Amended, Concluded, Event, Prior, Submitted};
+use crate::domain::registration::{Amended, Concluded, Event, Prior, Submitted, Unit};
 use crate::domain::route::{Route, Step};
 use crate::domain::rules::RuleRef;
 use crate::domain::text::TextRef;
@@ -73,17 +73,21 @@ pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
             pledge_version: int(amended.pledge.version),
             pledge_digest: amended.pledge.digest,
             route: steps(&amended.route),
+            rule_set_version: version(amended.rules.as_ref()),
+            rule_set_province: province(amended.rules),
         }),
         Event::ApplicationWithdrawn(_) => public(&wire::ApplicationWithdrawn { certificate_id, enrolment_number }),
-        Event::FactsRecorded { facts, .. } => with_inner(
-            &wire::FactsRecorded { certificate_id, enrolment_number },
+        Event::FactsRecorded { facts, by, .. } => with_inner(
+            &facts_recorded(certificate_id, enrolment_number, by),
             &wire::FactsInner { facts: Some(values::facts(&facts)) },
         ),
-        Event::ApplicationConfirmed { point, level, .. } => public(&wire::ApplicationConfirmed {
+        Event::ApplicationConfirmed { point, level, rules, .. } => public(&wire::ApplicationConfirmed {
             certificate_id,
             enrolment_number,
             point_id: point.to_string(),
             level: values::level(level).into(),
+            rule_set_version: version(rules.as_ref()),
+            rule_set_province: province(rules),
         }),
         Event::ConfirmationRefused { point, .. } => {
             public(&wire::ConfirmationRefused { certificate_id, enrolment_number, point_id: point.to_string() })
@@ -121,11 +125,13 @@ pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
                 assessment: Some(values::assessment(&concluded.assessment)),
             },
         ),
-        Event::PublicityBegun { at, until, .. } => public(&wire::PublicityBegun {
+        Event::PublicityBegun { at, until, rules, .. } => public(&wire::PublicityBegun {
             certificate_id,
             enrolment_number,
             time: Some(rpc::timestamp(at)),
             planned_end_date: until.map(render_date).unwrap_or_default(),
+            rule_set_version: version(rules.as_ref()),
+            rule_set_province: province(rules),
         }),
         Event::PublicityEnded { at, .. } => {
             public(&wire::PublicityEnded { certificate_id, enrolment_number, time: Some(rpc::timestamp(at)) })
@@ -197,6 +203,7 @@ fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 form,
                 pledge: TextRef { version: count(message.pledge_version)?, digest: message.pledge_digest },
                 route: route(&message.route)?,
+                rules: rules(message.rule_set_province, message.rule_set_version),
             }))
         }
         wire::ApplicationWithdrawn::NAME => {
@@ -207,7 +214,8 @@ fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
             let message = wire::FactsRecorded::decode(payload).ok()?;
             let facts = wire::FactsInner::decode(inner).ok()?.facts?;
             let number = EnrolmentNumber::parse(&message.enrolment_number)?;
-            Event::FactsRecorded { number, facts: Box::new(values::parse_facts(&facts).ok()?) }
+            let by = unit(&message.by_role, &message.unit_id);
+            Event::FactsRecorded { number, facts: Box::new(values::parse_facts(&facts).ok()?), by }
         }
         wire::ApplicationConfirmed::NAME => {
             let message = wire::ApplicationConfirmed::decode(payload).ok()?;
@@ -215,6 +223,7 @@ fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 number: EnrolmentNumber::parse(&message.enrolment_number)?,
                 point: id(&message.point_id)?,
                 level: values::parse_level(message.level)?,
+                rules: rules(message.rule_set_province, message.rule_set_version),
             }
         }
         wire::ConfirmationRefused::NAME => {
@@ -278,7 +287,8 @@ fn read_review(name: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 date => Some(parse_date(date)?),
             };
             let (number, at) = (EnrolmentNumber::parse(&message.enrolment_number)?, time(message.time.as_ref())?);
-            Event::PublicityBegun { number, at, until }
+            let rules = rules(message.rule_set_province, message.rule_set_version);
+            Event::PublicityBegun { number, at, until, rules }
         }
         wire::PublicityEnded::NAME => {
             let message = wire::PublicityEnded::decode(payload).ok()?;
@@ -323,6 +333,40 @@ fn read_review(name: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
 
 const LIAISON: &str = "liaison";
 const CLERK: &str = "clerk";
+const REVIEWER: &str = "reviewer";
+
+fn facts_recorded(certificate_id: String, enrolment_number: String, by: Option<Unit>) -> wire::FactsRecorded {
+    let (role, unit) = match by {
+        Some(Unit::School(id)) => (LIAISON, id.to_string()),
+        Some(Unit::Point(id)) => (CLERK, id.to_string()),
+        Some(Unit::Agency(id)) => (REVIEWER, id.to_string()),
+        None => Default::default(),
+    };
+    wire::FactsRecorded { certificate_id, enrolment_number, by_role: role.to_owned(), unit_id: unit }
+}
+
+/// Absent from what the first version wrote.
+fn unit(role: &str, unit: &str) -> Option<Unit> {
+    match role {
+        LIAISON => id(unit).map(Unit::School),
+        CLERK => id(unit).map(Unit::Point),
+        REVIEWER => id(unit).map(Unit::Agency),
+        _ => None,
+    }
+}
+
+/// Absent from what the first version wrote: no version is 0.
+fn rules(province: String, version: i32) -> Option<RuleRef> {
+    count(version).filter(|version| *version > 0).map(|version| RuleRef { province, version })
+}
+
+fn version(rules: Option<&RuleRef>) -> i32 {
+    rules.map(|rules| int(rules.version)).unwrap_or_default()
+}
+
+fn province(rules: Option<RuleRef>) -> String {
+    rules.map(|rules| rules.province).unwrap_or_default()
+}
 
 fn public<M: Message + Name>(message: &M) -> (String, Vec<u8>, Vec<u8>) {
     (M::full_name(), message.encode_to_vec(), Vec::new())

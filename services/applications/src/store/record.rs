@@ -11,7 +11,7 @@ use uuid::Uuid;
 use vault::{PersonKey, binding};
 
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Event, Registration, Registrations};
+use crate::domain::registration::{Event, Reader, Registration, Registrations};
 use crate::store::Corrupt;
 use crate::store::event::{decode, encode};
 
@@ -116,6 +116,32 @@ impl Record {
     /// The event that carries an application's newest facts, with the note sealed.
     pub fn facts_entry(&self, number: EnrolmentNumber) -> Option<&Entry> {
         self.entries_of(number).rfind(|entry| matches!(entry.event, Event::FactsRecorded { .. }))
+    }
+}
+
+/// What was written with the events of an application, by the record's version after them.
+pub type Words = HashMap<i64, String>;
+
+impl Record {
+    /// The words of an application that somebody may read. An approved reversal has those of its proposal.
+    pub fn words(&self, number: EnrolmentNumber, key: &PersonKey, reader: Reader) -> Words {
+        let mut words = Words::new();
+        let mut proposed = None;
+        for entry in self.entries_of(number) {
+            let text = match entry.event {
+                Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => None,
+                Event::ConclusionReversed { .. } | Event::RegistrationRevoked { .. } => proposed.take(),
+                _ => entry.open(key).and_then(|plain| read_text(&plain)),
+            };
+            let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+            if matches!(entry.event, Event::ReversalProposed { .. }) {
+                proposed = Some(text.clone());
+            }
+            if reader.may_read(&entry.event) {
+                words.insert(entry.recorded.version, text);
+            }
+        }
+        words
     }
 }
 

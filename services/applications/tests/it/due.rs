@@ -173,8 +173,9 @@ async fn a_conclusion_a_reversal_and_a_revocation_move_the_due_date() {
         let (request_id, key) = (crate::stage::request_id(), Some(key.clone()));
         let (reason, file_reference) = ("复核有误".to_owned(), "示例2026-1".to_owned());
         let propose = wire::ProposeReversalRequest { request_id, key: key.clone(), revoke, reason, file_reference };
-        stage.review(PROVINCE).await.propose_reversal(propose).await.unwrap();
-        let approve = wire::ApproveReversalRequest { request_id: crate::stage::request_id(), key };
+        let proposed = stage.review(PROVINCE).await.propose_reversal(propose).await.unwrap().into_inner();
+        let proposal_version = proposed.outcome.unwrap().version;
+        let approve = wire::ApproveReversalRequest { request_id: crate::stage::request_id(), key, proposal_version };
         stage.review(PROVINCE).await.approve_reversal(approve).await.unwrap();
     };
     reverse(false).await;

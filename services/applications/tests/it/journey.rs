@@ -1,5 +1,8 @@
 //! One teacher, from draft to conclusion and beyond, by everybody's own calls.
 
+use std::sync::atomic::Ordering;
+
+use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::record_conclusion_fact_request::Fact;
 use proto::applications::v1::{self as wire, Status as State, Turn};
@@ -161,7 +164,11 @@ async fn what_follows_a_conclusion_and_its_reversal_by_two_officers() {
     province.record_conclusion_fact(record(Fact::ObjectionSettled, "经核实维持")).await.unwrap();
     province.record_conclusion_fact(record(Fact::NotePrinted, "")).await.unwrap();
 
-    let approve = || wire::ApproveReversalRequest { request_id: request_id(), key: Some(key.clone()) };
+    let approve = |proposal_version| wire::ApproveReversalRequest {
+        request_id: request_id(),
+        key: Some(key.clone()),
+        proposal_version,
+    };
     let propose = |revoke| wire::ProposeReversalRequest {
         request_id: request_id(),
         key: Some(key.clone()),
@@ -169,15 +176,32 @@ async fn what_follows_a_conclusion_and_its_reversal_by_two_officers() {
         reason: "经查不实".to_owned(),
         file_reference: "示范〔2026〕1号".to_owned(),
     };
-    assert_eq!(reason(second.approve_reversal(approve()).await), "NO_PROPOSAL");
-    province.propose_reversal(propose(false)).await.unwrap();
-    assert_eq!(reason(province.approve_reversal(approve()).await), "SECOND_PERSON_NEEDED");
-    let reversed = second.approve_reversal(approve()).await.unwrap().into_inner().outcome.unwrap();
+    let proposer = province.clone();
+    let proposed = async |revoke| {
+        proposer.clone().propose_reversal(propose(revoke)).await.unwrap().into_inner().outcome.unwrap().version
+    };
+    assert_eq!(reason(second.approve_reversal(approve(0)).await), "NO_PROPOSAL");
+    let harmless = proposed(false).await;
+    assert_eq!(reason(province.approve_reversal(approve(harmless)).await), "SECOND_PERSON_NEEDED");
+    // What is looked at is what is approved.
+    let grave = proposed(true).await;
+    assert_eq!(reason(second.approve_reversal(approve(harmless)).await), "OTHER_PROPOSAL");
+    let get = wire::GetApplicationRequest { key: Some(key.clone()), ..Default::default() };
+    let mut looking = ApplicationsClient::new(stage.reviewer(PROVINCE).await);
+    let found = looking.get_application(get.clone()).await.unwrap().into_inner().application.unwrap();
+    let looked_at = found.conclusion_record.unwrap().proposal.unwrap();
+    assert_eq!((looked_at.version, looked_at.revoke, looked_at.reason.as_str()), (grave, true, "经查不实"));
+    assert_eq!(looked_at.file_reference, "示范〔2026〕1号");
+    let own = stage.applications(&teacher).get_application(get).await.unwrap().into_inner().application.unwrap();
+    let own = own.conclusion_record.unwrap();
+    assert!(own.reversal_proposed && own.proposal.is_none(), "who proposes what is the officers' own");
+    let harmless = proposed(false).await;
+    let reversed = second.approve_reversal(approve(harmless)).await.unwrap().into_inner().outcome.unwrap();
     assert_eq!((reversed.status(), reversed.level()), (State::Confirmed, wire::ReviewLevel::Province));
 
     province.conclude_application(conclude(&key, Conclusion::Qualified, "")).await.unwrap();
-    province.propose_reversal(propose(true)).await.unwrap();
-    let revoked = second.approve_reversal(approve()).await.unwrap().into_inner().outcome.unwrap();
+    let grave = proposed(true).await;
+    let revoked = second.approve_reversal(approve(grave)).await.unwrap().into_inner().outcome.unwrap();
     assert_eq!((revoked.status(), revoked.conclusion()), (State::Concluded, Conclusion::Revoked));
     let submission = stage.submission(&teacher).await;
     assert_eq!(reason(stage.applications(&teacher).submit_application(submission).await), "REVOKED_RECENTLY");
@@ -214,8 +238,13 @@ async fn what_was_refused_or_returned_is_mended_by_the_applicant() {
     wrong.coded.as_mut().unwrap().subject = "科学".to_owned();
     let violations = refused(applicant.amend_application(amend(wrong, stage.pledge(&teacher).await)).await).violations;
     assert_eq!(violations[0].field, "form.coded.subject");
+    // Nothing of the form is changed: name and certificate are asked for anew all the same.
+    stage.reveals.renamed.store(true, Ordering::Relaxed);
     let amended = applicant.amend_application(amend(form(), stage.pledge(&teacher).await)).await.unwrap().into_inner();
     assert_eq!(amended.outcome.unwrap().turn(), Turn::Point);
+    let get = wire::GetApplicationRequest { key: Some(key.clone()), ..Default::default() };
+    let found = applicant.get_application(get).await.unwrap().into_inner().application.unwrap();
+    assert!(found.applicant.unwrap().name.starts_with("测试改"));
     confirmation.confirm_application(confirm(&key)).await.unwrap();
     assert_eq!(reason(applicant.amend_application(amend(form(), stage.pledge(&teacher).await)).await), "WRONG_STATE");
 

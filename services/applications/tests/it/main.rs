@@ -29,3 +29,4 @@ mod schema;
 mod stage;
 mod texts;
 mod watch;
+mod words;

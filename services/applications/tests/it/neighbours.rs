@@ -23,10 +23,12 @@ struct Known;
 pub(crate) struct Reveals {
     pub(crate) recorded: Arc<Mutex<Vec<identity::RecordRevealRequest>>>,
     pub(crate) away: Arc<AtomicBool>,
+    /// Whoever asks has another name by now.
+    pub(crate) renamed: Arc<AtomicBool>,
 }
 
 pub(crate) async fn identity(reveals: Reveals) -> Neighbour {
-    let surface = rpc::Surface::new().offer(ProfilesServer::new(Known)).offer(AccessLogServer::new(reveals));
+    let surface = rpc::Surface::new().offer(ProfilesServer::new(reveals.clone())).offer(AccessLogServer::new(reveals));
     Neighbour::start("identity", surface).await
 }
 
@@ -66,7 +68,7 @@ fn passed_along<T>(request: &Request<T>) -> Result<(), Status> {
 }
 
 #[tonic::async_trait]
-impl Profiles for Known {
+impl Profiles for Reveals {
     async fn get_person_details(
         &self,
         request: Request<identity::GetPersonDetailsRequest>,
@@ -76,7 +78,7 @@ impl Profiles for Known {
             person_id: request.get_ref().person_id.clone(),
             document_type: identity::DocumentType::ResidentId.into(),
             number: NUMBER.to_owned(),
-            name: "测试教师".to_owned(),
+            name: (if self.renamed.load(Ordering::Relaxed) { "测试改名" } else { "测试教师" }).to_owned(),
             sex: "1".to_owned(),
             birth_date: "1990-01-01".to_owned(),
             ethnicity: "01".to_owned(),

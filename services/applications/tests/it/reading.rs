@@ -148,13 +148,16 @@ async fn the_history_says_who_did_what_and_staff_ids_only_to_staff() {
     let history = || wire::GetHistoryRequest { key: Some(key.clone()), as_of: None };
     let own = stage.applications(&teacher).get_history(history()).await.unwrap().into_inner().entries;
     let actors: Vec<&str> = own.iter().map(|entry| entry.actor.as_str()).collect();
-    assert_eq!(actors, ["applicant", "staff:facts", "staff:clerk"]);
+    assert_eq!(actors, ["applicant", "staff:clerk", "staff:clerk"]);
     assert!(own[0].summary.contains(&key.enrolment_number));
     assert_eq!(own[2].r#type, "dingzhu.applications.v1.ApplicationConfirmed");
     let mut staff = ApplicationsClient::new(stage.reviewer(PROVINCE).await);
     let seen = staff.get_history(history()).await.unwrap().into_inner().entries;
     assert_eq!(seen[0].actor, "applicant");
     assert!(seen[2].actor.starts_with("staff:clerk:"));
+    let units = |entries: &[wire::HistoryEntry]| entries.iter().map(|entry| entry.unit_id.clone()).collect::<Vec<_>>();
+    assert_eq!(units(&seen), [String::new(), POINT.to_string(), POINT.to_string()]);
+    assert_eq!(units(&own), [""; 3]);
 }
 
 #[tokio::test]

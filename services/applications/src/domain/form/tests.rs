@@ -173,6 +173,13 @@ fn dates_are_real_and_not_in_the_future() {
     assert_eq!(date("2026-11-24"), [(field, "IN_THE_FUTURE", Malformed)]);
     assert_eq!(date("2001-02-29"), [(field, "NOT_A_DATE", Malformed)]);
     assert_eq!(date("2001.07.01"), [(field, "NOT_A_DATE", Malformed)]);
+    // An employment before it is told, too.
+    let begun = |text: &str| problems_with(|_, coded| coded.work_start_date = text.into());
+    assert_eq!(begun("2026-11-24")[0], ("coded.work_start_date", "IN_THE_FUTURE", Malformed));
+    assert_eq!(begun("2010-13-01"), [("coded.work_start_date", "NOT_A_DATE", Malformed)]);
+    let employed = |text: &str| problems_with(|_, coded| coded.employment_date = text.into());
+    assert_eq!(employed("2026-11-24"), [("coded.employment_date", "IN_THE_FUTURE", Malformed)]);
+    assert_eq!(employed("2010-02-30"), [("coded.employment_date", "NOT_A_DATE", Malformed)]);
 }
 
 #[test]
@@ -202,6 +209,14 @@ fn texts_have_their_lengths_and_no_control_characters() {
     assert_eq!(address(" 徐州".into()), [("personal.address", "NOT_PLAIN_TEXT", Malformed)]);
     let school = problems_with(|_, coded| coded.graduate_school = "大".repeat(61));
     assert_eq!(school, [("coded.graduate_school", "TOO_LONG", Malformed)]);
+    let major = problems_with(|_, coded| coded.major = "学".repeat(61));
+    assert_eq!(major, [("coded.major", "TOO_LONG", Malformed)]);
+    let birth_place = problems_with(|personal, _| personal.birth_place = "徐".repeat(61));
+    assert_eq!(birth_place, [("personal.birth_place", "TOO_LONG", Malformed)]);
+    let household = problems_with(|personal, _| personal.household_place = format!("{}市云龙区", "徐".repeat(57)));
+    assert_eq!(household, [("personal.household_place", "TOO_LONG", Malformed)]);
+    let telephone = problems_with(|personal, _| personal.telephone = "1".repeat(21));
+    assert_eq!(telephone, [("personal.telephone", "NOT_A_PHONE", Malformed)]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::domain::form::{Coded, Place};
 use crate::domain::opening::{Admission, Closed};
 use crate::domain::registration::state::Prior;
 use crate::domain::route::Route;
-use crate::domain::rules::RuleSet;
+use crate::domain::rules::{RuleRef, RuleSet};
 use crate::domain::text::TextRef;
 use crate::domain::values::{CertificateKind, Conclusion, Restriction};
 
@@ -109,6 +109,8 @@ pub enum Command {
         fact: ConclusionFact,
         /// Now.
         now: OffsetDateTime,
+        /// In force.
+        rules: RuleRef,
     },
     /// First of two persons.
     ProposeReversal {
@@ -123,6 +125,8 @@ pub enum Command {
     ApproveReversal {
         /// Who and which.
         order: Order,
+        /// The proposal that was looked at: the record's version after it.
+        proposal: i64,
         /// Today in Shanghai.
         today: Date,
     },
@@ -209,6 +213,8 @@ pub struct Amend {
     pub pledge: Option<TextRef>,
     /// Who reviews it.
     pub route: Option<Route>,
+    /// In force.
+    pub rules: RuleRef,
     /// Dates of the point that it is at, as far as known.
     pub assignment: Option<Assignment>,
     /// Now.

@@ -6,7 +6,7 @@ use crate::domain::directory::Assignment;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
 use crate::domain::registration::command::{Amend, CertificateFacts, Command, ConclusionFact, Officer, Order, Submit};
-use crate::domain::registration::event::{Amended, Concluded, Event, Submitted};
+use crate::domain::registration::event::{Amended, Concluded, Event, Submitted, Unit};
 use crate::domain::registration::filing::{Ordinal, ordinal};
 use crate::domain::registration::rejection::Rejection;
 use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Registration};
@@ -31,11 +31,11 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
         }
         Command::RecordFacts { order, facts, with_note } => {
             let application = record.find(order.number)?;
-            application.may_record_facts(&order.by)?;
+            let by = Some(application.may_record_facts(&order.by)?);
             if application.facts.as_ref().unwrap_or(&Facts::default()) == facts.as_ref() && !with_note {
                 return Ok(Vec::new());
             }
-            one(Event::FactsRecorded { number: order.number, facts })
+            one(Event::FactsRecorded { number: order.number, facts, by })
         }
         Command::Confirm { order, now, assignment, restriction, rules } => {
             let application = record.at_point(&order)?;
@@ -47,7 +47,8 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             unrestricted(restriction)?;
             record.facts_complete(application, &rules)?;
             let (point, level) = (application.place.point, application.route.step(0).level);
-            one(Event::ApplicationConfirmed { number: order.number, point, level })
+            let rules = Some(rules.reference());
+            one(Event::ApplicationConfirmed { number: order.number, point, level, rules })
         }
         Command::RefuseConfirmation { order } => {
             let application = record.at_point(&order)?;
@@ -108,7 +109,7 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
                 assessment,
             })))
         }
-        Command::RecordConclusionFact { order, fact, now } => {
+        Command::RecordConclusionFact { order, fact, now, rules } => {
             let (application, conclusion) = record.concluded(&order)?;
             let number = order.number;
             let out_of_order = || Err(application.wrong_state());
@@ -119,7 +120,9 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
                 ConclusionFact::PublicityBegun { until: Some(until), at_least } if until < at_least => {
                     Err(Rejection::PublicityTooShort { at_least })
                 }
-                ConclusionFact::PublicityBegun { until, .. } => one(Event::PublicityBegun { number, at: now, until }),
+                ConclusionFact::PublicityBegun { until, .. } => {
+                    one(Event::PublicityBegun { number, at: now, until, rules: Some(rules) })
+                }
                 ConclusionFact::PublicityEnded if conclusion.publicity_ended_at.is_some() => Err(Rejection::AlreadySo),
                 ConclusionFact::PublicityEnded if conclusion.publicity_begun_at.is_none() => out_of_order(),
                 ConclusionFact::PublicityEnded => {
@@ -152,11 +155,14 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             }
             one(Event::ReversalProposed { number: order.number, revoke, by: order.by.person, file_reference })
         }
-        Command::ApproveReversal { order, today } => {
+        Command::ApproveReversal { order, proposal, today } => {
             let (application, conclusion) = record.reversible(&order)?;
             let proposed = conclusion.proposed.ok_or(Rejection::NoProposal)?;
             if proposed.by == order.by.person {
                 return Err(Rejection::SecondPersonNeeded);
+            }
+            if proposed.version != proposal {
+                return Err(Rejection::OtherProposal);
             }
             let level = application.route.step(application.route.last_index()).level;
             one(if proposed.revoke {
@@ -290,6 +296,7 @@ impl Registration {
             place: amend.place,
             pledge: amend.pledge.ok_or(Rejection::PledgeRefused)?,
             route: amend.route.ok_or(Rejection::NobodyReviews)?,
+            rules: Some(amend.rules),
         })))
     }
 
@@ -385,14 +392,16 @@ impl Application {
     }
 
     /// School and point before confirmation; afterwards the level whose turn it is.
-    fn may_record_facts(&self, officer: &Officer) -> Result<(), Rejection> {
-        let local = officer.schools.contains(&self.place.school) || officer.points.contains(&self.place.point);
+    fn may_record_facts(&self, officer: &Officer) -> Result<Unit, Rejection> {
+        let school = officer.schools.contains(&self.place.school).then_some(Unit::School(self.place.school));
+        let point = || officer.points.contains(&self.place.point).then_some(Unit::Point(self.place.point));
+        let local = school.or_else(point);
         let reviewer = self.reviewer(officer).is_ok();
         match self.step() {
-            _ if !local && !reviewer => Err(Rejection::NotFound),
-            Some(step) if officer.agencies.contains(&step.agency) => Ok(()),
+            _ if local.is_none() && !reviewer => Err(Rejection::NotFound),
+            Some(step) if officer.agencies.contains(&step.agency) => Ok(Unit::Agency(step.agency)),
             Some(_) if reviewer => Err(Rejection::NotYourTurn { turn: self.turn() }),
-            None if local && matches!(self.phase, Phase::Pending { .. }) => Ok(()),
+            None if matches!(self.phase, Phase::Pending { .. }) => local.ok_or_else(|| self.wrong_state()),
             _ => Err(self.wrong_state()),
         }
     }

@@ -35,6 +35,8 @@ pub enum Event {
         number: EnrolmentNumber,
         /// All of them.
         facts: Box<Facts>,
+        /// In whose name; not kept by the first version of this program.
+        by: Option<Unit>,
     },
     /// 现场确认通过
     ApplicationConfirmed {
@@ -44,6 +46,8 @@ pub enum Event {
         point: Uuid,
         /// Level whose turn it is now.
         level: Level,
+        /// Rules by which the facts were complete; not kept by the first version of this program.
+        rules: Option<RuleRef>,
     },
     /// 确认不通过
     ConfirmationRefused {
@@ -87,6 +91,8 @@ pub enum Event {
         at: OffsetDateTime,
         /// Its last day by plan, where one is planned.
         until: Option<Date>,
+        /// Rules that say how long it must last; not kept by the first versions of this program.
+        rules: Option<RuleRef>,
     },
     /// 公示 ended.
     PublicityEnded {
@@ -178,6 +184,19 @@ pub struct Amended {
     pub pledge: TextRef,
     /// Who reviews it now.
     pub route: Route,
+    /// Rules that it was admitted by; not kept by the first version of this program.
+    pub rules: Option<RuleRef>,
+}
+
+/// In whose name a member of staff acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// The school, by its liaison.
+    School(Uuid),
+    /// The confirmation point, by its clerk.
+    Point(Uuid),
+    /// The agency, by its reviewer.
+    Agency(Uuid),
 }
 
 /// A conclusion.

@@ -5,6 +5,7 @@ use crate::domain::registration::state::{Application, ConclusionRecord, Mending,
 use crate::domain::values::{Conclusion, Level};
 
 pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
+    record.version += 1;
     match event {
         Event::PriorRegistrationRecorded(prior) => {
             record.prior.push(*prior);
@@ -36,7 +37,7 @@ pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
         | Event::RegistrationRevoked { .. } => {
             if let Some(application) = record.applications.iter_mut().find(|known| Some(known.number) == event.number())
             {
-                application.evolve(event);
+                application.evolve(event, record.version);
             }
         }
     }
@@ -64,7 +65,8 @@ fn opened(submitted: &Submitted) -> Application {
 }
 
 impl Application {
-    fn evolve(&mut self, event: &Event) {
+    /// `version` is the record's after the event.
+    fn evolve(&mut self, event: &Event, version: i64) {
         match event {
             Event::PriorRegistrationRecorded(_) | Event::RecordMerged { .. } | Event::ApplicationSubmitted(_) => {}
             Event::ApplicationAmended(amended) => {
@@ -72,6 +74,7 @@ impl Application {
                 self.place = amended.place;
                 self.form_version = amended.form_version;
                 self.route = amended.route.clone();
+                self.rules = amended.rules.clone().unwrap_or_else(|| self.rules.clone());
                 self.phase = Phase::Pending { mending: None };
             }
             Event::ApplicationWithdrawn(_) => self.phase = Phase::Withdrawn,
@@ -108,7 +111,7 @@ impl Application {
             | Event::ReversalProposed { .. }
             | Event::RegistrationRevoked { .. } => {
                 if let Phase::Concluded(record) = &mut self.phase {
-                    record.evolve(event);
+                    record.evolve(event, version);
                 }
             }
         }
@@ -120,7 +123,7 @@ impl Application {
 }
 
 impl ConclusionRecord {
-    fn evolve(&mut self, event: &Event) {
+    fn evolve(&mut self, event: &Event, version: i64) {
         match event {
             Event::PublicityBegun { at, until, .. } => {
                 (self.publicity_begun_at, self.publicity_until) = (Some(*at), *until);
@@ -129,7 +132,9 @@ impl ConclusionRecord {
             Event::ObjectionRecorded(_) => self.objection_open = true,
             Event::ObjectionSettled(_) => self.objection_open = false,
             Event::CertificateNotePrinted(_) => self.note_printed = true,
-            Event::ReversalProposed { revoke, by, .. } => self.proposed = Some(Proposed { by: *by, revoke: *revoke }),
+            Event::ReversalProposed { revoke, by, .. } => {
+                self.proposed = Some(Proposed { by: *by, revoke: *revoke, version });
+            }
             Event::RegistrationRevoked { on, .. } => {
                 self.conclusion = Conclusion::Revoked;
                 self.on = *on;

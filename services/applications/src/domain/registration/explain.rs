@@ -145,6 +145,7 @@ impl Action {
         let Occasion { order, now, today, assignment, restriction, route, rules } = occasion.clone();
         let number = order.number;
         let person = order.by.person;
+        let fact = |fact| Command::RecordConclusionFact { order: order.clone(), fact, now, rules: rules.reference() };
         match self {
             Self::Amend => Command::Amend(Box::new(Amend {
                 number,
@@ -154,6 +155,7 @@ impl Action {
                 transfer: Ok(()),
                 pledge: Some(TextRef { version: 0, digest: String::new() }),
                 route,
+                rules: rules.reference(),
                 assignment,
                 now,
             })),
@@ -170,20 +172,20 @@ impl Action {
             Self::Conclude(conclusion) => {
                 Command::Conclude { order, conclusion, with_reason, today, restriction, rules }
             }
-            Self::BeginPublicity => fact(order, ConclusionFact::PublicityBegun { until: None, at_least: today }, now),
-            Self::EndPublicity => fact(order, ConclusionFact::PublicityEnded, now),
-            Self::RecordObjection => fact(order, ConclusionFact::ObjectionRecorded, now),
-            Self::SettleObjection => fact(order, ConclusionFact::ObjectionSettled, now),
-            Self::PrintNote => fact(order, ConclusionFact::NotePrinted, now),
+            Self::BeginPublicity => fact(ConclusionFact::PublicityBegun { until: None, at_least: today }),
+            Self::EndPublicity => fact(ConclusionFact::PublicityEnded),
+            Self::RecordObjection => fact(ConclusionFact::ObjectionRecorded),
+            Self::SettleObjection => fact(ConclusionFact::ObjectionSettled),
+            Self::PrintNote => fact(ConclusionFact::NotePrinted),
             Self::ProposeReversal => propose(order, false),
             Self::ProposeRevocation => propose(order, true),
-            Self::ApproveProposal => Command::ApproveReversal { order, today },
+            Self::ApproveProposal => {
+                // Whatever is proposed now.
+                let proposed = application.conclusion().and_then(|record| record.proposed);
+                Command::ApproveReversal { order, proposal: proposed.map_or(0, |proposed| proposed.version), today }
+            }
         }
     }
-}
-
-fn fact(order: Order, fact: ConclusionFact, now: OffsetDateTime) -> Command {
-    Command::RecordConclusionFact { order, fact, now }
 }
 
 fn propose(order: Order, revoke: bool) -> Command {
@@ -267,7 +269,8 @@ fn behind(history: &[&Event], number: EnrolmentNumber, action: Action, rejection
         | Rejection::ConfirmationEnded { .. }
         | Rejection::ReasonRequired
         | Rejection::PublicityTooShort { .. }
-        | Rejection::NoProposal => None,
+        | Rejection::NoProposal
+        | Rejection::OtherProposal => None,
     }
 }
 

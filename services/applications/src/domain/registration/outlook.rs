@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn recorded() -> Event {
-        Event::FactsRecorded { number: number(1), facts: Box::new(facts()) }
+        Event::FactsRecorded { number: number(1), facts: Box::new(facts()), by: None }
     }
 
     fn differences(history: &[Event], change: impl FnOnce(&mut RuleSet)) -> Vec<Aspect> {

@@ -112,6 +112,8 @@ pub enum Rejection {
     },
     /// Nothing is proposed.
     NoProposal,
+    /// Something else is proposed by now than what the approval names.
+    OtherProposal,
     /// The one who proposed cannot approve.
     SecondPersonNeeded,
 }

@@ -5,11 +5,10 @@ use uuid::Uuid;
 
 use crate::domain::assessment::{Assessment, Check};
 use crate::domain::calendar::{Cycle, add_months, subtract_months};
-use crate::domain::directory::Directory;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
 use crate::domain::form::{Coded, Place};
-use crate::domain::registration::command::Officer;
+use crate::domain::registration::event::{Event, Unit};
 use crate::domain::route::{Route, Step};
 use crate::domain::rules::{RuleRef, RuleSet};
 use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
@@ -17,6 +16,8 @@ use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
 /// The record of a certificate; `default` is the empty one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Registration {
+    /// Events so far: the version of the record.
+    pub version: i64,
     /// What happened before this system, from the register, or under a number that was mistyped; oldest first.
     pub prior: Vec<Prior>,
     /// Applications in the order of their submission. At most one of them lives.
@@ -137,6 +138,8 @@ pub struct Proposed {
     pub by: Uuid,
     /// 撤销注册 instead of a return to the last level.
     pub revoke: bool,
+    /// Version of the record that it made: names it among others.
+    pub version: i64,
 }
 
 impl Registration {
@@ -179,6 +182,34 @@ impl Registration {
 }
 
 impl Application {
+    /// In whose name something was done to it, by staff.
+    pub fn unit_of(&self, event: &Event) -> Option<Unit> {
+        let reviewer = |level| self.route.index_of(level).map(|step| Unit::Agency(self.route.step(step).agency));
+        match event {
+            Event::FactsRecorded { by, .. } => *by,
+            Event::ApplicationConfirmed { point, .. } | Event::ConfirmationRefused { point, .. } => {
+                Some(Unit::Point(*point))
+            }
+            Event::ApplicationReturned { by_liaison: true, .. } => Some(Unit::School(self.place.school)),
+            Event::ApplicationReturned { by_liaison: false, .. } => Some(Unit::Point(self.place.point)),
+            Event::ReviewPassed { level, .. } | Event::ReviewSentBack { level, .. } => reviewer(*level),
+            Event::ApplicationConcluded(concluded) => reviewer(concluded.level),
+            Event::PublicityBegun { .. }
+            | Event::PublicityEnded { .. }
+            | Event::ObjectionRecorded(_)
+            | Event::ObjectionSettled(_)
+            | Event::CertificateNotePrinted(_)
+            | Event::ReversalProposed { .. }
+            | Event::ConclusionReversed { .. }
+            | Event::RegistrationRevoked { .. } => Some(Unit::Agency(self.route.step(self.route.last_index()).agency)),
+            Event::PriorRegistrationRecorded(_)
+            | Event::RecordMerged { .. }
+            | Event::ApplicationSubmitted(_)
+            | Event::ApplicationAmended(_)
+            | Event::ApplicationWithdrawn(_) => None,
+        }
+    }
+
     /// Neither concluded nor withdrawn.
     pub fn lives(&self) -> bool {
         matches!(self.phase, Phase::Pending { .. } | Phase::Confirmed { .. })
@@ -211,16 +242,6 @@ impl Application {
     pub fn turn(&self) -> Turn {
         let mending = matches!(self.phase, Phase::Pending { mending: Some(_) });
         Turn::of(self.status(), self.step().map(|step| step.level), mending, self.facts.is_some())
-    }
-
-    /// Whether a member of staff may see it: own school, own point, own agency and those below it.
-    pub fn is_in_scope_of(&self, officer: &Officer, directory: &Directory) -> bool {
-        officer.schools.contains(&self.place.school)
-            || officer.points.contains(&self.place.point)
-            || officer.agencies.iter().any(|agency| {
-                directory.is_reviewed_by(self.place.agency, *agency)
-                    || self.route.steps().iter().any(|step| step.agency == *agency)
-            })
     }
 
     /// Its conclusion, if it has one.

@@ -204,6 +204,7 @@ pub(crate) fn amend(serial: u32) -> Amend {
         transfer: Ok(()),
         pledge: Some(text()),
         route: Some(route()),
+        rules: rules().reference(),
         assignment: directory().assignment(COUNTY, POINT),
         now: NOW,
     }

@@ -24,11 +24,11 @@ fn pending() -> Vec<Event> {
 
 /// … with its facts.
 fn recorded() -> Vec<Event> {
-    [pending(), vec![Event::FactsRecorded { number: number(1), facts: Box::new(facts()) }]].concat()
+    [pending(), vec![Event::FactsRecorded { number: number(1), facts: Box::new(facts()), by: None }]].concat()
 }
 
 fn confirmed() -> Vec<Event> {
-    let confirmed = Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::County };
+    let confirmed = Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::County, rules: None };
     [recorded(), vec![confirmed]].concat()
 }
 

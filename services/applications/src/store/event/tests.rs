@@ -44,10 +44,11 @@ fn first_version() -> Vec<Event> {
             place: testing::coded().place().unwrap(),
             pledge: testing::text(),
             route: testing::route(),
+            rules: None,
         })),
         Event::ApplicationWithdrawn(number),
-        Event::FactsRecorded { number, facts: Box::new(testing::facts()) },
-        Event::ApplicationConfirmed { number, point: testing::POINT, level: Level::County },
+        Event::FactsRecorded { number, facts: Box::new(testing::facts()), by: None },
+        Event::ApplicationConfirmed { number, point: testing::POINT, level: Level::County, rules: None },
         Event::ConfirmationRefused { number, point: testing::POINT },
         Event::ApplicationReturned { number, by_liaison: true },
         Event::ReviewPassed { number, level: Level::County, next: Level::City },
@@ -62,7 +63,7 @@ fn first_version() -> Vec<Event> {
             articles: vec!["9.1".to_owned()],
             assessment,
         })),
-        Event::PublicityBegun { number, at, until: None },
+        Event::PublicityBegun { number, at, until: None, rules: None },
         Event::PublicityEnded { number, at },
         Event::ObjectionRecorded(number),
         Event::ObjectionSettled(number),
@@ -79,17 +80,44 @@ fn second_version() -> Vec<Event> {
     use time::macros::{date, datetime};
 
     let (number, at) = (testing::number(1), datetime!(2026-11-23 02:00 UTC));
-    vec![Event::PublicityBegun { number, at, until: Some(date!(2026 - 11 - 30)) }]
+    vec![Event::PublicityBegun { number, at, until: Some(date!(2026 - 11 - 30)), rules: None }]
+}
+
+/// The events that the third version writes in another form: with the rules that decided, and in whose name.
+fn third_version() -> Vec<Event> {
+    use time::macros::datetime;
+
+    use crate::domain::values::Level;
+
+    let (number, at) = (testing::number(1), datetime!(2026-11-23 02:00 UTC));
+    let rules = Some(RuleRef { province: "32".to_owned(), version: 3 });
+    let recorded = |by| Event::FactsRecorded { number, facts: Box::new(testing::facts()), by: Some(by) };
+    vec![
+        Event::ApplicationAmended(Box::new(Amended {
+            number,
+            form_version: 2,
+            form: testing::coded(),
+            place: testing::coded().place().unwrap(),
+            pledge: testing::text(),
+            route: testing::route(),
+            rules: rules.clone(),
+        })),
+        recorded(Unit::School(testing::SCHOOL)),
+        recorded(Unit::Point(testing::POINT)),
+        recorded(Unit::Agency(testing::COUNTY)),
+        Event::ApplicationConfirmed { number, point: testing::POINT, level: Level::County, rules: rules.clone() },
+        Event::PublicityBegun { number, at, until: None, rules },
+    ]
 }
 
 /// Lines of kind, payload and inner part, as the first version of this program wrote them. They stay for ever: a new
 /// form of an event gets lines of its own.
-const GOLDEN: [&str; 2] = [include_str!("golden.v1.txt"), include_str!("golden.v2.txt")];
+const GOLDEN: [&str; 3] = [include_str!("golden.v1.txt"), include_str!("golden.v2.txt"), include_str!("golden.v3.txt")];
 
 #[test]
 fn every_event_of_every_version_decodes_for_ever() {
     let samples: Vec<&str> = GOLDEN.iter().flat_map(|version| version.lines()).collect();
-    let events = [first_version(), second_version()].concat();
+    let events = [first_version(), second_version(), third_version()].concat();
     assert_eq!(samples.len(), events.len());
     for (sample, event) in samples.into_iter().zip(events) {
         let parts: Vec<&str> = sample.split(' ').collect();

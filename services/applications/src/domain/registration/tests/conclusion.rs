@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::registration::ConclusionFact;
 
 fn fact(fact: ConclusionFact) -> Command {
-    Command::RecordConclusionFact { order: order(reviewer(PROVINCE)), fact, now: NOW }
+    Command::RecordConclusionFact { order: order(reviewer(PROVINCE)), fact, now: NOW, rules: rules().reference() }
 }
 
 fn propose(by: Officer, revoke: bool) -> Command {
@@ -23,8 +23,10 @@ fn second() -> Officer {
     Officer { person: Uuid::from_u128(0x99), ..reviewer(PROVINCE) }
 }
 
+/// Of what is proposed right after [`qualified`].
 fn approve(by: Officer) -> Command {
-    Command::ApproveReversal { order: order(by), today: TODAY }
+    let proposal = i64::try_from(qualified().len()).unwrap() + 1;
+    Command::ApproveReversal { order: order(by), proposal, today: TODAY }
 }
 
 fn qualified() -> Vec<Event> {
@@ -37,12 +39,17 @@ fn publicity(until: Option<Date>) -> Command {
 }
 
 fn at(days: i64, wanted: ConclusionFact) -> Command {
-    Command::RecordConclusionFact { order: order(reviewer(PROVINCE)), fact: wanted, now: NOW + Duration::days(days) }
+    Command::RecordConclusionFact {
+        order: order(reviewer(PROVINCE)),
+        fact: wanted,
+        now: NOW + Duration::days(days),
+        rules: rules().reference(),
+    }
 }
 
 #[test]
 fn publicity_begins_once_and_then_ends_once() {
-    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None };
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None, rules: Some(rules().reference()) };
     let ended = Event::PublicityEnded { number: number(1), at: NOW };
     on(qualified()).when(fact(ConclusionFact::PublicityEnded)).then_refused(&wrong_state(Status::Concluded));
     on(qualified()).when(publicity(None)).then([begun.clone()]);
@@ -58,7 +65,8 @@ fn publicity_ends_after_its_last_day_and_is_not_planned_shorter_than_the_rules_a
     let at_least = TODAY + Duration::days(7);
     let short = publicity(Some(TODAY + Duration::days(6)));
     on(qualified()).when(short).then_refused(&Rejection::PublicityTooShort { at_least });
-    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: Some(at_least) };
+    let begun =
+        Event::PublicityBegun { number: number(1), at: NOW, until: Some(at_least), rules: Some(rules().reference()) };
     on(qualified()).when(publicity(Some(at_least))).then([begun.clone()]);
     let history = [qualified(), vec![begun]].concat();
     let not_over = Rejection::PublicityNotOver { until: Some(at_least) };
@@ -73,7 +81,7 @@ fn publicity_ends_after_its_last_day_and_is_not_planned_shorter_than_the_rules_a
 
 #[test]
 fn an_open_objection_keeps_publicity_from_ending_and_the_note_from_being_printed() {
-    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None };
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None, rules: None };
     let open = [qualified(), vec![begun, Event::ObjectionRecorded(number(1))]].concat();
     on(open.clone()).when(fact(ConclusionFact::PublicityEnded)).then_refused(&Rejection::ObjectionOpen);
     let later = [qualified(), vec![Event::ObjectionRecorded(number(1))]].concat();
@@ -106,13 +114,18 @@ fn the_note_on_the_certificate_is_printed_once() {
 #[test]
 fn facts_on_a_conclusion_need_one_and_are_the_last_levels() {
     on(at_province()).when(publicity(None)).then_refused(&wrong_state(Status::Confirmed));
-    let by_county =
-        Command::RecordConclusionFact { order: order(reviewer(COUNTY)), fact: ConclusionFact::NotePrinted, now: NOW };
+    let by_county = Command::RecordConclusionFact {
+        order: order(reviewer(COUNTY)),
+        fact: ConclusionFact::NotePrinted,
+        now: NOW,
+        rules: rules().reference(),
+    };
     on(qualified()).when(by_county).then_refused(&Rejection::NotLastLevel);
     let by_stranger = Command::RecordConclusionFact {
         order: order(reviewer(Uuid::from_u128(404))),
         fact: ConclusionFact::NotePrinted,
         now: NOW,
+        rules: rules().reference(),
     };
     on(qualified()).when(by_stranger).then_refused(&Rejection::NotFound);
 }
@@ -147,6 +160,15 @@ fn two_officers_revoke_a_registration() {
     let state = on([history, vec![revoked]].concat()).state();
     let record = state.applications[0].conclusion().unwrap();
     assert_eq!((record.conclusion, record.on, record.proposed), (Conclusion::Revoked, TODAY, None));
+}
+
+#[test]
+fn what_took_the_place_of_the_proposal_that_was_looked_at_is_not_approved() {
+    let replaced = [qualified(), vec![proposed(false), proposed(true)]].concat();
+    on(replaced.clone()).when(approve(second())).then_refused(&Rejection::OtherProposal);
+    let Command::ApproveReversal { order, proposal, today } = approve(second()) else { unreachable!() };
+    let newest = Command::ApproveReversal { order, proposal: proposal + 1, today };
+    on(replaced).when(newest).then([Event::RegistrationRevoked { number: number(1), on: TODAY }]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn the_event_behind_a_refusal_is_the_one_that_made_it_true() {
         let verdict = verdict(history, by, action);
         (verdict.refused.unwrap(), verdict.behind)
     };
-    let note = Event::FactsRecorded { number: number(1), facts: Box::new(facts()) };
+    let note = Event::FactsRecorded { number: number(1), facts: Box::new(facts()), by: None };
     let history = [confirmed(), vec![note]].concat();
     assert_eq!(behind(&history, applicant(), Action::Amend), (wrong_state(Status::Confirmed), Some(2)));
     assert_eq!(behind(&history, clerk(), Action::Confirm), (wrong_state(Status::Confirmed), Some(2)));
@@ -89,7 +89,7 @@ fn the_event_behind_a_refusal_is_the_one_that_made_it_true() {
 fn what_comes_next_follows_from_the_state() {
     let next = |history: Vec<Event>| on(history).state().applications[0].next();
     let qualified = || concluded(Conclusion::Qualified);
-    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None };
+    let begun = Event::PublicityBegun { number: number(1), at: NOW, until: None, rules: None };
     let ended = Event::PublicityEnded { number: number(1), at: NOW };
     assert_eq!(next(pending()), Next::RecordFacts);
     assert_eq!(next(recorded()), Next::Confirm);

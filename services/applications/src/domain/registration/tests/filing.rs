@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::calendar::add_months;
+use crate::domain::form::Place;
 use crate::domain::opening::Closed;
 use crate::domain::registration::{Prior, Submit};
-use crate::domain::rules::RuleSet;
+use crate::domain::route::{Route, Step};
+use crate::domain::rules::{RuleRef, RuleSet};
 use crate::domain::text::TextRef;
 use crate::domain::values::CertificateKind;
 
@@ -219,11 +221,33 @@ fn an_amendment_takes_the_next_form_version_and_clears_the_refusal() {
         place: coded().place().unwrap(),
         pledge: text(),
         route: route(),
+        rules: Some(rules().reference()),
     }));
     on(history.clone()).when(amending(|_| {})).then([amended.clone()]);
     let state = on([history, vec![amended]].concat()).state();
     assert_eq!(state.applications[0].phase, Phase::Pending { mending: None });
     assert_eq!(state.applications[0].form_version, 2);
+}
+
+#[test]
+fn an_amendment_to_another_agency_keeps_the_number_and_takes_that_ones_reviewers_and_rules() {
+    let agency = Uuid::from_u128(0xa9);
+    let elsewhere =
+        Route::new(vec![Step { level: Level::County, agency }, Step { level: Level::Province, agency: PROVINCE }]);
+    let rules = RuleRef { province: "33".to_owned(), version: 4 };
+    let place = Place { agency, ..coded().place().unwrap() };
+    let moved = |amend: &mut Amend| {
+        (amend.place, amend.route, amend.rules) = (place, elsewhere.clone(), rules.clone());
+    };
+    let events = on(pending()).when(amending(moved)).events();
+    let application = on([pending(), events].concat()).state().applications.remove(0);
+    assert_eq!((application.number, application.place), (number(1), place));
+    assert_eq!((Some(application.route), application.rules), (elsewhere.clone(), rules.clone()));
+    let closed = |amend: &mut Amend| {
+        moved(amend);
+        amend.transfer = Err(Closed::NoPlan);
+    };
+    on(pending()).when(amending(closed)).then_refused(&Rejection::NotOpen(Closed::NoPlan));
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_conclusion_that_counts_elsewhere_is_neither_reversed_nor_revoked_here() {
         let proposed = Event::ReversalProposed { number: number(1), revoke, by, file_reference: String::new() };
         let second = Officer { person: Uuid::from_u128(0x99), ..reviewer(PROVINCE) };
         on(merged([qualified, vec![proposed]].concat()))
-            .when(Command::ApproveReversal { order: order(second), today: TODAY })
+            .when(Command::ApproveReversal { order: order(second), proposal: 0, today: TODAY })
             .then_refused(&Rejection::NumberMistyped);
     }
 }

@@ -10,9 +10,11 @@ use crate::domain::values::Conclusion;
 
 #[test]
 fn liaison_and_clerk_record_facts_before_confirmation() {
-    let event = Event::FactsRecorded { number: number(1), facts: Box::new(facts()) };
-    on(pending()).when(record_facts(liaison(), facts())).then([event.clone()]);
-    on(pending()).when(record_facts(clerk(), facts())).then([event]);
+    let recorded = |by| Event::FactsRecorded { number: number(1), facts: Box::new(facts()), by: Some(by) };
+    on(pending()).when(record_facts(liaison(), facts())).then([recorded(Unit::School(SCHOOL))]);
+    on(pending()).when(record_facts(clerk(), facts())).then([recorded(Unit::Point(POINT))]);
+    let both = Officer { points: clerk().points, ..liaison() };
+    on(pending()).when(record_facts(both, facts())).then([recorded(Unit::School(SCHOOL))]);
 }
 
 #[test]
@@ -31,7 +33,9 @@ fn where_nothing_is_known_nothing_is_not_recorded() {
 #[test]
 fn after_confirmation_the_level_whose_turn_it_is_corrects_facts() {
     let corrected = Facts { training_total: Some(400.0), ..facts() };
-    assert_eq!(on(confirmed()).when(record_facts(reviewer(COUNTY), corrected.clone())).events().len(), 1);
+    let event =
+        Event::FactsRecorded { number: number(1), facts: Box::new(corrected.clone()), by: Some(Unit::Agency(COUNTY)) };
+    on(confirmed()).when(record_facts(reviewer(COUNTY), corrected.clone())).then([event]);
     on(confirmed())
         .when(record_facts(reviewer(CITY), corrected.clone()))
         .then_refused(&Rejection::NotYourTurn { turn: Turn::Review(Level::County) });
@@ -62,7 +66,8 @@ fn strangers_do_not_learn_that_there_is_an_application() {
 
 #[test]
 fn the_clerk_of_its_point_confirms_to_the_first_level() {
-    let event = Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::County };
+    let rules = Some(rules().reference());
+    let event = Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::County, rules };
     on(recorded()).when(confirm(clerk())).then([event]);
 }
 
@@ -71,7 +76,7 @@ fn facts_must_be_there_before_confirmation() {
     let missing = vec![Missing::Ethics, Missing::Health, Missing::Probation, Missing::Contract];
     on(pending()).when(confirm(clerk())).then_refused(&Rejection::FactsMissing(missing));
     let without_contract =
-        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { contract: None, ..facts() }) };
+        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { contract: None, ..facts() }), by: None };
     on([pending(), vec![without_contract]].concat())
         .when(confirm(clerk()))
         .then_refused(&Rejection::FactsMissing(vec![Missing::Contract]));
@@ -82,7 +87,11 @@ fn a_later_registration_needs_the_grades_of_its_cycle_instead_of_the_probation()
     let qualified = prior(1, Conclusion::Qualified, time::macros::date!(2021 - 12 - 01));
     let facts = Facts { probation: None, contract: None, ..facts() };
     let history = |facts: Facts| {
-        vec![qualified.clone(), submitted(1, 2), Event::FactsRecorded { number: number(1), facts: Box::new(facts) }]
+        vec![
+            qualified.clone(),
+            submitted(1, 2),
+            Event::FactsRecorded { number: number(1), facts: Box::new(facts), by: None },
+        ]
     };
     assert_eq!(on(history(facts.clone())).when(confirm(clerk())).events().len(), 1);
     let mut gap = facts;

@@ -106,9 +106,14 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
                 ConclusionFact::NotePrinted,
             ];
             let now = today.midnight().assume_offset(crate::domain::calendar::SHANGHAI);
-            Command::RecordConclusionFact { order, fact: facts[usize::from(attempt.choice) % 5], now }
+            let rules = rules.reference();
+            Command::RecordConclusionFact { order, fact: facts[usize::from(attempt.choice) % 5], now, rules }
         }
-        _ => Command::ApproveReversal { order, today },
+        _ => {
+            let proposed =
+                record.application(number).and_then(Application::conclusion).and_then(|record| record.proposed);
+            Command::ApproveReversal { order, proposal: proposed.map_or(0, |proposed| proposed.version), today }
+        }
     }
 }
 
@@ -144,7 +149,7 @@ fn asked(command: &Command, record: &Registration, today: Date) -> Option<(Actio
         Command::Conclude { order, conclusion, restriction, .. } => {
             (Action::Conclude(*conclusion), order.clone(), *restriction, NOW)
         }
-        Command::RecordConclusionFact { order, fact, now } => {
+        Command::RecordConclusionFact { order, fact, now, .. } => {
             let action = match fact {
                 ConclusionFact::PublicityBegun { .. } => Action::BeginPublicity,
                 ConclusionFact::PublicityEnded => Action::EndPublicity,

@@ -86,8 +86,11 @@ fn a_conclusion_against_the_rules_needs_a_written_reason() {
 
 #[test]
 fn the_articles_of_a_conclusion_are_those_that_the_rules_found() {
-    let failed_ethics =
-        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { ethics: Some(Finding::Failed), ..facts() }) };
+    let failed_ethics = Event::FactsRecorded {
+        number: number(1),
+        facts: Box::new(Facts { ethics: Some(Finding::Failed), ..facts() }),
+        by: None,
+    };
     let history = [at_province(), vec![failed_ethics]].concat();
     on(history.clone())
         .when(conclude(reviewer(PROVINCE), Conclusion::Qualified, false))
@@ -100,8 +103,11 @@ fn the_articles_of_a_conclusion_are_those_that_the_rules_found() {
 
 #[test]
 fn where_the_rules_leave_it_open_the_agency_decides_either_way() {
-    let failed_health =
-        Event::FactsRecorded { number: number(1), facts: Box::new(Facts { health: Some(Finding::Failed), ..facts() }) };
+    let failed_health = Event::FactsRecorded {
+        number: number(1),
+        facts: Box::new(Facts { health: Some(Finding::Failed), ..facts() }),
+        by: None,
+    };
     let history = [at_province(), vec![failed_health]].concat();
     for conclusion in [Conclusion::Qualified, Conclusion::Deferred, Conclusion::Failed] {
         assert_eq!(on(history.clone()).when(conclude(reviewer(PROVINCE), conclusion, false)).events().len(), 1);
@@ -114,8 +120,8 @@ fn a_single_level_concludes_right_after_confirmation() {
     let alone = Route::new(vec![Step { level: Level::Province, agency: PROVINCE }]).unwrap();
     let history = vec![
         Event::ApplicationSubmitted(Box::new(Submitted { route: alone, ..*submitted })),
-        Event::FactsRecorded { number: number(1), facts: Box::new(facts()) },
-        Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::Province },
+        Event::FactsRecorded { number: number(1), facts: Box::new(facts()), by: None },
+        Event::ApplicationConfirmed { number: number(1), point: POINT, level: Level::Province, rules: None },
     ];
     on(history.clone()).when(send_back(reviewer(PROVINCE))).then([sent_back(Level::Province, None)]);
     on(history)
