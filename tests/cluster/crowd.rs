@@ -122,7 +122,9 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
 
     said("compared");
     let before = fold::digest(&fold::shown(&cluster).await);
-    checks::view_rebuilds_alike(&cluster, &operator, Service::Applications, "applications").await;
+    for view in ["applications", "due", "rules", "texts"] {
+        checks::view_rebuilds_alike(&cluster, &operator, Service::Applications, view).await;
+    }
     assert_eq!(fold::digest(&fold::shown(&cluster).await), before, "the rebuilt table differs");
     said("rebuilt");
     checks::log_verifies(&cluster, &operator, Service::Applications).await;
@@ -294,7 +296,53 @@ async fn lists_are_the_fold(ground: &Ground, folded: &All) {
             let entries = list(desk, Some(status)).await.len();
             assert_eq!(entries, counts.get(&status.into()).copied().unwrap_or_default(), "{post:?} {status:?}");
         }
+        groups_are_the_fold(desk, wanted.into_iter().map(|(_, one)| one)).await;
+        due_are_counted_as_listed(desk).await;
     }
+}
+
+/// What tells groups apart: agency, point, school, stage, status, level, conclusion.
+type Group = (String, String, String, i32, i32, i32, i32);
+
+/// Told apart by everything, there are as many in each group as the fold has.
+async fn groups_are_the_fold(desk: &Desk, wanted: impl Iterator<Item = &fold::Folded>) {
+    let mut groups: BTreeMap<Group, i64> = BTreeMap::new();
+    for one in wanted {
+        let (agency, point, school) = (one.agency_id.clone(), one.point_id.clone(), one.school_id.clone());
+        let group = (agency, point, school, one.stage, one.status, one.level, one.conclusion);
+        *groups.entry(group).or_default() += 1;
+    }
+    use wire::CountBy::{Agency, Conclusion, Level, Point, School, Stage, Status};
+    let by = [Agency, Point, School, Stage, Status, Level, Conclusion].map(i32::from).to_vec();
+    let request = wire::CountApplicationsRequest { by, ..Default::default() };
+    let counted = desk.statistics.clone().count_applications(request).await.unwrap().into_inner().counts;
+    let counted = counted.into_iter().filter(|group| group.count > 0).map(|group| {
+        let units = (group.agency_id, group.point_id, group.school_id);
+        ((units.0, units.1, units.2, group.stage, group.status, group.level, group.conclusion), group.count)
+    });
+    assert_eq!(counted.collect::<BTreeMap<Group, i64>>(), groups);
+}
+
+/// Whoever sees due certificates sees as many as are counted, and by the same agencies and half-years.
+async fn due_are_counted_as_listed(desk: &Desk) {
+    let mut client = desk.due_dates.clone();
+    let (mut listed, mut page_token): (BTreeMap<(String, i32, i32), i64>, _) = (BTreeMap::new(), String::new());
+    loop {
+        let request = wire::ListDueCertificatesRequest { page_size: 200, page_token, ..Default::default() };
+        let page = client.list_due_certificates(request).await.unwrap().into_inner();
+        for due in page.certificates {
+            let (year, month) = (due.expiry_date[..4].parse().unwrap(), due.expiry_date[5..7].parse::<i32>().unwrap());
+            *listed.entry((due.agency_id, year, (month + 5) / 6)).or_default() += 1;
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let counted = client.count_due(wire::CountDueRequest::default()).await.unwrap().into_inner();
+    assert_eq!(counted.total, listed.values().sum::<i64>());
+    let groups = counted.counts.into_iter().map(|group| ((group.agency_id, group.year, group.half), group.count));
+    assert_eq!(groups.collect::<BTreeMap<_, _>>(), listed);
 }
 
 async fn list(desk: &Desk, status: Option<wire::Status>) -> Vec<wire::ApplicationSummary> {

@@ -31,7 +31,7 @@ pub struct Folded {
     pub agency_id: String,
     pub point_id: String,
     pub school_id: String,
-    stage: i32,
+    pub stage: i32,
     pub ordinal: i32,
     pub status: i32,
     pub level: i32,

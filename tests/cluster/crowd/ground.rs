@@ -16,6 +16,7 @@ use proto::applications::v1::ReviewLevel::{self, City, County, Province};
 use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::drafts_client::DraftsClient;
+use proto::applications::v1::due_dates_client::DueDatesClient;
 use proto::applications::v1::review_client::ReviewClient;
 use proto::applications::v1::statistics_client::StatisticsClient;
 use proto::certificates::v1 as certificates;
@@ -67,6 +68,7 @@ pub struct Desk {
     pub review: ReviewClient<Channel>,
     pub drafts: DraftsClient<Channel>,
     pub statistics: StatisticsClient<Channel>,
+    pub due_dates: DueDatesClient<Channel>,
 }
 
 impl Desk {
@@ -78,7 +80,8 @@ impl Desk {
             confirmation: ConfirmationClient::new(channel.clone()),
             review: ReviewClient::new(channel.clone()),
             drafts: DraftsClient::new(channel.clone()),
-            statistics: StatisticsClient::new(channel),
+            statistics: StatisticsClient::new(channel.clone()),
+            due_dates: DueDatesClient::new(channel),
         }
     }
 }

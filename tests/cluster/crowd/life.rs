@@ -214,7 +214,11 @@ impl Life {
         let expected = self.ground.world.judge(&self.record, index, who, deed);
         self.trail.push(format!("{who:?} {deed:?}"));
         let key = self.record.applications[index].key.clone();
-        let (desk, order) = (self.desk(who), self.order(key, deed));
+        let proposal = match &self.record.applications[index].phase {
+            Phase::Concluded(Concluded { proposed: Some((_, _, version)), .. }) => *version,
+            _ => 0,
+        };
+        let (desk, order) = (self.desk(who), Order { proposal, ..self.order(key, deed) });
         let mut answer = persist(|| ask(desk.clone(), order.clone(), deed)).await;
         if answer.is_ok() && self.rng.random_bool(REPEATED) {
             answer = persist(|| ask(desk.clone(), order.clone(), deed)).await;
@@ -259,7 +263,7 @@ impl Life {
             Deed::Amend { place, stage } => Some(ground.holders[self.holder].form(&ground.places[place], stage)),
             _ => None,
         };
-        Order { request_id: request_id(), key, form, pledge: ground.pledge.clone(), inside: self.inside }
+        Order { request_id: request_id(), key, form, pledge: ground.pledge.clone(), inside: self.inside, proposal: 0 }
     }
 
     /// A new application, from draft to 报名号.
@@ -341,11 +345,13 @@ struct Order {
     form: Option<wire::Form>,
     pledge: wire::Pledge,
     inside: i32,
+    /// Of an approval.
+    proposal: i64,
 }
 
 async fn ask(desk: Desk, order: Order, deed: Deed) -> Result<wire::Outcome, Status> {
     let Desk { mut applications, mut confirmation, mut review, .. } = desk;
-    let Order { request_id, key, form, pledge, inside } = order;
+    let Order { request_id, key, form, pledge, inside, proposal } = order;
     let (key, reason, text) = (Some(key), "材料不全".to_owned(), "经核实".to_owned());
     // Every answer holds an outcome.
     macro_rules! ask {
@@ -386,7 +392,10 @@ async fn ask(desk: Desk, order: Order, deed: Deed) -> Result<wire::Outcome, Stat
             let file_reference = "示例〔2026〕1号".to_owned();
             ask!(review.propose_reversal(ProposeReversalRequest { revoke, reason, file_reference }))
         }
-        Deed::Approve => ask!(review.approve_reversal(ApproveReversalRequest {})),
+        Deed::Approve => {
+            let proposal_version = proposal;
+            ask!(review.approve_reversal(ApproveReversalRequest { proposal_version }))
+        }
     };
     Ok(outcome.expect("an answer holds its outcome"))
 }

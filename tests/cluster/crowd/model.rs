@@ -103,7 +103,7 @@ pub struct Concluded {
     /// What holds of it by now; a recorded objection until it is settled.
     facts: Vec<Fact>,
     /// By whom, and whether to revoke.
-    pub proposed: Option<(usize, bool)>,
+    pub proposed: Option<(usize, bool, i64)>,
 }
 
 /// What a deed must lead to: the application afterwards and how many events, or this reason.
@@ -243,15 +243,16 @@ impl Case<'_> {
                     return Err("WRONG_STATE");
                 }
                 let Who::Staff(member) = who else { unreachable!("only staff may call it") };
-                Phase::Concluded(Concluded { proposed: Some((member, revoke)), ..concluded.clone() })
+                let proposed = Some((member, revoke, self.record.version + 1));
+                Phase::Concluded(Concluded { proposed, ..concluded.clone() })
             }
             Deed::Approve => {
                 let concluded = self.reversible()?;
                 match concluded.proposed {
                     None => return Err("NO_PROPOSAL"),
-                    Some((member, _)) if Who::Staff(member) == who => return Err("SECOND_PERSON_NEEDED"),
-                    Some((_, false)) => Phase::Confirmed { step: last, decided: true },
-                    Some((_, true)) => {
+                    Some((member, _, _)) if Who::Staff(member) == who => return Err("SECOND_PERSON_NEEDED"),
+                    Some((_, false, _)) => Phase::Confirmed { step: last, decided: true },
+                    Some((_, true, _)) => {
                         let conclusion = Conclusion::Revoked;
                         Phase::Concluded(Concluded { conclusion, proposed: None, ..concluded.clone() })
                     }
