@@ -306,13 +306,13 @@ type Group = (String, String, String, i32, i32, i32, i32);
 
 /// Told apart by everything, there are as many in each group as the fold has.
 async fn groups_are_the_fold(desk: &Desk, wanted: impl Iterator<Item = &fold::Folded>) {
+    use wire::CountBy::{Agency, Conclusion, Level, Point, School, Stage, Status};
     let mut groups: BTreeMap<Group, i64> = BTreeMap::new();
     for one in wanted {
         let (agency, point, school) = (one.agency_id.clone(), one.point_id.clone(), one.school_id.clone());
         let group = (agency, point, school, one.stage, one.status, one.level, one.conclusion);
         *groups.entry(group).or_default() += 1;
     }
-    use wire::CountBy::{Agency, Conclusion, Level, Point, School, Stage, Status};
     let by = [Agency, Point, School, Stage, Status, Level, Conclusion].map(i32::from).to_vec();
     let request = wire::CountApplicationsRequest { by, ..Default::default() };
     let counted = desk.statistics.clone().count_applications(request).await.unwrap().into_inner().counts;

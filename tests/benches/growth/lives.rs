@@ -275,9 +275,16 @@ impl<'a> Application<'a> {
         }
         let [county, city, province] = [County, City, Province].map(i32::from);
         let point = self.form.point_id.clone();
+        let rules = (self.mould.submitted.rule_set_province.clone(), self.mould.submitted.rule_set_version);
         let at = Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 0 });
         match step {
-            Facts => event!(FactsRecorded {}, self.mould.facts.clone(), nothing()),
+            Facts => {
+                event!(
+                    FactsRecorded { by_role: "clerk".to_owned(), unit_id: point },
+                    self.mould.facts.clone(),
+                    nothing()
+                )
+            }
             Refused => event!(ConfirmationRefused { point_id: point }, nothing(), text()),
             Amended => {
                 let amended = wire::ApplicationAmended {
@@ -288,10 +295,24 @@ impl<'a> Application<'a> {
                     pledge_version: self.mould.submitted.pledge_version,
                     pledge_digest: self.mould.submitted.pledge_digest.clone(),
                     route: self.mould.submitted.route.clone(),
+                    rule_set_province: rules.0,
+                    rule_set_version: rules.1,
                 };
                 self.event(&amended, nothing(), self.mould.sealed_form.clone())
             }
-            Confirmed => event!(ApplicationConfirmed { point_id: point, level: county }, nothing(), nothing()),
+            Confirmed => {
+                let (rule_set_province, rule_set_version) = rules;
+                event!(
+                    ApplicationConfirmed {
+                        point_id: point,
+                        level: county,
+                        rule_set_province: rule_set_province,
+                        rule_set_version: rule_set_version
+                    },
+                    nothing(),
+                    nothing()
+                )
+            }
             Returned => event!(ApplicationReturned { by_role: "clerk".to_owned() }, nothing(), text()),
             PassedCounty => event!(ReviewPassed { level: county, next_level: city }, nothing(), text()),
             PassedCity => event!(ReviewPassed { level: city, next_level: province }, nothing(), text()),
@@ -306,7 +327,17 @@ impl<'a> Application<'a> {
                 self.event(&concluded, self.mould.grounds.clone(), nothing())
             }
             PublicityBegun => {
-                event!(PublicityBegun { time: at, planned_end_date: String::new() }, nothing(), nothing())
+                let (rule_set_province, rule_set_version) = rules;
+                event!(
+                    PublicityBegun {
+                        time: at,
+                        planned_end_date: String::new(),
+                        rule_set_province: rule_set_province,
+                        rule_set_version: rule_set_version
+                    },
+                    nothing(),
+                    nothing()
+                )
             }
             PublicityEnded => event!(PublicityEnded { time: at }, nothing(), nothing()),
             Objected => event!(ObjectionRecorded {}, nothing(), text()),

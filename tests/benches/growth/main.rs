@@ -2,7 +2,7 @@
 //! applications on one PostgreSQL, a service on each, in turns.
 //!
 //! Both are copies of one database in which real drafts wait, and hold the same submissions afterwards. NATS is away from both services,
-//! so that no relay evens out the difference; the other services answer their feeds.
+//! and the other services are stopped before it is measured, so that neither a relay nor a reader of one of both logs blurs the difference.
 #![allow(clippy::print_stdout, reason = "a benchmark's answer goes to its output")]
 
 mod lives;
@@ -10,6 +10,7 @@ mod lives;
 use std::time::Duration;
 
 use clap::Parser;
+use cluster::actor::Actor;
 use cluster::failure::Doing as _;
 use cluster::{Cluster, Result, Service, call, environment, seed, wait, walk};
 use cluster_tests::median;
@@ -59,7 +60,7 @@ struct Arguments {
 /// Under what the logs are compared.
 #[derive(Clone, Copy)]
 enum Condition {
-    /// As they were filled.
+    /// The last checkpoint lies behind the warming up, and the next one is not due.
     BeforeCheckpoint,
     /// Each measurement begins right after a checkpoint, when every page that is touched is written out whole.
     AfterCheckpoint,
@@ -110,15 +111,23 @@ async fn measure(events: i64, each: usize) -> Result<()> {
         fill(&cluster, database, events, &long).await?;
     }
     let sides = start(&mut cluster, small, large).await?;
+    let operator = call::sign_in(cluster.layout(), "operator").await?;
     for side in &sides {
-        follow(&cluster, side).await?;
+        follow(&operator, side).await?;
         execute(&cluster, &side.database, "VACUUM (ANALYZE)").await?;
         println!("{}", size(&cluster, side).await?);
     }
+    // What the filling has left to be written is of no submission's making.
+    execute(&cluster, "postgres", "CHECKPOINT").await?;
 
+    // The operator's first session may have ended meanwhile.
+    let operator = operator.renew().await?;
     let mut waiting = prepared.sign_in().await?;
+    for service in [Service::Identity, Service::Certificates, Service::Scheduling, Service::Notifications] {
+        cluster.replica(service, 0).kill();
+    }
     // So that both have their plans, connections and pages in hand.
-    pair(&cluster, &sides, None, waiting.split_off(waiting.len() - each)).await?;
+    pair(&cluster, &operator, &sides, None, waiting.split_off(waiting.len() - each)).await?;
     for condition in Condition::ALL {
         let snapshots = match condition {
             Condition::LongSnapshot => snapshots(&cluster, &sides).await?,
@@ -127,7 +136,7 @@ async fn measure(events: i64, each: usize) -> Result<()> {
         let mut costs = Vec::new();
         for _ in 0..ROUNDS {
             let submissions = waiting.split_off(waiting.len() - each);
-            costs.push(pair(&cluster, &sides, Some(condition), submissions).await?);
+            costs.push(pair(&cluster, &operator, &sides, Some(condition), submissions).await?);
         }
         println!("ratio {} {:.3}", condition.ratio(), median(costs));
         drop(snapshots);
@@ -175,6 +184,7 @@ async fn start(cluster: &mut Cluster, small: String, large: String) -> Result<[S
 /// Submits the same to both, and gives how many times the cost the large log has: in turns, each time the other one first.
 async fn pair(
     cluster: &Cluster,
+    operator: &Actor,
     sides: &[Side; 2],
     condition: Option<Condition>,
     submissions: Vec<Submission>,
@@ -184,7 +194,7 @@ async fn pair(
     let mut rates = [0.0; 2];
     for place in order {
         let side = &sides[place];
-        follow(cluster, side).await?;
+        follow(operator, side).await?;
         if matches!(condition, Some(Condition::AfterCheckpoint)) {
             execute(cluster, "postgres", "CHECKPOINT").await?;
         }
@@ -196,8 +206,7 @@ async fn pair(
 }
 
 /// Waits until the view of a side has read its whole log.
-async fn follow(cluster: &Cluster, side: &Side) -> Result<()> {
-    let operator = call::sign_in(cluster.layout(), "operator").await?;
+async fn follow(operator: &Actor, side: &Side) -> Result<()> {
     let client = OperationsClient::new(operator.channel(&side.url)?);
     wait::until("the view to follow", FOLLOWS, async || {
         let status = client.clone().get_status(GetStatusRequest {}).await.ok()?.into_inner();

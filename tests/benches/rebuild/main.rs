@@ -144,15 +144,8 @@ fn renamed(event: &Recorded, certificate: &str, enrolment: &str) -> Option<Vec<u
             })*
         };
     }
-    rename!(ApplicationSubmitted, ApplicationConfirmed, ReviewPassed, ApplicationConcluded);
-    // These say nothing but which application they belong to.
-    (event.kind == applications::FactsRecorded::full_name()).then(|| {
-        let facts = applications::FactsRecorded {
-            certificate_id: certificate.to_owned(),
-            enrolment_number: enrolment.to_owned(),
-        };
-        facts.encode_to_vec()
-    })
+    rename!(ApplicationSubmitted, FactsRecorded, ApplicationConfirmed, ReviewPassed, ApplicationConcluded);
+    None
 }
 
 /// Seconds of a binary COPY of the whole log.
