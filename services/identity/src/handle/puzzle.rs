@@ -4,7 +4,7 @@ use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Handle, SignedIn};
+use super::{Handle, SignedIn, TRIES};
 use crate::chance;
 use crate::domain::document::Document;
 use crate::domain::limit::Deed;
@@ -14,9 +14,6 @@ use crate::domain::session::Entry;
 use crate::error::Error;
 use crate::hashing::Password;
 use crate::picture::{Picture, Place};
-
-/// Attempts at beginning a session while others change the account.
-const ATTEMPTS: usize = 5;
 
 /// A puzzle as it is handed out.
 #[derive(Debug)]
@@ -78,7 +75,7 @@ impl Handle {
         let mut loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..TRIES {
             let account = loaded.account.registered().ok_or(Error::WrongCredentials)?;
             let (kept, tokens) = self.new_session(loaded.person, account, entry, false, clock::now())?;
             let secret = tokens.refresh.secret();

@@ -6,7 +6,7 @@ use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Handle, NextStep};
+use super::{Handle, NextStep, TRIES};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Registered;
@@ -83,7 +83,8 @@ impl Handle {
         // An account whose key was destroyed is nobody's any more.
         let key = self.vault.find(person).await?.ok_or(Error::WrongCredentials)?;
         let phone = loaded.personal(&key)?.phone;
-        let code = self.send_code(&phone, Purpose::SignIn { person, entry }, Message::SignInCode).await?;
+        let purpose = Purpose::SignIn { person, entry, version: loaded.version };
+        let code = self.send_code(&phone, purpose, Message::SignInCode).await?;
         Ok(Started { code, phone })
     }
 
@@ -126,20 +127,29 @@ impl Handle {
         Ok((kept, tokens))
     }
 
-    /// Ends a sign-in with its code and begins a session.
+    /// Ends a sign-in with its code and begins a session, where the account still has the password that was compared and the phone that
+    /// got the code: a change that came between the two steps may have been too early to void it.
     pub async fn complete_sign_in(&self, attempt: Uuid, code: &str) -> Result<SignedIn, Error> {
         let now = clock::now();
-        let (person, entry) = match self.codes.answer_sign_in(attempt, code, now).await? {
-            Answer::Right(found) => found,
+        let right = match self.codes.answer_sign_in(attempt, code, now).await? {
+            Answer::Right(right) => right,
             Answer::Wrong => return Err(Error::WrongCode),
             Answer::Expired => return Err(Error::CodeExpired),
         };
-        let loaded = self.accounts.load(person).await?;
-        let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
-        let (kept, tokens) = self.new_session(person, account, entry, true, now)?;
-        let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
-        self.sessions.begin_in(transaction, &kept, &tokens.refresh.0).await?;
-        Ok(SignedIn::new(tokens, account))
+        for _ in 0..TRIES {
+            let loaded = self.accounts.load(right.person).await?;
+            let account = loaded.account.registered().ok_or(Error::CodeExpired)?;
+            if !loaded.opens_as_at(right.version)? {
+                return Err(Error::CodeExpired);
+            }
+            let (kept, tokens) = self.new_session(right.person, account, right.entry, true, now)?;
+            let secret = tokens.refresh.secret();
+            let transaction = self.codes.spend(attempt, now).await?.ok_or(Error::CodeExpired)?;
+            if self.sessions.begin_in(transaction, &kept, secret, &account.number_hash, loaded.version).await? {
+                return Ok(SignedIn::new(tokens, account));
+            }
+        }
+        Err(Error::Conflict)
     }
 
     /// Trades a refresh token for a new pair. One that was spent before ends the session: somebody has stolen it.

@@ -133,6 +133,16 @@ impl Loaded {
         Ok(Self { person, account: Account::fold(&history), version, events })
     }
 
+    /// Whether password and phone are still those of an earlier version.
+    pub fn opens_as_at(&self, version: i64) -> Result<bool, CorruptEvent> {
+        for recorded in self.events.iter().filter(|recorded| recorded.version > version) {
+            if account_event::decode(recorded)?.changes_what_opens() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// What a request for another phone asks for; `None` where there is no such request.
     pub fn claimed(&self, fix_id: Uuid, key: &PersonKey) -> Result<Option<Claimed>, CorruptEvent> {
         for recorded in &self.events {

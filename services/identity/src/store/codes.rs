@@ -27,6 +27,8 @@ pub enum Purpose {
         person: Uuid,
         /// Through which entry.
         entry: Entry,
+        /// Version of the account at which password and phone were read.
+        version: i64,
     },
     /// Setting a password without the old one.
     Recover {
@@ -73,6 +75,18 @@ struct Tried {
     phone_hash: [u8; 32],
     person: Option<Uuid>,
     entry: Option<i16>,
+    compared_version: Option<i64>,
+}
+
+/// A sign-in whose code was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigningIn {
+    /// Who.
+    pub person: Uuid,
+    /// Through which entry.
+    pub entry: Entry,
+    /// Version of the account at which the password was compared and the phone was read.
+    pub version: i64,
 }
 
 /// The records of codes. Clones share them.
@@ -99,11 +113,11 @@ impl Codes {
         now: OffsetDateTime,
     ) -> Result<Result<Begun, Duration>, sqlx::Error> {
         let (expires_at, resend_at) = code::times(now);
-        let (person, entry) = match purpose {
-            Purpose::Register | Purpose::Email | Purpose::PhoneFix => (None, None),
-            Purpose::SignIn { person, entry } => (Some(person), Some(entry.code())),
-            Purpose::Recover { person } => (person, None),
-            Purpose::NewPhone { person } => (Some(person), None),
+        let (person, entry, version) = match purpose {
+            Purpose::Register | Purpose::Email | Purpose::PhoneFix => (None, None, None),
+            Purpose::SignIn { person, entry, version } => (Some(person), Some(entry.code()), Some(version)),
+            Purpose::Recover { person } => (person, None, None),
+            Purpose::NewPhone { person } => (Some(person), None, None),
         };
         let phone_hash = self.phone_index.hash(phone);
         let begun = sqlx::query(
@@ -112,8 +126,8 @@ impl Codes {
                  ON CONFLICT (phone_hash) DO UPDATE SET until = $2 WHERE w.until <= $3
                  RETURNING phone_hash
              )
-             INSERT INTO one_time_code (id, purpose, code_hash, phone_hash, person, entry, expires_at)
-             SELECT $4, $5, $6, phone_hash, $7, $8, $9 FROM place",
+             INSERT INTO one_time_code (id, purpose, code_hash, phone_hash, person, entry, compared_version, expires_at)
+             SELECT $4, $5, $6, phone_hash, $7, $8, $9, $10 FROM place",
         )
         .bind(phone_hash.as_slice())
         .bind(resend_at)
@@ -123,6 +137,7 @@ impl Codes {
         .bind(self.code_hash(id, code).as_slice())
         .bind(person)
         .bind(entry)
+        .bind(version)
         .bind(expires_at)
         .execute(&self.pool)
         .await?;
@@ -221,17 +236,20 @@ impl Codes {
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
     }
 
-    /// Judges the code of a sign-in, and says whose it is.
+    /// Judges the code of a sign-in, and says whose it is. One that names no version of the account counts for nothing.
     pub async fn answer_sign_in(
         &self,
         id: Uuid,
         code: &str,
         now: OffsetDateTime,
-    ) -> Result<Answer<(Uuid, Entry)>, sqlx::Error> {
+    ) -> Result<Answer<SigningIn>, sqlx::Error> {
         let Some(tried) = self.count_try(id, SIGN_IN, now).await? else { return Ok(Answer::Expired) };
         let entry = tried.entry.and_then(|entry| Entry::from_code(entry.into()));
-        let (Some(person), Some(entry)) = (tried.person, entry) else { return Ok(Answer::Expired) };
-        Ok(if tried.code_hash == self.code_hash(id, code) { Answer::Right((person, entry)) } else { Answer::Wrong })
+        let (Some(person), Some(entry), Some(version)) = (tried.person, entry, tried.compared_version) else {
+            return Ok(Answer::Expired);
+        };
+        let right = tried.code_hash == self.code_hash(id, code);
+        Ok(if right { Answer::Right(SigningIn { person, entry, version }) } else { Answer::Wrong })
     }
 
     /// The try is counted before the code is looked at: many at once get no more than one after the other.
@@ -239,7 +257,7 @@ impl Codes {
         sqlx::query_as(
             "UPDATE one_time_code SET tries = tries + 1
              WHERE id = $1 AND purpose = $2 AND tries < $3 AND answered_at IS NULL AND expires_at > $4
-             RETURNING code_hash, phone_hash, person, entry",
+             RETURNING code_hash, phone_hash, person, entry, compared_version",
         )
         .bind(id)
         .bind(purpose)

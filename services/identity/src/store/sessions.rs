@@ -1,6 +1,6 @@
 //! Sessions and their refresh tokens, which are stored hashed and spent once.
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -47,29 +47,23 @@ impl Sessions {
         Self { pool }
     }
 
-    /// Records a new session with its first token as the last step of the transaction that spends the code.
+    /// Records a new session with its first token as the last step of the transaction that spends the code, as [`Self::begin_by_password`]
+    /// does. False, and the code unspent, where the account has come to another version than the one that was judged.
     pub async fn begin_in(
         &self,
         mut transaction: Transaction<'static, Postgres>,
         new: &Kept,
         token: &[u8; 32],
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "WITH begun AS (
-                 INSERT INTO session (id, person, entry, started_at, used_at, by_code) VALUES ($1, $2, $3, $4, $5, $6)
-             )
-             INSERT INTO refresh_token (hash, session) VALUES ($7, $1)",
-        )
-        .bind(new.id)
-        .bind(new.person)
-        .bind(new.entry.code())
-        .bind(new.session.started_at)
-        .bind(new.session.used_at)
-        .bind(new.by_code)
-        .bind(token_hash(token))
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await
+        number_hash: &[u8; 32],
+        version: i64,
+    ) -> Result<bool, sqlx::Error> {
+        let begun = begin(&mut *transaction, new, token, number_hash, version).await?;
+        if begun {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(begun)
     }
 
     /// Records a new session with its first token and forgets the failures of the number, whose password was right, in one round trip.
@@ -81,19 +75,7 @@ impl Sessions {
         number_hash: &[u8; 32],
         version: i64,
     ) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar("SELECT begin_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
-            .bind(format!("{LOCK}{}", new.person))
-            .bind(new.id)
-            .bind(new.person)
-            .bind(new.entry.code())
-            .bind(new.session.started_at)
-            .bind(new.session.used_at)
-            .bind(new.by_code)
-            .bind(token_hash(token))
-            .bind(number_hash.as_slice())
-            .bind(version)
-            .fetch_one(&self.pool)
-            .await
+        begin(&self.pool, new, token, number_hash, version).await
     }
 
     /// The session that a refresh token was given for.
@@ -231,6 +213,28 @@ pub async fn pass_in(connection: &mut PgConnection, passed: &Kept, next: &[u8; 3
         .await?;
     give(connection, passed.id, next).await?;
     Ok(alive.rows_affected() == 1)
+}
+
+async fn begin(
+    executor: impl PgExecutor<'_>,
+    new: &Kept,
+    token: &[u8; 32],
+    number_hash: &[u8; 32],
+    version: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT begin_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        .bind(format!("{LOCK}{}", new.person))
+        .bind(new.id)
+        .bind(new.person)
+        .bind(new.entry.code())
+        .bind(new.session.started_at)
+        .bind(new.session.used_at)
+        .bind(new.by_code)
+        .bind(token_hash(token))
+        .bind(number_hash.as_slice())
+        .bind(version)
+        .fetch_one(executor)
+        .await
 }
 
 fn kept((id, person, entry, started_at, used_at, by_code, passed, ended, spent): Row) -> Option<Kept> {

@@ -121,6 +121,94 @@ async fn a_sign_in_by_puzzle_with_the_old_password_does_not_slip_past_a_change()
     assert_eq!(refusal(signed_in).reason, "WRONG_CREDENTIALS");
 }
 
+/// Step one of a sign-in whose password has been compared and whose code is recorded only after `meanwhile`, and that code.
+async fn start_around(desk: &Desk, teacher: &Teacher, meanwhile: impl Future<Output = ()>) -> api::CompleteSignInRequest {
+    let ground = &desk.identity.service.ground;
+    let mut place = ground.pool.begin().await.unwrap();
+    sqlx::query("INSERT INTO code_wait (phone_hash, until) VALUES ($1, now())")
+        .bind(ground.vault.index("phone").hash(&teacher.phone).as_slice())
+        .execute(&mut *place)
+        .await
+        .unwrap();
+    let recording = async || -> Option<()> {
+        let query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                     AND wait_event_type = 'Lock' AND query LIKE '%INTO one_time_code%')";
+        let waits: bool = sqlx::query_scalar(query).fetch_one(&ground.pool).await.unwrap();
+        waits.then_some(())
+    };
+    let (started, ()) = tokio::join!(desk.start_sign_in(teacher), async {
+        cluster::wait::until("the code to be recorded", std::time::Duration::from_secs(20), recording).await.unwrap();
+        meanwhile.await;
+        place.rollback().await.unwrap();
+    });
+    started
+}
+
+#[tokio::test]
+async fn a_code_that_comes_after_a_change_of_password_or_phone_opens_nothing() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let started = start_around(&desk, &teacher, async {
+        desk.credentials(&token).change_password(password_change(&teacher)).await.unwrap();
+    });
+    let completed = desk.sessions().complete_sign_in(started.await).await;
+    assert_eq!(refusal(completed).reason, "CODE_EXPIRED", "the password was the old one");
+
+    desk.sql("DELETE FROM code_wait").await;
+    let teacher = Teacher { password: NEW.to_owned(), ..teacher };
+    let started = start_around(&desk, &teacher, async {
+        let change = phone_change(&desk, &token, &teacher, &Teacher::new(2).phone).await;
+        desk.credentials(&token).change_phone(change).await.unwrap();
+    });
+    let completed = desk.sessions().complete_sign_in(started.await).await;
+    assert_eq!(refusal(completed).reason, "CODE_EXPIRED", "the code went to the old phone");
+    desk.sign_in(&Teacher { phone: Teacher::new(2).phone, ..teacher }).await;
+}
+
+#[tokio::test]
+async fn a_sign_in_by_code_with_the_old_password_does_not_slip_past_a_change() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let person = desk.person_id(&token).await;
+    let mut transaction = desk.identity.service.ground.pool.begin().await.unwrap();
+    identity::store::sessions::hold_in(&mut transaction, person).await.unwrap();
+    let (mut credentials, mut sessions) = (desk.credentials(&token), desk.sessions());
+    let request = password_change(&teacher);
+    let (changed, signed_in, ()) = tokio::join!(
+        credentials.change_password(request),
+        async {
+            // The change has voided the codes that there are, and waits; a code that it cannot know of follows.
+            wait_for(&desk, 1).await;
+            let started = desk.start_sign_in(&teacher).await;
+            sessions.complete_sign_in(started).await
+        },
+        async {
+            wait_for(&desk, 2).await;
+            transaction.rollback().await.unwrap();
+        }
+    );
+    changed.unwrap();
+    assert_eq!(refusal(signed_in).reason, "CODE_EXPIRED");
+}
+
+#[tokio::test]
+async fn another_change_of_the_account_keeps_nobody_from_completing_a_sign_in() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let started = desk.start_sign_in(&teacher).await;
+    let profile = api::CompleteProfileRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        ethnicity: "01".to_owned(),
+        ..Default::default()
+    };
+    desk.profiles(&token).complete_profile(profile).await.unwrap();
+    let signed_in = desk.sessions().complete_sign_in(started).await.unwrap().into_inner();
+    assert!(signed_in.profile_complete, "as the account stands now");
+}
+
 async fn wait_for(desk: &Desk, count: i64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while waiting(desk).await < count {

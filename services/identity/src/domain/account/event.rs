@@ -82,3 +82,29 @@ pub enum Event {
         erasure_id: Uuid,
     },
 }
+
+impl Event {
+    /// Whether the account is opened with another password or another phone from here on.
+    pub fn changes_what_opens(&self) -> bool {
+        match self {
+            Self::Registered { .. } | Self::PasswordChanged { .. } | Self::PhoneChanged | Self::Erased { .. } => true,
+            // An approved phone has its own `PhoneChanged`.
+            Self::PhoneFixSettled { .. }
+            | Self::Imported(_)
+            | Self::ProfileCompleted
+            | Self::EmailVerified
+            | Self::NameChanged
+            | Self::NameVerified { .. }
+            | Self::NameRefused { .. }
+            | Self::PhoneFixRequested(_)
+            | Self::RoleGranted(_)
+            | Self::RoleRevoked { .. }
+            | Self::TotpEnrolled
+            | Self::TotpReset
+            | Self::WechatBound { .. }
+            | Self::WechatUnbound
+            | Self::Restricted
+            | Self::Reinstated => false,
+        }
+    }
+}
