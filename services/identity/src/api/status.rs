@@ -171,6 +171,10 @@ pub(super) fn rejected(rejection: Rejection) -> Refusal {
             Refusal::rejected("UNKNOWN_FIX", "没有找到这项手机号码修改申请，可能已经处理，请刷新后再试。")
         }
         Rejection::OwnAccount => Refusal::forbidden("OWN_ACCOUNT", "不能处理本人账号的申请，请由其他服务台人员办理。"),
+        Rejection::PersonElsewhere => Refusal::forbidden(
+            "PERSON_ELSEWHERE",
+            "该人员不属于您所服务的省份，不能为其更换手机号码；请不予通过，由本人重新提交申请。",
+        ),
         Rejection::UnknownGrant => {
             Refusal::rejected("UNKNOWN_GRANT", "没有找到该人员的这项角色，可能已被收回，请刷新后再试。")
         }

@@ -74,14 +74,14 @@ pub fn reveal(known: Personal, fields: &[Field]) -> Personal {
 }
 
 /// Where a person belongs as far as helping them goes: where they have filed or, if nowhere, the province that the number of
-/// a 居民身份证 names. Numbers of other documents name none.
+/// a 居民身份证 names. Numbers of other documents name none: such a person is the nation's to help.
 pub fn divisions(filed_in: &[Division], document_type: DocumentType, number: &str) -> Vec<Division> {
     if !filed_in.is_empty() {
         return filed_in.to_vec();
     }
     let resident = (document_type == DocumentType::ResidentId).then_some(number);
     let province = resident.and_then(|number| Division::parse(&format!("{}0000", number.get(..2)?)));
-    province.into_iter().collect()
+    vec![province.unwrap_or(Division::NATION)]
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
         let resident = DocumentType::ResidentId;
         assert_eq!(divisions(&[division("330102")], resident, &known().number), [division("330102")]);
         assert_eq!(divisions(&[], resident, &known().number), [division("320000")]);
-        assert_eq!(divisions(&[], DocumentType::HkMacauPermit, "H12345678"), []);
+        assert_eq!(divisions(&[], DocumentType::HkMacauPermit, "H12345678"), [Division::NATION]);
     }
 
     #[test]

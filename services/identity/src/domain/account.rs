@@ -143,8 +143,8 @@ impl Decider for Account {
             (Self::Registered(account), Command::RequestPhoneFix(fix)) => {
                 Ok(account.phone_fix.is_none().then_some(Event::PhoneFixRequested(fix)).into_iter().collect())
             }
-            (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, by }) => {
-                phone_fix::settle(account, fix_id, outcome, &by)
+            (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, belongs, by }) => {
+                phone_fix::settle(account, fix_id, outcome, &belongs, &by)
             }
             (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
                 Ok(match (passed, differs) {

@@ -76,7 +76,7 @@ pub enum ScopeFlaw {
     /// The role belongs to a province, and the division is another level.
     #[error("the role needs a province")]
     ProvinceExpected,
-    /// The nation, where only administrators reach so far.
+    /// The nation, where only administrators and the helpdesk reach so far.
     #[error("the role does not reach the nation")]
     NationNotExpected,
 }
@@ -119,8 +119,8 @@ impl Role {
     fn reach(self) -> Reach {
         match self {
             Self::Liaison | Self::Clerk | Self::Reviewer | Self::ScheduleOfficer => Reach::Unit,
-            Self::RuleOfficer | Self::Helpdesk | Self::RegisterOfficer => Reach::Province,
-            Self::Operator | Self::SecurityAdmin | Self::Auditor => Reach::ProvinceOrNation,
+            Self::RuleOfficer | Self::RegisterOfficer => Reach::Province,
+            Self::Helpdesk | Self::Operator | Self::SecurityAdmin | Self::Auditor => Reach::ProvinceOrNation,
         }
     }
 }
@@ -150,6 +150,12 @@ impl Division {
     /// Whether it is the other one, or the other one lies below it.
     pub fn covers(self, other: Self) -> bool {
         other.as_str().starts_with(self.prefix())
+    }
+
+    /// The province that it lies in: 320000 for 320302, the nation for the nation.
+    pub fn province(self) -> Self {
+        let [first, second, ..] = self.0;
+        Self([first, second, b'0', b'0', b'0', b'0'])
     }
 
     fn is_province(self) -> bool {
@@ -200,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_role_of_a_province_holds_in_one() {
-        for role in [Role::RuleOfficer, Role::Helpdesk, Role::RegisterOfficer] {
+        for role in [Role::RuleOfficer, Role::RegisterOfficer] {
             assert_eq!(role.fits(scope("320000", None)), Ok(()));
             assert_eq!(role.fits(scope("320300", None)), Err(ScopeFlaw::ProvinceExpected));
             assert_eq!(role.fits(scope("000000", None)), Err(ScopeFlaw::NationNotExpected));
@@ -209,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn only_administrators_reach_the_nation() {
-        for role in [Role::Operator, Role::SecurityAdmin, Role::Auditor] {
+    fn only_administrators_and_the_helpdesk_reach_the_nation() {
+        for role in [Role::Helpdesk, Role::Operator, Role::SecurityAdmin, Role::Auditor] {
             assert_eq!(role.fits(scope("000000", None)), Ok(()));
             assert_eq!(role.fits(scope("320000", None)), Ok(()));
             assert_eq!(role.fits(scope("320302", None)), Err(ScopeFlaw::ProvinceExpected));
@@ -222,6 +228,8 @@ mod tests {
         for text in ["320000", "320300", "320302", "000000"] {
             assert_eq!(Division::parse(text).unwrap().as_str(), text);
         }
+        assert_eq!(Division::parse("320302").unwrap().province().as_str(), "320000");
+        assert_eq!(Division::NATION.province(), Division::NATION);
         for text in ["", "32", "32030", "3203022", "32030x", "320002", "000302", "００００００"] {
             assert_eq!(Division::parse(text), None, "{text}");
         }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Handle;
 use crate::domain::access::{self, Access, Field};
+use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{Division, Role};
 use crate::error::Error;
@@ -78,13 +79,23 @@ impl Handle {
     ) -> Result<Personal, Error> {
         let details = self.details(person).await?;
         let (kind, known) = (details.document_type, details.personal);
-        let belongs = access::divisions(&self.filed.divisions(person).await?, kind, &known.number);
+        let belongs = self.belongs(person, kind, &known.number).await?;
         let covering = provinces.iter().find(|own| belongs.iter().any(|division| own.covers(*division)));
         let province = *covering.ok_or(Error::NotFound)?;
         let looking =
             Looking { service: "identity".to_owned(), viewer: Some(viewer), role: Some((Role::Helpdesk, province)) };
         self.access_log.record_first(looking.at(person, fields.to_vec(), purpose)).await?;
         Ok(access::reveal(known, fields))
+    }
+
+    /// Where a person belongs as far as helping them goes, as of now.
+    pub(super) async fn belongs(
+        &self,
+        person: Uuid,
+        kind: DocumentType,
+        number: &str,
+    ) -> Result<Vec<Division>, Error> {
+        Ok(access::divisions(&self.filed.divisions(person).await?, kind, number))
     }
 
     /// The sessions of a person that are still kept, newest first.

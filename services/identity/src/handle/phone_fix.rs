@@ -1,4 +1,4 @@
-//! 手机号码不正确: asked for by whoever matches an account, settled by the helpdesk of a province; a stranger is answered alike.
+//! 手机号码不正确: asked for by whoever matches an account, settled by the helpdesk of where the person belongs; a stranger is answered alike.
 
 use lifecycle::{clock, ids};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub struct PhoneFixAsked {
     pub claimed: Claimed,
     /// Which code was sent to the phone, and the code.
     pub code: (Uuid, String),
-    /// Whose helpdesk.
+    /// Where whoever asks wants it settled.
     pub province: Division,
 }
 
@@ -71,7 +71,9 @@ impl Handle {
             let key = self.vault.find(person).await?;
             let known = key.as_ref().map(|key| loaded.personal(key)).transpose()?;
             let matches = known.is_some_and(|known| same_name(&known.name, &fix.name));
-            let command = Command::RequestPhoneFix(PhoneFix { id: ids::random(), province: fix.province });
+            // Looked up for nobody, too. What counts is where the person belongs, not what whoever asks says of it.
+            let belongs = self.belongs(person, fix.document.kind(), fix.document.number()).await?;
+            let command = Command::RequestPhoneFix(PhoneFix::new(ids::random(), fix.province, &belongs));
             let events = match decide(&loaded, command) {
                 Ok(events) if matches => events,
                 Ok(_) | Err(Error::Rejected(_)) => Vec::new(),
@@ -121,12 +123,15 @@ impl Handle {
         }
         for _ in 0..TRIES {
             let now = clock::now();
+            let unknown = || Error::Rejected(Rejection::UnknownFix);
             let loaded = self.accounts.load(person).await?;
-            let events = decide(&loaded, Command::SettlePhoneFix { fix_id, outcome, by: by.clone() })?;
+            let account = loaded.account.registered().ok_or_else(unknown)?;
             // Of an erased person nothing is left to settle.
-            let key = self.vault.find(person).await?.ok_or(Error::Rejected(Rejection::UnknownFix))?;
-            let claimed = loaded.claimed(fix_id, &key)?.ok_or(Error::Rejected(Rejection::UnknownFix))?;
+            let key = self.vault.find(person).await?.ok_or_else(unknown)?;
             let known = loaded.personal(&key)?;
+            let belongs = self.belongs(person, account.document_type, &known.number).await?;
+            let events = decide(&loaded, Command::SettlePhoneFix { fix_id, outcome, belongs, by: by.clone() })?;
+            let claimed = loaded.claimed(fix_id, &key)?.ok_or_else(unknown)?;
             let personal = Personal { phone: claimed.phone.clone(), ..Personal::default() };
             let approved = outcome == FixOutcome::Approved;
             let sealing = approved.then_some((&key, &personal));

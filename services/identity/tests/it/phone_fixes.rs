@@ -144,6 +144,66 @@ async fn only_the_helpdesk_of_the_province_sees_and_settles_and_never_its_own_ac
 }
 
 #[tokio::test]
+async fn naming_another_province_puts_no_account_into_the_hands_of_its_helpdesk() {
+    let desk = Desk::open().await;
+    let (teacher, taken) = (Teacher::new(1), Teacher::new(2).phone);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let person = desk.person_id(&token).await;
+    let (_, abroad) = desk.staff(&Teacher::new(8), Role::Helpdesk, "330000", None).await;
+    let (_, at_home) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    let ask = api::RequestPhoneFixRequest { province: "33".to_owned(), ..request(&desk, &teacher, &taken).await };
+    anyone(&desk).request_phone_fix(ask).await.unwrap();
+    assert!(listed(&desk, &abroad).await.is_empty());
+    let fixes = listed(&desk, &at_home).await;
+    assert_eq!((fixes.len(), fixes[0].province.as_str()), (1, "32"), "the number is one of 32");
+    let approve = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    assert_eq!(refusal(helpdesk(&desk, &abroad).settle_phone_fix(approve.clone()).await).reason, "UNKNOWN_FIX");
+
+    // Meanwhile the person files in 33: who has seen the request may only refuse it.
+    let filed = "INSERT INTO views.filed_application (enrolment_number, person, is_open, division) VALUES ('1', $1, true, '330102')";
+    sqlx::query(filed).bind(person).execute(&desk.identity.service.ground.pool).await.unwrap();
+    let refused = refusal(helpdesk(&desk, &at_home).settle_phone_fix(approve).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, "PERSON_ELSEWHERE"));
+    desk.sign_in(&teacher).await;
+    let refuse = settle(&fixes[0], api::PhoneFixOutcome::EvidenceInsufficient);
+    helpdesk(&desk, &at_home).settle_phone_fix(refuse).await.unwrap();
+    let phone = Teacher::new(3).phone;
+    let ask = api::RequestPhoneFixRequest { province: "33".to_owned(), ..request(&desk, &teacher, &phone).await };
+    anyone(&desk).request_phone_fix(ask).await.unwrap();
+    let fixes = listed(&desk, &abroad).await;
+    let approve = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    helpdesk(&desk, &abroad).settle_phone_fix(approve).await.unwrap();
+    desk.sign_in(&Teacher { phone, ..teacher }).await;
+}
+
+#[tokio::test]
+async fn somebody_of_whom_no_province_is_known_is_settled_for_by_the_helpdesk_of_the_nation() {
+    let desk = Desk::open().await;
+    let visitor = Teacher::new(1);
+    let registration = api::RegisterAccountRequest {
+        document_type: api::DocumentType::HkMacauPermit.into(),
+        number: "H12345678".to_owned(),
+        ..desk.registration(&visitor).await
+    };
+    desk.accounts().register_account(registration).await.unwrap();
+    let (_, province) = desk.staff(&Teacher::new(8), Role::Helpdesk, "320000", None).await;
+    let (_, nation) = desk.staff(&Teacher::new(9), Role::Helpdesk, "000000", None).await;
+    let ask = api::RequestPhoneFixRequest {
+        document_type: api::DocumentType::HkMacauPermit.into(),
+        number: "H12345678".to_owned(),
+        ..request(&desk, &visitor, &Teacher::new(2).phone).await
+    };
+    anyone(&desk).request_phone_fix(ask).await.unwrap();
+    assert!(listed(&desk, &province).await.is_empty(), "whoever asks names any province they like");
+    let fixes = listed(&desk, &nation).await;
+    assert_eq!((fixes.len(), fixes[0].province.as_str()), (1, "00"));
+    let approve = settle(&fixes[0], api::PhoneFixOutcome::Approved);
+    assert_eq!(refusal(helpdesk(&desk, &province).settle_phone_fix(approve.clone()).await).reason, "UNKNOWN_FIX");
+    helpdesk(&desk, &nation).settle_phone_fix(approve).await.unwrap();
+    until("the new phone to be told", || desk.outbox.count(&Teacher::new(2).phone, "phone_fix_approved") == 1).await;
+}
+
+#[tokio::test]
 async fn wrong_fields_and_codes_are_refused() {
     let desk = Desk::open().await;
     let refused = refusal(anyone(&desk).request_phone_fix(api::RequestPhoneFixRequest::default()).await);

@@ -186,7 +186,7 @@ async fn wrong_fields_are_named_at_once() {
         (grant(person, Role::Clerk, "320302", ""), ("scope.unit_id", "REQUIRED")),
         (grant(person, Role::Helpdesk, "320000", &point("320302")), ("scope.unit_id", "NOT_EXPECTED")),
         (grant(person, Role::Helpdesk, "320300", ""), ("scope.division", "PROVINCE_EXPECTED")),
-        (grant(person, Role::Helpdesk, "000000", ""), ("scope.division", "NATION_NOT_EXPECTED")),
+        (grant(person, Role::RuleOfficer, "000000", ""), ("scope.division", "NATION_NOT_EXPECTED")),
     ] {
         assert_eq!(violations(&refusal(staff.grant_role(request).await)), [expected]);
     }

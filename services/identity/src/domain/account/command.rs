@@ -51,6 +51,8 @@ pub enum Command {
         fix_id: Uuid,
         /// How.
         outcome: FixOutcome,
+        /// Where the person belongs.
+        belongs: Vec<Division>,
         /// Who settles.
         by: Authority,
     },
@@ -112,9 +114,14 @@ pub enum Authority {
 impl Authority {
     /// Whether a scope lies within what this one may give and take.
     pub fn covers(&self, scope: Scope) -> bool {
+        self.reaches(scope.division)
+    }
+
+    /// Whether a division lies where this one may do something.
+    pub fn reaches(&self, division: Division) -> bool {
         match self {
             Self::Bootstrap => true,
-            Self::Administrator { divisions, .. } => divisions.iter().any(|own| own.covers(scope.division)),
+            Self::Administrator { divisions, .. } => divisions.iter().any(|own| own.covers(division)),
         }
     }
 

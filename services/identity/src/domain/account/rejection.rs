@@ -35,6 +35,9 @@ pub enum Rejection {
     /// Nobody of the helpdesk settles for themselves.
     #[error("nobody settles a request of their own")]
     OwnAccount,
+    /// The person of a request belongs where the helpdesk has nothing to settle.
+    #[error("the person belongs elsewhere")]
+    PersonElsewhere,
     /// No such live role, or it is not the administrator's to know.
     #[error("there is no such grant")]
     UnknownGrant,

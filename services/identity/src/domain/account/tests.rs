@@ -192,6 +192,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..3_u128).prop_map(|id| Command::SettlePhoneFix {
             fix_id: Uuid::from_u128(id),
             outcome: FixOutcome::Approved,
+            belongs: vec![Division::NATION],
             by: administrator("320000")
         }),
         (any::<bool>(), any::<bool>()).prop_map(|(passed, differs)| Command::RecordNameCheck {
