@@ -64,14 +64,15 @@ impl Details {
 }
 
 impl Details {
-    /// Tells identity that a member of staff is about to see a person's data in clear; what is not recorded is not shown.
-    pub async fn record_reveal(&self, viewer: &Person, person: Uuid, purpose: &str) -> Result<(), Error> {
+    /// Tells identity that a member of staff is about to see a person's data in clear by this grant; what is not recorded is not shown.
+    pub async fn record_reveal(&self, viewer: &Person, grant: Uuid, person: Uuid, purpose: &str) -> Result<(), Error> {
         let mut log = AccessLogClient::new(self.peers.channel_for("identity", viewer));
         let fields = [PersonField::Number, PersonField::Name, PersonField::Particulars, PersonField::Form];
         let recorded = log.record_reveal(RecordRevealRequest {
             person_id: person.to_string(),
             fields: fields.map(i32::from).to_vec(),
             purpose: purpose.to_owned(),
+            grant_id: grant.to_string(),
         });
         recorded.await.map(drop).map_err(|status| unavailable("identity", status.code()))
     }

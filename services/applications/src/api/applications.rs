@@ -12,7 +12,7 @@ use super::drafts::parse_form;
 use super::filter::place_of;
 use super::history;
 use super::render::{application, int, outcome, summary};
-use super::request::{Parsing, person, viewer};
+use super::request::{Parsing, grant_of, person, viewer};
 use super::status::{answer, reached};
 use super::watch::{Answers, Watches, watch};
 use crate::domain::registration::{Command, Reader, Rejection};
@@ -105,7 +105,8 @@ impl Applications for ApplicationsApi {
         &self,
         request: Request<wire::GetApplicationRequest>,
     ) -> Result<Response<wire::GetApplicationResponse>, Status> {
-        let (viewer, looking) = (viewer(&Caller::of(&request))?, person(&request)?);
+        let caller = Caller::of(&request);
+        let (viewer, looking) = (viewer(&caller)?, person(&request)?);
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let key = parsing.key(message.key.as_ref());
@@ -116,9 +117,13 @@ impl Applications for ApplicationsApi {
         parsing.done()?;
         let seen = self.handle.read(&viewer, key, as_of).await?;
         let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
-        let reveals = !seen.own && !purpose.is_empty();
-        if reveals {
-            self.handle.record_reveal(&looking, found.person, purpose).await?;
+        let revealed_to = match seen.reader {
+            Reader::Staff(unit) if !purpose.is_empty() => Some(unit),
+            Reader::Applicant | Reader::Staff(_) => None,
+        };
+        if let Some(unit) = revealed_to {
+            let grant = grant_of(&caller, unit).ok_or(Error::from(Rejection::NotFound))?;
+            self.handle.record_reveal(&looking, grant, found.person, purpose).await?;
             // Structured, and without a word of the person's: what the purpose says stays out of the logs.
             tracing::info!(
                 target: "audit",
@@ -129,7 +134,7 @@ impl Applications for ApplicationsApi {
                 "personal data shown in clear"
             );
         }
-        let clear = seen.own || reveals;
+        let clear = seen.reader == Reader::Applicant || revealed_to.is_some();
         Ok(Response::new(wire::GetApplicationResponse { application: Some(application(&seen, found, clear)) }))
     }
 

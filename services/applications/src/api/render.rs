@@ -5,7 +5,7 @@ use proto::applications::v1 as wire;
 use crate::domain::calendar::render_date;
 use crate::domain::form::{Gravity, Personal, Problem};
 use crate::domain::opening::Closed;
-use crate::domain::registration::{Application, ConclusionRecord, Event, Proposed, Rejection};
+use crate::domain::registration::{Application, ConclusionRecord, Event, Proposed, Reader, Rejection};
 use crate::domain::time_limit::TimeLimit;
 use crate::handle::{Done, Seen, Warning};
 use crate::store::drafts::Secret;
@@ -88,7 +88,10 @@ pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire
             conclude_time: time(concluded),
             note_printed_time: time(printed.filter(|_| record.note_printed)),
             certificate_note: seen.certificate_note.clone().unwrap_or_default(),
-            proposal: record.proposed.filter(|_| !seen.own).map(|proposed| proposal(seen, proposed)),
+            proposal: record
+                .proposed
+                .filter(|_| seen.reader != Reader::Applicant)
+                .map(|proposed| proposal(seen, proposed)),
             ..conclusion_record(record)
         }),
         submit_time: time(submitted),

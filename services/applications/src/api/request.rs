@@ -13,7 +13,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Officer, Order};
+use crate::domain::registration::{Officer, Order, Unit};
 use crate::domain::text::TextRef;
 use crate::handle::{Asked, Key, MOST_ITEMS, Pledge, Viewer};
 use crate::store::record::AsOf;
@@ -199,6 +199,17 @@ pub(super) fn officer(caller: &Caller, roles: &[Role]) -> Result<Officer, Refusa
         points: units(Role::Clerk),
         agencies: units(Role::Reviewer),
     })
+}
+
+/// The caller's grant behind what lets them see an application.
+pub(super) fn grant_of(caller: &Caller, unit: Unit) -> Option<Uuid> {
+    let (role, unit) = match unit {
+        Unit::School(school) => (Role::Liaison, school),
+        Unit::Point(point) => (Role::Clerk, point),
+        Unit::Agency(agency) => (Role::Reviewer, agency),
+    };
+    let mut grants = caller.grants.iter();
+    grants.find(|grant| grant.role == role && grant.scope.unit == Some(unit)).map(|grant| grant.id)
 }
 
 /// Who wants something of an application, by these roles.

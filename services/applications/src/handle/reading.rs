@@ -28,8 +28,8 @@ pub struct Viewer {
 pub struct Seen {
     /// The record, as of the version that was asked for.
     pub record: Record,
-    /// Whether it is the viewer's own.
-    pub own: bool,
+    /// As whom the viewer sees it.
+    pub reader: Reader,
     /// Personal part and details; `None` once the person is erased.
     pub secret: Option<Secret>,
     /// Note of the facts.
@@ -57,7 +57,6 @@ impl Handle {
     /// One application, for its applicant and for staff in whose scope it is.
     pub async fn read(&self, viewer: &Viewer, key: Key, as_of: Option<AsOf>) -> Result<Seen, Error> {
         let (record, reader) = self.visible(viewer, key, as_of).await?;
-        let own = reader == Reader::Applicant;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let person_key = self.0.vault.find(application.person).await?;
         let (mut secret, mut note, mut words) = (None, None, Words::new());
@@ -72,7 +71,7 @@ impl Handle {
         }
         let warnings = self.second_live_application(application.person, key.certificate).await?.into_iter().collect();
         let (time_limit, certificate_note) = (self.time_limit(application)?, self.certificate_note(application)?);
-        Ok(Seen { record, own, secret, note, time_limit, certificate_note, warnings, words })
+        Ok(Seen { record, reader, secret, note, time_limit, certificate_note, warnings, words })
     }
 
     /// 审核期限 of an application as of today.
@@ -116,7 +115,8 @@ impl Handle {
         let reader = if application.person == viewer.person {
             Reader::Applicant
         } else {
-            application.reader(&viewer.officer, self.directory()?.as_ref()).ok_or(Rejection::NotFound)?
+            let unit = application.admits(&viewer.officer, self.directory()?.as_ref()).ok_or(Rejection::NotFound)?;
+            Reader::Staff(unit)
         };
         let record = match as_of {
             Some(as_of) => record.as_of(as_of),
@@ -145,9 +145,15 @@ impl Handle {
         drafts.map(|draft| Ok((draft.clone(), Secret::decode(&draft.open(&key)?)?))).collect()
     }
 
-    /// Records with identity, for the person to read, that a member of staff sees their data in clear.
-    pub async fn record_reveal(&self, viewer: &access::Person, person: Uuid, purpose: &str) -> Result<(), Error> {
-        self.0.details.record_reveal(viewer, person, purpose).await
+    /// Records with identity, for the person to read, that a member of staff sees their data in clear by this grant.
+    pub async fn record_reveal(
+        &self,
+        viewer: &access::Person,
+        grant: Uuid,
+        person: Uuid,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        self.0.details.record_reveal(viewer, grant, person, purpose).await
     }
 
     /// How many applications a person has filed, and how many of their events have a sealed part.

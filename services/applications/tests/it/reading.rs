@@ -4,6 +4,7 @@ use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::as_of::Moment;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::{self as wire, Status as State};
+use proto::identity::v1::Role;
 use proto::types::v1::Conclusion;
 use uuid::Uuid;
 
@@ -62,6 +63,23 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
         reason(ApplicationsClient::new(stage.running.anyone()).get_application(get(&key)).await),
         "SIGN_IN_REQUIRED"
     );
+}
+
+#[tokio::test]
+async fn a_look_in_clear_is_recorded_with_the_grant_that_let_the_viewer_in() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.confirmed(&teacher).await;
+    // A liaison of another school, who is a clerk of this point.
+    let viewer = lifecycle::ids::random();
+    stage.running.staff(viewer, Role::Liaison, "320303", Some(Uuid::from_u128(404))).await;
+    let channel = stage.running.staff(viewer, Role::Clerk, "320303", Some(POINT)).await;
+    let reveal = wire::GetApplicationRequest { reveal_purpose: "核对申请表".to_owned(), ..get(&key) };
+    ApplicationsClient::new(channel).get_application(reveal).await.unwrap();
+    let known = stage.running.service.ground.authority.now().unwrap();
+    let clerk = known.grants[&viewer].iter().find(|grant| grant.role == Role::Clerk).unwrap();
+    let recorded: Vec<String> = stage.reveals.recorded.lock().unwrap().iter().map(|one| one.grant_id.clone()).collect();
+    assert_eq!(recorded, [clerk.id.to_string()]);
 }
 
 fn at(moment: Moment) -> wire::AsOf {

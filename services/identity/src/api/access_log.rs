@@ -47,7 +47,9 @@ impl access_log_server::AccessLog for AccessLog {
         let caller = Caller::of(&request);
         let viewer = caller.signed_in()?.id;
         let request = request.into_inner();
-        let (person, fields) = parse(&request.person_id, &request.fields, &request.purpose, false)?;
+        let mut violations = Violations::new();
+        let parsed = parse(&request.person_id, &request.fields, &request.purpose, false, &mut violations);
+        let Some((person, fields)) = parsed else { return Err(violations.into()) };
         let provinces = staff::divisions(&caller, &[ApiRole::Helpdesk]);
         let handle = self.handle.clone();
         let revealing = async move { handle.reveal(viewer, &provinces, person, &fields, &request.purpose).await };
@@ -69,9 +71,12 @@ impl access_log_server::AccessLog for AccessLog {
     ) -> Result<Response<RecordRevealResponse>, Status> {
         let looking = looking(&Caller::of(&request));
         let request = request.into_inner();
-        let (person, fields) = parse(&request.person_id, &request.fields, &request.purpose, true)?;
+        let mut violations = Violations::new();
+        let grant = rpc::parse_uuid("grant_id", &request.grant_id, &mut violations);
+        let parsed = parse(&request.person_id, &request.fields, &request.purpose, true, &mut violations);
+        let (Some(grant), Some((person, fields))) = (grant, parsed) else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let recording = async move { handle.record_reveal(looking, person, fields, &request.purpose).await };
+        let recording = async move { handle.record_reveal(looking, grant, person, fields, &request.purpose).await };
         rpc::run(&self.handle.lifecycle, recording).await?;
         Ok(Response::new(RecordRevealResponse {}))
     }
@@ -86,15 +91,20 @@ pub(super) fn looking(caller: &Caller) -> Looking {
     }
 }
 
-fn parse(person_id: &str, fields: &[i32], purpose: &str, form: bool) -> Result<(Uuid, Vec<Field>), Violations> {
-    let mut violations = Violations::new();
-    let person = rpc::parse_uuid("person_id", person_id, &mut violations);
+fn parse(
+    person_id: &str,
+    fields: &[i32],
+    purpose: &str,
+    form: bool,
+    violations: &mut Violations,
+) -> Option<(Uuid, Vec<Field>)> {
+    let person = rpc::parse_uuid("person_id", person_id, violations);
     let known: Vec<Field> = fields.iter().filter_map(|number| field(PersonField::try_from(*number).ok()?)).collect();
     let allowed = known.len() == fields.len() && (form || !known.contains(&Field::Form));
     violations.check("fields", !fields.is_empty(), "REQUIRED", "请至少选择一项要查看的信息。");
     violations.check("fields", allowed, "UNKNOWN_VALUE", "所选信息项无法识别。");
-    convert::purpose(purpose, &mut violations);
-    person.filter(|_| violations.is_empty()).map(|person| (person, known)).ok_or(violations)
+    convert::purpose(purpose, violations);
+    person.filter(|_| violations.is_empty()).map(|person| (person, known))
 }
 
 fn render(access: Access) -> ApiAccess {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Handle;
 use crate::domain::access::{self, Access, Field};
+use crate::domain::account::Rejection;
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::role::{Division, Role};
@@ -16,8 +17,6 @@ const DETAILS: [Field; 5] = [Field::Number, Field::Name, Field::Phone, Field::Em
 const CONTACT: [Field; 3] = [Field::Name, Field::Phone, Field::Email];
 /// Whether a name is the account's: nothing is shown, and still somebody looked.
 const MATCHED: [Field; 2] = [Field::Number, Field::Name];
-/// Roles that read applications.
-const READERS: [Role; 3] = [Role::Liaison, Role::Clerk, Role::Reviewer];
 const MATCHING: &str = "按证件号码核对账号";
 
 /// Who looks, through which service.
@@ -47,24 +46,21 @@ impl Handle {
         self.access_log.record(looking.at(person, MATCHED.to_vec(), MATCHING));
     }
 
-    /// A service is about to show a person's data to a member of staff; the role is looked up in their account.
+    /// A service is about to show a person's data to a member of staff by a grant of theirs, which is looked up in their account.
     pub async fn record_reveal(
         &self,
         looking: Looking,
+        grant: Uuid,
         person: Uuid,
         fields: Vec<Field>,
         purpose: &str,
     ) -> Result<(), Error> {
-        let role = match looking.viewer.filter(|viewer| *viewer != person) {
-            Some(viewer) => {
-                let loaded = self.accounts.load(viewer).await?;
-                let grants = loaded.account.registered().map(|account| account.grants.as_slice()).unwrap_or_default();
-                let reader = grants.iter().find(|grant| READERS.contains(&grant.role));
-                reader.map(|grant| (grant.role, grant.scope.division))
-            }
-            None => None,
-        };
-        let looking = Looking { role, ..looking };
+        let unknown = Error::Rejected(Rejection::UnknownGrant);
+        let Some(viewer) = looking.viewer else { return Err(unknown) };
+        let loaded = self.accounts.load(viewer).await?;
+        let grants = loaded.account.registered().map(|account| account.grants.as_slice()).unwrap_or_default();
+        let held = grants.iter().find(|held| held.id == grant).ok_or(unknown)?;
+        let looking = Looking { role: Some((held.role, held.scope.division)), ..looking };
         self.access_log.record_first(looking.at(person, fields, purpose)).await
     }
 
@@ -89,12 +85,7 @@ impl Handle {
     }
 
     /// Where a person belongs as far as helping them goes, as of now.
-    pub(super) async fn belongs(
-        &self,
-        person: Uuid,
-        kind: DocumentType,
-        number: &str,
-    ) -> Result<Vec<Division>, Error> {
+    pub(super) async fn belongs(&self, person: Uuid, kind: DocumentType, number: &str) -> Result<Vec<Division>, Error> {
         Ok(access::divisions(&self.filed.divisions(person).await?, kind, number))
     }
 

@@ -183,18 +183,44 @@ async fn a_reveal_of_applications_is_recorded_with_the_role_of_who_looks() {
     let teacher = Teacher::new(1);
     let token = desk.newcomer(&teacher).await.access_token;
     let person = desk.person_id(&token).await;
-    let (_, clerk) = desk.staff(&Teacher::new(2), OwnRole::Clerk, "320302", Some(Uuid::from_u128(5))).await;
-    let message = api::RecordRevealRequest {
+    // Somebody with two roles: a school's here, a point's elsewhere.
+    let (colleague, school) = (Teacher::new(2), Some(Uuid::from_u128(4)));
+    let liaison = colleague.member(OwnRole::Liaison, "320303", school);
+    let clerk = colleague.member(OwnRole::Clerk, "320302", Some(Uuid::from_u128(5)));
+    desk.handle().await.enrol(&[liaison, clerk]).await.unwrap();
+    let both = desk.sign_in_as_staff(&colleague).await.access_token;
+    let viewer = desk.person_id(&both).await;
+    let authority = &desk.identity.service.ground.authority;
+    let roles = || authority.now().and_then(|known| known.grants.get(&viewer).cloned()).unwrap_or_default();
+    service::testing::until("both roles to be known", || roles().len() == 2).await;
+    let granted = |role: Role| roles().iter().find(|grant| grant.role == role).unwrap().id;
+    let message = |grant: Uuid| api::RecordRevealRequest {
         person_id: person.to_string(),
         fields: vec![PersonField::Number.into(), PersonField::Form.into()],
         purpose: "核对申请表".to_owned(),
+        grant_id: grant.to_string(),
     };
-    let mut request = Request::new(message.clone());
-    request.metadata_mut().insert("x-dingzhu-on-behalf-of", clerk.parse().unwrap());
-    AccessLogClient::new(desk.identity.service("applications")).record_reveal(request).await.unwrap();
-    let seen = records(&desk, &token, 1).await;
-    let first = (seen[0].service.as_str(), seen[0].role(), seen[0].division.as_str(), seen[0].purpose.as_str());
-    assert_eq!(first, ("applications", Role::Clerk, "320302", "核对申请表"));
+    let record = async |message: api::RecordRevealRequest| {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("x-dingzhu-on-behalf-of", both.parse().unwrap());
+        AccessLogClient::new(desk.identity.service("applications")).record_reveal(request).await
+    };
+    for role in [Role::Liaison, Role::Clerk] {
+        record(message(granted(role))).await.unwrap();
+    }
+    let seen = records(&desk, &token, 2).await;
+    let told: Vec<_> = seen.iter().map(|one| (one.service.as_str(), one.role(), one.division.as_str())).collect();
+    assert_eq!(told, [("applications", Role::Clerk, "320302"), ("applications", Role::Liaison, "320303")]);
+    assert!(seen.iter().all(|one| one.purpose == "核对申请表"));
+    assert_eq!(
+        refusal(record(message(Uuid::from_u128(7))).await).reason,
+        "UNKNOWN_GRANT",
+        "nobody looks by another's role"
+    );
+    let empty = refusal(record(api::RecordRevealRequest::default()).await);
+    let fields: Vec<&str> = violations(&empty).iter().map(|(field, _)| *field).collect();
+    assert_eq!(fields, ["grant_id", "person_id", "fields", "purpose"]);
+    let message = message(granted(Role::Clerk));
     let other = AccessLogClient::new(desk.identity.service("certificates")).record_reveal(message).await;
     assert_eq!(refusal(other).reason, "ROLE_REQUIRED");
 
@@ -206,7 +232,7 @@ async fn a_reveal_of_applications_is_recorded_with_the_role_of_who_looks() {
     })
     .await
     .unwrap();
-    assert_eq!(left.len(), 1, "that somebody looked stays, why cannot be read");
+    assert_eq!(left.len(), 2, "that somebody looked stays, why cannot be read");
 }
 
 #[tokio::test]

@@ -122,7 +122,11 @@ async fn a_sign_in_by_puzzle_with_the_old_password_does_not_slip_past_a_change()
 }
 
 /// Step one of a sign-in whose password has been compared and whose code is recorded only after `meanwhile`, and that code.
-async fn start_around(desk: &Desk, teacher: &Teacher, meanwhile: impl Future<Output = ()>) -> api::CompleteSignInRequest {
+async fn start_around(
+    desk: &Desk,
+    teacher: &Teacher,
+    meanwhile: impl Future<Output = ()>,
+) -> api::CompleteSignInRequest {
     let ground = &desk.identity.service.ground;
     let mut place = ground.pool.begin().await.unwrap();
     sqlx::query("INSERT INTO code_wait (phone_hash, until) VALUES ($1, now())")

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::directory::Directory;
 use crate::domain::registration::command::Officer;
-use crate::domain::registration::event::Event;
+use crate::domain::registration::event::{Event, Unit};
 use crate::domain::registration::state::Application;
 
 /// As whom somebody looks at an application.
@@ -12,26 +12,21 @@ use crate::domain::registration::state::Application;
 pub enum Reader {
     /// Whose it is.
     Applicant,
-    /// School or point.
-    Local,
-    /// An agency that reviews it, or lies above the one that was chosen.
-    Agency,
+    /// A member of staff, in the name of this unit.
+    Staff(Unit),
 }
 
 impl Application {
-    /// As whom a member of staff may see it: by own agency and those below it, own school, own point.
-    pub fn reader(&self, officer: &Officer, directory: &Directory) -> Option<Reader> {
+    /// In whose name a member of staff may see it: own agency and those below it, own school, own point.
+    pub fn admits(&self, officer: &Officer, directory: &Directory) -> Option<Unit> {
         let reviews = |agency: &Uuid| {
             directory.is_reviewed_by(self.place.agency, *agency)
                 || self.route.steps().iter().any(|step| step.agency == *agency)
         };
-        if officer.agencies.iter().any(reviews) {
-            Some(Reader::Agency)
-        } else if officer.schools.contains(&self.place.school) || officer.points.contains(&self.place.point) {
-            Some(Reader::Local)
-        } else {
-            None
-        }
+        let agency = officer.agencies.iter().copied().find(reviews).map(Unit::Agency);
+        let school = || officer.schools.contains(&self.place.school).then_some(Unit::School(self.place.school));
+        let point = || officer.points.contains(&self.place.point).then_some(Unit::Point(self.place.point));
+        agency.or_else(school).or_else(point)
     }
 }
 
@@ -59,7 +54,7 @@ impl Reader {
             | Event::PublicityEnded { .. }
             | Event::CertificateNotePrinted(_) => self != Self::Applicant,
             Event::ObjectionRecorded(_) | Event::ObjectionSettled(_) | Event::ReversalProposed { .. } => {
-                self == Self::Agency
+                matches!(self, Self::Staff(Unit::Agency(_)))
             }
         }
     }
