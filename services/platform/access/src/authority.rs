@@ -23,8 +23,8 @@ const CURRENT_FOR: Duration = Duration::from_secs(10);
 /// Verified tokens that are remembered at most.
 const REMEMBERED: u64 = 200_000;
 
-/// An erased person is remembered for longer than any token of theirs can live.
-const ERASED_REMEMBERED: time::Duration = time::Duration::hours(1);
+/// A person who was restricted or erased is remembered for longer than any token from before can live.
+const LOST_REMEMBERED: time::Duration = time::Duration::hours(1);
 
 /// Keys and grants as of now.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct Known {
     pub keys: HashMap<String, SigningKeyEntry>,
     /// Live grants by person.
     pub grants: HashMap<Uuid, Arc<[Grant]>>,
+    /// People whose account was restricted within the last hour: newer tokens say so themselves.
+    pub restricted: HashSet<Uuid>,
     /// People who were erased within the last hour: older tokens have ended by themselves.
     pub erased: HashSet<Uuid>,
 }
@@ -61,11 +63,17 @@ impl Known {
         .fetch_all(&pool)
         .await?;
         let erased: Vec<Uuid> = sqlx::query_scalar("SELECT person FROM authority_erased WHERE erased_at > $1")
-            .bind(lifecycle::clock::now() - ERASED_REMEMBERED)
+            .bind(lifecycle::clock::now() - LOST_REMEMBERED)
             .fetch_all(&pool)
             .await?;
+        let restricted: Vec<Uuid> =
+            sqlx::query_scalar("SELECT person FROM authority_restricted WHERE restricted_at > $1")
+                .bind(lifecycle::clock::now() - LOST_REMEMBERED)
+                .fetch_all(&pool)
+                .await?;
 
-        let mut known = Self { erased: erased.into_iter().collect(), ..Self::default() };
+        let (restricted, erased) = (restricted.into_iter().collect(), erased.into_iter().collect());
+        let mut known = Self { restricted, erased, ..Self::default() };
         for (key_id, public_key, not_before, not_after) in keys {
             let public_key = public_key.as_slice().try_into()?;
             known.keys.insert(key_id, SigningKeyEntry { public_key, not_before, not_after });
@@ -150,7 +158,7 @@ impl Authority {
     }
 
     fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Verified, Refusal> {
-        let verified = if let Some(verified) = self.0.verified.get(token) {
+        let mut verified = if let Some(verified) = self.0.verified.get(token) {
             verified
         } else {
             let verified = self.read(token, now)?;
@@ -162,11 +170,13 @@ impl Authority {
             return Err(Refusal::unauthenticated("TOKEN_EXPIRED", "登录已超时，请重新登录。"));
         }
         // A key that was withdrawn takes its tokens along, and so does a person who was erased, remembered or not.
-        if let Verified::Person { key_id, person, .. } = &verified {
+        if let Verified::Person { key_id, person, .. } = &mut verified {
             let known = self.known()?;
             if !known.keys.contains_key(&**key_id) || known.erased.contains(&person.id) {
                 return Err(invalid());
             }
+            // The token may be from before.
+            person.restricted |= known.restricted.contains(&person.id);
         }
         Ok(verified)
     }

@@ -12,8 +12,13 @@ CREATE TABLE IF NOT EXISTS authority_grant (
     division text NOT NULL,
     unit     uuid
 );
+CREATE TABLE IF NOT EXISTS authority_restricted (
+    person        uuid PRIMARY KEY,
+    restricted_at timestamptz NOT NULL
+);
 CREATE TABLE IF NOT EXISTS authority_erased (
     person    uuid PRIMARY KEY,
     erased_at timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS authority_erased_newest ON authority_erased (erased_at);
+CREATE INDEX IF NOT EXISTS authority_restricted_newest ON authority_restricted (restricted_at);

@@ -1,7 +1,9 @@
-//! The view of identity's events that decisions about access rest on: published keys, staff grants, erased people.
+//! The view of identity's events that decisions about access rest on: published keys, staff grants, restricted and erased people.
 
 use eventbus::{Event, View, ViewError};
-use proto::identity::v1::{PersonErased, SigningKeyPublished, StaffRoleGranted, StaffRoleRevoked};
+use proto::identity::v1::{
+    AccountReinstated, AccountRestricted, PersonErased, SigningKeyPublished, StaffRoleGranted, StaffRoleRevoked,
+};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -11,7 +13,8 @@ use crate::root::RootPublicKey;
 /// Name of the feed behind [`AuthorityView`].
 pub const AUTHORITY: &str = "authority";
 
-/// Keys, grants and erasures, each accepted only with the root key's signature.
+/// Keys, grants and erasures, each accepted only with the root key's signature; and restrictions, which give nobody anything and stand
+/// in every token that was made since.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorityView {
     root: RootPublicKey,
@@ -35,14 +38,16 @@ impl View for AuthorityView {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["authority_key", "authority_grant", "authority_erased"]
+        &["authority_key", "authority_grant", "authority_restricted", "authority_erased"]
     }
 
-    /// Accounts come and go by the million; keys, roles and erasures are few.
+    /// Accounts come and go by the million; keys, roles, restrictions and erasures are few.
     fn concerns(&self, event: &Event) -> bool {
         event.is::<SigningKeyPublished>()
             || event.is::<StaffRoleGranted>()
             || event.is::<StaffRoleRevoked>()
+            || event.is::<AccountRestricted>()
+            || event.is::<AccountReinstated>()
             || event.is::<PersonErased>()
     }
 
@@ -54,6 +59,10 @@ impl View for AuthorityView {
                 self.grant(tx, event).await?;
             } else if event.is::<StaffRoleRevoked>() {
                 self.revoke(tx, event).await?;
+            } else if event.is::<AccountRestricted>() {
+                restrict(tx, event).await?;
+            } else if event.is::<AccountReinstated>() {
+                reinstate(tx, event).await?;
             } else {
                 self.erase(tx, event).await?;
             }
@@ -124,6 +133,21 @@ impl AuthorityView {
             .await?;
         Ok(())
     }
+}
+
+async fn restrict(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    sqlx::query("INSERT INTO authority_restricted (person, restricted_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        // The stream of a person's account is the person.
+        .bind(event.stream)
+        .bind(event.recorded_at)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn reinstate(tx: &mut PgConnection, event: &Event) -> Result<(), ViewError> {
+    sqlx::query("DELETE FROM authority_restricted WHERE person = $1").bind(event.stream).execute(tx).await?;
+    Ok(())
 }
 
 /// Unsigned or unreadable: the view halts, since it cannot know whom to trust any more.
