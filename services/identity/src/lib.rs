@@ -63,6 +63,7 @@ use proto::identity::v1::{Role, StaffRoleRevoked};
 use rpc::Surface;
 use service::erasure::OnPersonErased;
 use service::{Failure, Ground, Service};
+use uuid::Uuid;
 
 use crate::access_log::AccessLog;
 use crate::config::Settings;
@@ -223,6 +224,10 @@ impl Service for Identity {
             .offer(rpc::sized!(ExportServer::new(api::Export { handle: handle.clone() })))
             .offer(rpc::sized!(ErasureServer::new(api::Erasure { handle: handle.clone() })))
             .offer(rpc::sized!(StaffServer::new(api::Staff { handle, bus: bus.clone() })))
+    }
+
+    async fn erase_again(&self, erasure: Uuid, person: Uuid) -> Result<(), Failure> {
+        Ok(self.handle.erase_again(erasure, person).await?)
     }
 
     async fn run(ground: &Ground, settings: Settings, command: Command) -> Result<(), Failure> {

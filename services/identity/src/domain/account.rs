@@ -251,7 +251,10 @@ impl Decider for Account {
             (Self::Registered(account), Event::Reinstated) => {
                 Self::Registered(Registered { restricted: false, ..account })
             }
-            (Self::Registered(_), Event::Erased { erasure_id }) => Self::Erased(*erasure_id),
+            // Before an account, too: a log that comes from a backup may have lost all that came before.
+            (Self::Empty | Self::Imported(_) | Self::Registered(_), Event::Erased { erasure_id }) => {
+                Self::Erased(*erasure_id)
+            }
             // History is not judged again: what came before an account or after its end changes nothing.
             (state, Event::Imported(_))
             | (

@@ -15,6 +15,9 @@ use crate::store::accounts::CLAIM;
 use crate::store::wechat;
 use crate::views::erasures::Receipt;
 
+/// Who records an erasure that was lost.
+const ACTOR: &str = "service:identity";
+
 /// What became of a request to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asking {
@@ -45,12 +48,8 @@ impl Handle {
             };
             let mut append = self.append(&loaded, &events, None, &asked.actor);
             append.request = Some(self.request(asked, asking.kept()));
-            if let (Asking::Erased(_), Some(account)) = (&asking, loaded.account.registered()) {
-                // The number is nobody's from now on: whoever has it may register as somebody new.
-                append.claims.push(Claim::Release { kind: CLAIM, key: account.number_hash.to_vec() });
-                // So is the WeChat.
-                let wechat = account.wechat.map(|hash| Claim::Release { kind: wechat::CLAIM, key: hash.to_vec() });
-                append.claims.extend(wechat);
+            if matches!(asking, Asking::Erased(_)) {
+                append.claims = releases(&loaded.account);
             }
             match self.log.append(append).await.map_err(Error::from) {
                 Ok(_) => {
@@ -83,6 +82,27 @@ impl Handle {
         Err(Error::Conflict)
     }
 
+    /// Records an erasure once more that the log has lost with a restore. It was decided then: nothing is asked now.
+    pub async fn erase_again(&self, erasure: Uuid, person: Uuid) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let loaded = self.accounts.load(person).await?;
+            if loaded.account == Account::Erased(erasure) {
+                return Ok(());
+            }
+            let mut append = self.append(&loaded, &[Event::Erased { erasure_id: erasure }], None, ACTOR);
+            append.claims = releases(&loaded.account);
+            match self.log.append(append).await.map_err(Error::from) {
+                Ok(_) => {
+                    self.sessions.end_all(person, None, clock::now()).await?;
+                    return Ok(());
+                }
+                Err(Error::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict)
+    }
+
     /// What the services have confirmed of an erasure.
     pub async fn receipt(&self, erasure: Uuid) -> Result<Receipt, Error> {
         self.erasures.receipt(erasure).await?.ok_or(Error::NotFound)
@@ -97,6 +117,18 @@ impl Handle {
         let today = today();
         Ok(Standing { open_applications, concluded, archive_years: self.archive_years, today })
     }
+}
+
+/// The number is nobody's once its person is forgotten: whoever has it may register as somebody new. So is the WeChat.
+fn releases(account: &Account) -> Vec<Claim> {
+    let (number_hash, wechat) = match account {
+        Account::Registered(account) => (Some(account.number_hash), account.wechat),
+        Account::Imported(imported) => (Some(imported.number_hash), None),
+        Account::Empty | Account::Erased(_) => (None, None),
+    };
+    let number = number_hash.map(|hash| Claim::Release { kind: CLAIM, key: hash.to_vec() });
+    let wechat = wechat.map(|hash| Claim::Release { kind: wechat::CLAIM, key: hash.to_vec() });
+    number.into_iter().chain(wechat).collect()
 }
 
 impl Asking {

@@ -60,6 +60,14 @@ async fn receipt(desk: &Desk, erasure_id: &str) -> Option<api::GetReceiptRespons
     ErasureClient::new(desk.identity.anyone()).get_receipt(request).await.ok().map(tonic::Response::into_inner)
 }
 
+/// Waits until identity itself has forgotten.
+pub async fn confirmed(desk: &Desk, erasure_id: &str) -> api::GetReceiptResponse {
+    eventually("identity's own confirmation", async || {
+        receipt(desk, erasure_id).await.filter(|receipt| receipt.services[0].confirm_time.is_some())
+    })
+    .await
+}
+
 async fn file(desk: &Desk, person: Uuid) -> Uuid {
     let certificate = lifecycle::ids::random();
     let submitted = applications::ApplicationSubmitted {
@@ -100,10 +108,7 @@ async fn a_forgotten_person_is_unreadable_and_everybody_confirms_it() {
     let payload = <api::PersonErased as prost::Message>::decode(signed.payload.as_slice()).unwrap();
     assert!(service::testing::root_key().public().signed_erasure(&payload));
 
-    let own = eventually("identity's own confirmation", async || {
-        receipt(&desk, &answer.erasure_id).await.filter(|receipt| receipt.services[0].confirm_time.is_some())
-    })
-    .await;
+    let own = confirmed(&desk, &answer.erasure_id).await;
     let kinds = |service: &api::ServiceReceipt| -> Vec<(String, i64)> {
         service.erased.iter().map(|erased| (erased.kind.clone(), erased.count)).collect()
     };

@@ -23,6 +23,7 @@ mod real_name;
 mod records;
 mod recovery;
 mod registration;
+mod restored;
 mod second_factor;
 mod sessions;
 mod sign_in;

@@ -15,6 +15,8 @@ pub mod testing;
 
 use std::error::Error;
 
+use uuid::Uuid;
+
 pub use ground::{Ground, GroundError};
 pub use peers::{PeerChannel, Peers};
 pub use program::main;
@@ -54,6 +56,12 @@ pub trait Service: Sized + Send + Sync + 'static {
 
     /// The gRPC services that it offers; operations, feed, health and reflection are added for it.
     fn surface(&self, ground: &Ground, bus: &eventbus::BusHandle) -> rpc::Surface;
+
+    /// Records once more that a person is erased, where a log from a backup has lost it: identity's, in whose log alone it stands.
+    /// Doing it twice changes nothing.
+    fn erase_again(&self, _erasure: Uuid, _person: Uuid) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Runs a command of its own; the server may be running meanwhile.
     fn run(

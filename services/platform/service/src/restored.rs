@@ -4,18 +4,22 @@
 //! a file outside of both. An ordinary restart finds them agreed and asks nobody, so that a service starts with NATS and identity
 //! away. Where one of them lacks what another knows, a database was restored: the reaction begins at identity's first event again,
 //! and nothing is served until it has seen the last.
+//!
+//! Identity reads its own log. One that was restored has lost the erasures themselves: they are taken from its stream, which holds
+//! what was published since the backup, and recorded once more.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use eventbus::{BusHandle, LoadError};
+use eventbus::{BusHandle, Event, LoadError};
 use lifecycle::ids;
+use proto::identity::v1::PersonErased;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::erasure::{ERASED, ON_PERSON_ERASED};
-use crate::{Failure, Ground};
+use crate::{Failure, Ground, Service};
 
 /// What stands in the file before the first erasure.
 const NONE: &str = "none";
@@ -69,7 +73,6 @@ pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
 /// Waits until the reaction has seen every event of identity; for ever, since nothing may be served before.
 pub(crate) async fn settle(ground: &Ground, bus: &BusHandle, what: &'static str) -> Result<(), Failure> {
     let reference = bus.reference(ON_PERSON_ERASED, |_| async { Ok::<_, LoadError>(()) });
-    let stopping = ground.lifecycle.soft();
     let mut said: Option<tokio::time::Instant> = None;
     while !reference.ready() {
         if said.is_none_or(|at| at.elapsed() > REMIND) {
@@ -79,12 +82,95 @@ pub(crate) async fn settle(ground: &Ground, bus: &BusHandle, what: &'static str)
             );
             said = Some(tokio::time::Instant::now());
         }
-        if stopping.run_until_cancelled(tokio::time::sleep(Duration::from_millis(50))).await.is_none() {
-            return Err("stopped before the erasures since the backup were applied".into());
-        }
+        pause(ground).await?;
     }
     tracing::info!(restored = what, "the erasures since the backup are applied");
     Ok(())
+}
+
+/// Takes the erasures that identity's own log has lost from its stream, records them once more and waits until they are applied.
+/// Fails where a witness knows of one that is nowhere any more, unless that one is accepted.
+pub(crate) async fn recover<S: Service>(
+    ground: &Ground,
+    bus: &BusHandle,
+    service: &S,
+    accepted: Option<Uuid>,
+) -> Result<(), Failure> {
+    let nobody_can_say = match &ground.erasure_mark_file {
+        Some(path) => matches!(read(path)?, Noted::Nothing),
+        None => false,
+    };
+    if !nobody_can_say && unconfirmed(ground).await?.is_none() {
+        return Ok(());
+    }
+    let mut applying = Vec::new();
+    for event in lost(ground, bus).await? {
+        let erased: PersonErased = event.decode()?;
+        if !ground.root.signed_erasure(&erased) {
+            tracing::error!(position = event.position, "an erasure in the own stream is not signed by the root key");
+            continue;
+        }
+        let (erasure, person) = (Uuid::parse_str(&erased.erasure_id)?, Uuid::parse_str(&erased.person_id)?);
+        service.erase_again(erasure, person).await?;
+        tracing::warn!(%erasure, "an erasure that the log has lost is recorded once more");
+        applying.push(erasure);
+    }
+    for erasure in applying {
+        while !is_confirmed(&ground.pool, erasure).await? {
+            pause(ground).await?;
+        }
+    }
+    match unconfirmed(ground).await? {
+        Some(erasure) if accepted != Some(erasure) => Err(format!(
+            "the erasure {erasure} was applied here and stands neither in the log nor in the stream any more: restore a newer backup, or see              to its person by other means and set DINGZHU_ACCEPT_LOST_ERASURE={erasure}"
+        )
+        .into()),
+        Some(erasure) => {
+            tracing::error!(%erasure, "serving without an erasure that is lost, as the settings say");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// What the stream holds of erasures that the log has lost; waits for NATS.
+async fn lost(ground: &Ground, bus: &BusHandle) -> Result<Vec<Event>, Failure> {
+    let mut said: Option<tokio::time::Instant> = None;
+    loop {
+        let error = match bus.lost(Event::is::<PersonErased>).await {
+            Ok(lost) => return Ok(lost),
+            Err(error) => error,
+        };
+        if said.is_none_or(|at| at.elapsed() > REMIND) {
+            tracing::warn!(%error, "restored from a backup: nothing is served before the own stream has been read for erasures");
+            said = Some(tokio::time::Instant::now());
+        }
+        pause(ground).await?;
+    }
+}
+
+async fn pause(ground: &Ground) -> Result<(), Failure> {
+    let pausing = tokio::time::sleep(Duration::from_millis(50));
+    let paused = ground.lifecycle.soft().run_until_cancelled(pausing).await;
+    paused.ok_or_else(|| "stopped before the erasures since the backup were applied".into())
+}
+
+/// An erasure that a witness outside of the event database knows, and the log does not confirm.
+async fn unconfirmed(ground: &Ground) -> Result<Option<Uuid>, Failure> {
+    let marked = ground.vault.newest_erasure_mark().await?;
+    let noted = match &ground.erasure_mark_file {
+        Some(path) => match read(path)? {
+            Noted::Erasure(noted) => Some(noted),
+            Noted::None | Noted::Nothing => None,
+        },
+        None => None,
+    };
+    for erasure in marked.into_iter().chain(noted) {
+        if !is_confirmed(&ground.pool, erasure).await? {
+            return Ok(Some(erasure));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes sure that there is a file, once the witnesses agree.

@@ -13,6 +13,8 @@ use crate::{Failure, Ground, Service, Settings, restored};
 
 /// Component of the health without which the service does not serve.
 const DATABASE: &str = "database";
+/// Whose log the erasures stand in.
+const OWNER: &str = "identity";
 /// How often the database is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,9 @@ pub async fn serve<S: Service>(
     let bus = bus.start(lifecycle).await?;
     if let Some(what) = missed {
         restored::settle(&ground, &bus, what).await?;
+        if S::NAME == OWNER {
+            restored::recover(&ground, &bus, &service, settings.accept_lost_erasure).await?;
+        }
     }
     if reads_erasures {
         restored::note_start(&ground).await?;

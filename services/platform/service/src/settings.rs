@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 /// Flags and environment of a service.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)] // every part of the flags is called Settings
@@ -28,6 +30,10 @@ pub struct Settings {
     /// restore of both databases from the same moment is not noticed.
     #[arg(long, env = "DINGZHU_ERASURE_MARK_FILE")]
     pub erasure_mark_file: Option<PathBuf>,
+    /// An erasure that identity has lost for good with its log and its stream: it serves without it. Whoever sets this has seen to the
+    /// person by other means.
+    #[arg(long, env = "DINGZHU_ACCEPT_LOST_ERASURE")]
+    pub accept_lost_erasure: Option<Uuid>,
     /// Seconds that a stop may take before it turns hard.
     #[arg(long, env = "DINGZHU_GRACE_SECONDS", default_value_t = 25)]
     pub grace_seconds: u64,

@@ -391,6 +391,7 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
         service_public_keys_file: file("services", format!("{{{}}}", keys.join(","))),
         grace_seconds: 5,
         erasure_mark_file: Some(files.join("erasure")),
+        accept_lost_erasure: None,
         identity_url: url("identity"),
         certificates_url: url("certificates"),
         scheduling_url: url("scheduling"),
