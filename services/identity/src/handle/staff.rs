@@ -1,6 +1,6 @@
-//! Roles of staff: granted and taken back within the scope of who does it.
+//! Roles of staff: granted and taken back within the scope of who does it, ending the sessions in which they counted.
 
-use lifecycle::ids;
+use lifecycle::{clock, ids};
 use uuid::Uuid;
 
 use super::{Asked, Handle, TRIES, decide};
@@ -8,6 +8,7 @@ use crate::domain::account::{Authority, Command};
 use crate::domain::role::{Grant, Role, Scope};
 use crate::domain::unit;
 use crate::error::Error;
+use crate::store::sessions;
 
 impl Handle {
     /// Gives a person a role; returns the grant and its position.
@@ -56,7 +57,10 @@ impl Handle {
             let events = decide(&loaded, command.clone())?;
             let mut append = self.append(&loaded, &events, None, &asked.actor);
             append.request = Some(self.request(asked, answer.to_vec()));
-            match self.log.append(append).await.map_err(Error::from) {
+            let mut transaction = self.sessions.begin_transaction().await?;
+            // Roles count only where a second factor was shown: it is shown once more before other ones do.
+            sessions::end_passed_in(&mut transaction, person, clock::now()).await?;
+            match self.log.append_in(transaction, append).await.map_err(Error::from) {
                 Ok(appended) => return Ok((appended.answer, appended.position)),
                 Err(Error::Conflict) => {}
                 Err(error) => return Err(error),

@@ -197,6 +197,17 @@ pub async fn end_all_in(
         .map(|ended| ended.rows_affected())
 }
 
+/// Ends the sessions of a person that have passed the second factor, as a step of a transaction, whose last one records why.
+pub async fn end_passed_in(
+    connection: &mut PgConnection,
+    person: Uuid,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    hold_in(&mut *connection, person).await?;
+    let sql = "UPDATE session SET ended_at = $2 WHERE person = $1 AND passed_at IS NOT NULL AND ended_at IS NULL";
+    sqlx::query(sql).bind(person).bind(now).execute(connection).await.map(drop)
+}
+
 /// Records that a session has passed the second factor, with its next token in place of all before; false where it has ended.
 pub async fn pass_in(connection: &mut PgConnection, passed: &Kept, next: &[u8; 32]) -> Result<bool, sqlx::Error> {
     let now = passed.session.used_at;

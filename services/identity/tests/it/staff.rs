@@ -84,6 +84,25 @@ async fn a_granted_role_is_signed_listed_and_counts_until_it_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_change_of_rights_ends_the_sessions_in_which_roles_count_and_no_others() {
+    let Office { desk, mut staff, person, .. } = office().await;
+    let teacher = Teacher::new(2);
+    let refresh = async |tokens: &api::Tokens| {
+        let request = api::RefreshSessionRequest { refresh_token: tokens.refresh_token.clone() };
+        desk.sessions().refresh_session(request).await
+    };
+    staff.grant_role(grant(person, Role::Auditor, "320000", "")).await.unwrap();
+    desk.give_totp(person, &teacher).await;
+    let (passed, not_passed) = (desk.sign_in_as_staff(&teacher).await, desk.sign_in(&teacher).await);
+    let granted = staff.grant_role(grant(person, Role::Helpdesk, "320000", "")).await.unwrap().into_inner();
+    assert_eq!(refusal(refresh(&passed).await).reason, "SESSION_ENDED");
+    refresh(&not_passed).await.unwrap();
+    let passed = desk.sign_in_as_staff(&teacher).await;
+    staff.revoke_role(revoke(person, &granted.grant_id)).await.unwrap();
+    assert_eq!(refusal(refresh(&passed).await).reason, "SESSION_ENDED");
+}
+
+#[tokio::test]
 async fn a_role_that_cannot_be_given_is_refused_with_its_reason() {
     let Office { desk: _desk, mut staff, administrator, person } = office().await;
     staff.grant_role(grant(person, Role::Clerk, "320302", &point("320302"))).await.unwrap();
