@@ -1,6 +1,7 @@
 //! The one-time enrolment of the first staff: through the same decisions and the same log as everything else.
 
-use eventlog::{Append, Claim};
+use decider::Decider as _;
+use eventlog::{Append, AppendError, Claim};
 use lifecycle::{clock, ids};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::store::accounts::Loaded;
 use crate::totp::Secret;
 
 const ACTOR: &str = "system";
-/// Taken when a security administrator was enrolled with everybody else: from then on roles come from administrators.
+/// Taken with the first role of a security administrator: from then on roles come from administrators.
 const OVER: (&str, &[u8]) = ("enrolment", b"staff");
 
 /// A person and one role of theirs. Somebody with two roles comes twice.
@@ -76,8 +77,9 @@ pub enum EnrolmentError {
 }
 
 impl Handle {
-    /// Makes the accounts and roles that are missing. Doing it again changes nothing; a list that would change something
-    /// is refused as soon as an enrolment with a security administrator has ended.
+    /// Makes the accounts and roles that are missing, administrators last. Doing it again changes nothing; a list that would change
+    /// something is refused as soon as there is a security administrator: one whose run ends behind the first of several leaves the
+    /// others to that one.
     pub async fn enrol(&self, members: &[Member]) -> Result<Enrolled, EnrolmentError> {
         let mut missing = Vec::new();
         for (entry, member) in (1..).zip(members) {
@@ -93,6 +95,7 @@ impl Handle {
         if !missing.is_empty() && self.enrolment_is_over().await? {
             return Err(EnrolmentError::Over);
         }
+        missing.sort_by_key(|(_, member)| member.role == Role::SecurityAdmin);
         let mut enrolled = Enrolled::default();
         for (entry, member) in missing {
             let account = if let Some(loaded) = self.find_member(entry, member).await? {
@@ -103,8 +106,9 @@ impl Handle {
             };
             let holds = account.account.registered().is_some_and(|held| held.holds(member.role, member.scope));
             if !holds {
-                self.give_first_role(entry, member, &account).await?;
+                let with_factor = self.give_first_role(entry, member, &account).await?;
                 enrolled.grants += 1;
+                enrolled.second_factors += usize::from(with_factor);
             }
             if let Some(secret) = &member.totp
                 && self.give_first_totp(account.person, secret).await?
@@ -169,15 +173,35 @@ impl Handle {
         self.accounts.load(loaded.person).await
     }
 
-    async fn give_first_role(&self, entry: usize, member: &Member, account: &Loaded) -> Result<(), EnrolmentError> {
+    /// Gives a role, with the second factor where one is named and there is none; the first administrator's ends the enrolment by itself.
+    /// Says whether it came with a second factor.
+    async fn give_first_role(&self, entry: usize, member: &Member, account: &Loaded) -> Result<bool, EnrolmentError> {
+        let rejected = |rejection| EnrolmentError::Rejected { entry, rejection };
         let grant = Grant { id: ids::random(), role: member.role, scope: member.scope };
-        let events = decide(account, Command::GrantRole { grant, by: Authority::Bootstrap });
-        let events = events.map_err(|error| match error {
-            Error::Rejected(rejection) => EnrolmentError::Rejected { entry, rejection },
-            error => EnrolmentError::Failed(error),
-        })?;
-        self.log.append(self.append(account, &events, None, ACTOR)).await.map_err(Error::from)?;
-        Ok(())
+        let command = Command::GrantRole { grant, by: Authority::Bootstrap };
+        let mut events = Account::decide(&account.account, command).map_err(rejected)?;
+        let has_factor = account.account.registered().is_some_and(|account| account.totp);
+        let secret = member.totp.as_ref().filter(|_| !has_factor);
+        if secret.is_some() {
+            let staff = events.iter().fold(account.account.clone(), Account::evolve);
+            events.extend(Account::decide(&staff, Command::EnrolTotp).map_err(rejected)?);
+        }
+        let mut append = self.append(account, &events, None, ACTOR);
+        let ends = member.role == Role::SecurityAdmin && !self.enrolment_is_over().await?;
+        append.claims.extend(ends.then(over));
+        let transaction = match secret {
+            Some(secret) => {
+                let key = self.vault.obtain(account.person).await.map_err(Error::from)?;
+                self.second_factors.set(account.person, secret, &key, clock::now()).await.map_err(Error::from)?
+            }
+            None => self.sessions.begin_transaction().await.map_err(Error::from)?,
+        };
+        match self.log.append_in(transaction, append).await {
+            Ok(_) => Ok(secret.is_some()),
+            // Another list has ended it meanwhile.
+            Err(AppendError::ClaimTaken { .. }) => Err(EnrolmentError::Over),
+            Err(error) => Err(EnrolmentError::Failed(error.into())),
+        }
     }
 
     /// Gives a second factor where there is none; says whether there was none.
@@ -197,6 +221,7 @@ impl Handle {
         self.accounts.is_claimed(OVER.0, OVER.1).await
     }
 
+    /// Of a list whose administrator was there before the role ended it.
     async fn end_enrolment(&self) -> Result<(), Error> {
         let append = Append {
             stream: ids::random(),
@@ -204,7 +229,7 @@ impl Handle {
             events: Vec::new(),
             actor: ACTOR.to_owned(),
             request: None,
-            claims: vec![Claim::Take { kind: OVER.0, key: OVER.1.to_vec() }],
+            claims: vec![over()],
             not_after: None,
             traceparent: None,
             cause: None,
@@ -212,4 +237,8 @@ impl Handle {
         self.log.append(append).await.map_err(Error::from)?;
         Ok(())
     }
+}
+
+fn over() -> Claim {
+    Claim::Take { kind: OVER.0, key: OVER.1.to_vec() }
 }

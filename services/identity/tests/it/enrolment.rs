@@ -79,6 +79,26 @@ async fn once_there_is_an_administrator_nobody_else_is_enrolled() {
 }
 
 #[tokio::test]
+async fn it_is_over_with_the_administrator_even_if_the_list_is_broken_off_there() {
+    let desk = Desk::open().await;
+    let (one, two) = (Teacher::new(1), Teacher::new(2));
+    // The second administrator cannot be one: the list ends behind the first.
+    let entries = [
+        entry(&one, "SECURITY_ADMIN", "320000", ""),
+        entry(&two, "OPERATOR", "320000", ""),
+        entry(&two, "SECURITY_ADMIN", "320000", ""),
+    ];
+    let refused = run(&desk, &entries).await.unwrap_err();
+    assert!(matches!(refused, EnrolError::Enrolment(EnrolmentError::Rejected { entry: 3, .. })), "{refused}");
+    assert_eq!(run(&desk, &entries[..2]).await.unwrap(), Enrolled::default(), "the others come before");
+    let head = desk.head().await;
+    let other = [entry(&Teacher::new(3), "SECURITY_ADMIN", "320000", "")];
+    let refused = run(&desk, &other).await.unwrap_err();
+    assert!(matches!(refused, EnrolError::Enrolment(EnrolmentError::Over)), "{refused}");
+    assert_eq!(desk.head().await, head);
+}
+
+#[tokio::test]
 async fn a_second_factor_is_given_once_and_never_replaced() {
     let desk = Desk::open().await;
     let with_totp = |secret: &str| {
