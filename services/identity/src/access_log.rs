@@ -36,9 +36,9 @@ impl AccessLog {
         }
     }
 
-    /// Records an access before the answer: without the record there is none.
-    pub async fn record_first(&self, access: Access) -> Result<(), Error> {
-        self.records.insert(&[access]).await
+    /// Records accesses before the answer: without their records there is none.
+    pub async fn record_first(&self, accesses: &[Access]) -> Result<(), Error> {
+        self.records.insert(accesses).await
     }
 }
 

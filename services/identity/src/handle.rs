@@ -37,7 +37,7 @@ pub use erasure::Asking;
 pub use legacy::{LegacyAccount, LegacyTaken};
 pub use looking::Looking;
 pub(crate) use people::today;
-pub use people::{Details, Lookup, Match};
+pub use people::{Details, History, Lookup, Match};
 pub use phone_fix::{OpenFix, PhoneFixAsked};
 pub use puzzle::{Answered, Posed};
 pub use recovery::{LinkToken, RecoveryBegun};

@@ -100,7 +100,8 @@ fn parse(
 ) -> Option<(Uuid, Vec<Field>)> {
     let person = rpc::parse_uuid("person_id", person_id, violations);
     let known: Vec<Field> = fields.iter().filter_map(|number| field(PersonField::try_from(*number).ok()?)).collect();
-    let allowed = known.len() == fields.len() && (form || !known.contains(&Field::Form));
+    let allowed = known.len() == fields.len() && !known.contains(&Field::Evidence);
+    let allowed = allowed && (form || !known.contains(&Field::Form));
     violations.check("fields", !fields.is_empty(), "REQUIRED", "请至少选择一项要查看的信息。");
     violations.check("fields", allowed, "UNKNOWN_VALUE", "所选信息项无法识别。");
     convert::purpose(purpose, violations);

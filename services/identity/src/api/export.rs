@@ -2,14 +2,16 @@
 
 use access::Caller;
 use proto::identity::v1::export_server;
-use proto::identity::v1::{ExportMyDataRequest, ExportMyDataResponse};
+use proto::identity::v1::{ExportMyDataRequest, ExportMyDataResponse, PhoneFixOutcome};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::domain::access::Access;
+use crate::domain::account::Event;
 use crate::domain::session::Entry;
-use crate::handle::{Details, Handle};
+use crate::handle::{Details, Handle, History};
 use crate::store::access_records::field_code;
 use crate::store::account_event;
 use crate::store::sessions::Kept;
@@ -31,14 +33,15 @@ impl export_server::Export for Export {
         request: Request<ExportMyDataRequest>,
     ) -> Result<Response<ExportMyDataResponse>, Status> {
         let person = Caller::of(&request).signed_in()?.id;
-        let details = self.handle.details(person).await?;
+        let (details, history) = (self.handle.details(person).await?, self.handle.history(person).await?);
         let sessions: Vec<Value> = self.handle.sessions_of(person).await?.iter().map(session).collect();
         let accesses: Vec<Value> =
             self.handle.accesses(person, None, MOST).await?.iter().map(|(_, seen)| access(seen)).collect();
         let wechat = self.handle.wechat_of(person).await?;
         let wechat = wechat.map(|(openid, since)| json!({ "openid": openid.as_str(), "bound": time(since) }));
         let all = json!({
-            "profile": profile(&details), "wechat": wechat, "sessions": sessions, "access_log": accesses,
+            "profile": profile(&details), "roles": roles(&history), "name_checks": name_checks(&history),
+            "phone_requests": phone_requests(&history), "wechat": wechat, "sessions": sessions, "access_log": accesses,
         });
         Ok(Response::new(ExportMyDataResponse { json: all.to_string() }))
     }
@@ -59,7 +62,60 @@ fn profile(details: &Details) -> Value {
         "local_id_number": known.local_id_number,
         "permit_number": known.permit_number,
         "complete": details.complete,
+        "email_verified": details.email_verified,
+        "name_verified": details.name_verified,
     })
+}
+
+fn roles(history: &History) -> Vec<Value> {
+    let ended = |grant: Uuid| {
+        let mut events = history.events.iter();
+        events.find(|(_, event)| matches!(event, Event::RoleRevoked { grant_id } if *grant_id == grant))
+    };
+    let role = |(at, event): &(OffsetDateTime, Event)| match event {
+        Event::RoleGranted(grant) => Some(json!({
+            "role": account_event::role_code(grant.role).as_str_name(),
+            "division": grant.scope.division.as_str(),
+            "unit_id": grant.scope.unit.map(|unit| unit.to_string()),
+            "granted": time(*at),
+            "ended": ended(grant.id).map(|(at, _)| time(*at)),
+        })),
+        _ => None,
+    };
+    history.events.iter().filter_map(role).collect()
+}
+
+fn name_checks(history: &History) -> Vec<Value> {
+    let check = |(at, event): &(OffsetDateTime, Event)| match event {
+        Event::NameVerified { provider } => Some(json!({ "time": time(*at), "passed": true, "provider": provider })),
+        Event::NameRefused { provider } => Some(json!({ "time": time(*at), "passed": false, "provider": provider })),
+        _ => None,
+    };
+    history.events.iter().filter_map(check).collect()
+}
+
+fn phone_requests(history: &History) -> Vec<Value> {
+    let settled = |fix: Uuid| {
+        history.events.iter().find_map(|(at, event)| match event {
+            Event::PhoneFixSettled { fix_id, outcome } if *fix_id == fix => Some((*at, *outcome)),
+            _ => None,
+        })
+    };
+    let request = |(at, event): &(OffsetDateTime, Event)| match event {
+        Event::PhoneFixRequested(fix) => {
+            let (claimed, settled) = (history.claimed.get(&fix.id), settled(fix.id));
+            Some(json!({
+                "time": time(*at),
+                "division": fix.province.as_str(),
+                "phone": claimed.map(|claimed| claimed.phone.as_str()),
+                "evidence": claimed.map(|claimed| claimed.evidence.as_str()),
+                "settled": settled.map(|(at, _)| time(at)),
+                "outcome": settled.and_then(|(_, outcome)| PhoneFixOutcome::try_from(outcome.code()).ok()).map(|outcome| outcome.as_str_name()),
+            }))
+        }
+        _ => None,
+    };
+    history.events.iter().filter_map(request).collect()
 }
 
 fn session(kept: &Kept) -> Value {

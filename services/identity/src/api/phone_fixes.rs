@@ -74,19 +74,17 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         request: Request<ListPhoneFixesRequest>,
     ) -> Result<Response<ListPhoneFixesResponse>, Status> {
         let caller = Caller::of(&request);
+        let viewer = caller.signed_in()?.id;
         let request = request.into_inner();
         let mut violations = Violations::new();
         let size = rpc::page_size("page_size", request.page_size, &mut violations);
         let after = rpc::parse_page_position("page_token", &request.page_token, &mut violations);
         violations.into_result()?;
         self.bus.wait_for(phone_fixes::NAME, request.min_position).await.map_err(|_| Error::ViewBehind)?;
-        let view = &self.handle.phone_fixes;
-        let mut rows = view
-            .list(&staff::divisions(&caller, &[Role::Helpdesk]), after.unwrap_or(0), size + 1)
-            .await
-            .map_err(Error::from)?;
+        let (view, divisions) = (&self.handle.phone_fixes, staff::divisions(&caller, &[Role::Helpdesk]));
+        let mut rows = view.list(&divisions, after.unwrap_or(0), size + 1).await.map_err(Error::from)?;
         let next_page_token = rpc::cut_page(&mut rows, size, |row| row.position.to_be_bytes());
-        let fixes = self.handle.open_fixes(rows).await?;
+        let fixes = self.handle.open_fixes(viewer, &divisions, rows).await?;
         Ok(Response::new(ListPhoneFixesResponse { fixes: fixes.into_iter().map(render).collect(), next_page_token }))
     }
 

@@ -25,11 +25,21 @@ pub enum Field {
     Particulars,
     /// The personal part of an application; not known here.
     Form,
+    /// What a request for another phone says.
+    Evidence,
 }
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 6] = [Self::Number, Self::Name, Self::Phone, Self::Email, Self::Particulars, Self::Form];
+    pub const ALL: [Self; 7] = [
+        Self::Number,
+        Self::Name,
+        Self::Phone,
+        Self::Email,
+        Self::Particulars,
+        Self::Form,
+        Self::Evidence,
+    ];
 }
 
 /// Somebody looks at a person's data.

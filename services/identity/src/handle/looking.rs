@@ -18,6 +18,7 @@ const CONTACT: [Field; 3] = [Field::Name, Field::Phone, Field::Email];
 /// Whether a name is the account's: nothing is shown, and still somebody looked.
 const MATCHED: [Field; 2] = [Field::Number, Field::Name];
 const MATCHING: &str = "按证件号码核对账号";
+const SETTLING: &str = "办理更换手机号码申请";
 
 /// Who looks, through which service.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Handle {
         let grants = loaded.account.registered().map(|account| account.grants.as_slice()).unwrap_or_default();
         let held = grants.iter().find(|held| held.id == grant).ok_or(unknown)?;
         let looking = Looking { role: Some((held.role, held.scope.division)), ..looking };
-        self.access_log.record_first(looking.at(person, fields, purpose)).await
+        self.access_log.record_first(&[looking.at(person, fields, purpose)]).await
     }
 
     /// Fields of a person in clear, for whoever helps people where this one belongs; the record stands before the answer.
@@ -80,8 +81,22 @@ impl Handle {
         let province = *covering.ok_or(Error::NotFound)?;
         let looking =
             Looking { service: "identity".to_owned(), viewer: Some(viewer), role: Some((Role::Helpdesk, province)) };
-        self.access_log.record_first(looking.at(person, fields.to_vec(), purpose)).await?;
+        self.access_log.record_first(&[looking.at(person, fields.to_vec(), purpose)]).await?;
         Ok(access::reveal(known, fields))
+    }
+
+    /// The helpdesk reads what these people's requests for another phone say; the records stand before the answer.
+    pub(super) async fn evidence_seen(
+        &self,
+        viewer: Uuid,
+        people: impl Iterator<Item = (Uuid, Division)>,
+    ) -> Result<(), Error> {
+        let seen = |(person, division)| {
+            let role = Some((Role::Helpdesk, division));
+            let looking = Looking { service: "identity".to_owned(), viewer: Some(viewer), role };
+            looking.at(person, vec![Field::Evidence], SETTLING)
+        };
+        self.access_log.record_first(&people.map(seen).collect::<Vec<_>>()).await
     }
 
     /// Where a person belongs as far as helping them goes, as of now.

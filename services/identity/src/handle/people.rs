@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use lifecycle::clock;
-use time::{Date, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::{Asked, Handle, TRIES, decide};
-use crate::domain::account::{Account, Command};
+use crate::domain::account::{Account, Command, Event};
 use crate::domain::contact::same_name;
 use crate::domain::document::DocumentType;
 use crate::domain::personal::Personal;
 use crate::domain::profile::{self, Form};
 use crate::error::Error;
+use crate::store::phone_fix::Claimed;
 
 /// What is known of a person.
 #[derive(Clone, Debug)]
@@ -29,6 +30,15 @@ pub struct Details {
     pub email_verified: bool,
     /// Whether the name passed a real-name check.
     pub name_verified: bool,
+}
+
+/// What has happened to an account.
+#[derive(Debug)]
+pub struct History {
+    /// In order, each with its time.
+    pub events: Vec<(OffsetDateTime, Event)>,
+    /// By the id of the request.
+    pub claimed: HashMap<Uuid, Claimed>,
 }
 
 /// Whose account has this number, and is the name right?
@@ -93,6 +103,20 @@ impl Handle {
             email_verified: account.email_verified,
             name_verified: account.name_verified,
         })
+    }
+
+    /// All that has happened to an account, each with its time, and what its requests for another phone say.
+    pub async fn history(&self, person: Uuid) -> Result<History, Error> {
+        let key = self.vault.find(person).await?.ok_or(Error::NotFound)?;
+        let loaded = self.accounts.load(person).await?;
+        let events = loaded.history()?;
+        let mut claimed = HashMap::new();
+        for (_, event) in &events {
+            if let Event::PhoneFixRequested(fix) = event {
+                claimed.extend(loaded.claimed(fix.id, &key)?.map(|said| (fix.id, said)));
+            }
+        }
+        Ok(History { events, claimed })
     }
 
     /// The accounts of many numbers, in order; four queries however many they are.

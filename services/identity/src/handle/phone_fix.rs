@@ -95,8 +95,14 @@ impl Handle {
         Err(Error::Conflict)
     }
 
-    /// What the helpdesk needs to know of open requests; those of erased people are left out.
-    pub async fn open_fixes(&self, rows: Vec<Row>) -> Result<Vec<OpenFix>, Error> {
+    /// What whoever holds the helpdesk's role in these divisions needs to know of open requests; those of erased people are left out.
+    /// The people learn that their evidence was read.
+    pub async fn open_fixes(
+        &self,
+        viewer: Uuid,
+        divisions: &[Division],
+        rows: Vec<Row>,
+    ) -> Result<Vec<OpenFix>, Error> {
         let people: Vec<Uuid> = rows.iter().map(|row| row.person).collect();
         let (keys, accounts) = (self.vault.find_all(&people).await?, self.accounts.load_all(&people).await?);
         let mut open = Vec::with_capacity(rows.len());
@@ -106,6 +112,12 @@ impl Handle {
                 open.push(OpenFix { known: loaded.personal(key)?, claimed, row });
             }
         }
+        let covering = |row: &Row| {
+            let seen_by = Division::parse(&row.division)?;
+            divisions.iter().copied().find(|own| own.covers(seen_by))
+        };
+        let seen = open.iter().filter_map(|fix| Some((fix.row.person, covering(&fix.row)?)));
+        self.evidence_seen(viewer, seen).await?;
         Ok(open)
     }
 

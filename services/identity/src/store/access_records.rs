@@ -123,6 +123,7 @@ pub fn field_code(field: Field) -> PersonField {
         Field::Email => PersonField::Email,
         Field::Particulars => PersonField::Particulars,
         Field::Form => PersonField::Form,
+        Field::Evidence => PersonField::Evidence,
     }
 }
 

@@ -143,6 +143,12 @@ impl Loaded {
         Ok(true)
     }
 
+    /// All that has happened, each with its time.
+    pub fn history(&self) -> Result<Vec<(OffsetDateTime, Event)>, CorruptEvent> {
+        let events = self.events.iter();
+        events.map(|recorded| Ok((recorded.recorded_at, account_event::decode(recorded)?))).collect()
+    }
+
     /// What a request for another phone asks for; `None` where there is no such request.
     pub fn claimed(&self, fix_id: Uuid, key: &PersonKey) -> Result<Option<Claimed>, CorruptEvent> {
         for recorded in &self.events {

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use identity::domain::role::Role;
 use proto::identity::v1 as api;
+use proto::identity::v1::access_log_client::AccessLogClient;
+use proto::identity::v1::export_client::ExportClient;
 use proto::identity::v1::phone_fixes_client::PhoneFixesClient;
+use proto::identity::v1::real_name_client::RealNameClient;
 use service::testing::{Channel, until};
 use tonic::Code;
 
@@ -201,6 +204,50 @@ async fn somebody_of_whom_no_province_is_known_is_settled_for_by_the_helpdesk_of
     assert_eq!(refusal(helpdesk(&desk, &province).settle_phone_fix(approve.clone()).await).reason, "UNKNOWN_FIX");
     helpdesk(&desk, &nation).settle_phone_fix(approve).await.unwrap();
     until("the new phone to be told", || desk.outbox.count(&Teacher::new(2).phone, "phone_fix_approved") == 1).await;
+}
+
+#[tokio::test]
+async fn the_person_learns_who_read_the_evidence_and_exports_it_with_roles_and_checks() {
+    let teacher = Teacher::new(1);
+    let register = format!("number,name\n{},{}\n", teacher.number, teacher.name);
+    let desk = Desk::open_with(|folder| {
+        let file = folder.join("register.csv");
+        std::fs::write(&file, register).unwrap();
+        identity::real_name::Settings { real_name_file: Some(file), ..Default::default() }
+    })
+    .await;
+    let (_, own) = desk.staff(&teacher, Role::Clerk, "320302", Some(uuid::Uuid::from_u128(5))).await;
+    let mut real_name = RealNameClient::new(desk.identity.with_token(&own));
+    for name in ["别人", teacher.name.as_str()] {
+        let request_id = lifecycle::ids::random().to_string();
+        let check = api::VerifyRealNameRequest { request_id, name: name.to_owned() };
+        real_name.verify_real_name(check).await.unwrap();
+    }
+    let (_, token) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    let new_phone = Teacher::new(2).phone;
+    anyone(&desk).request_phone_fix(request(&desk, &teacher, &new_phone).await).await.unwrap();
+    let fixes = listed(&desk, &token).await;
+    helpdesk(&desk, &token)
+        .settle_phone_fix(settle(&fixes[0], api::PhoneFixOutcome::NotThePerson))
+        .await
+        .unwrap();
+
+    let mut log = AccessLogClient::new(desk.identity.with_token(&own));
+    let seen = log.list_my_access(api::ListMyAccessRequest::default()).await.unwrap().into_inner().accesses;
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].role(), seen[0].division.as_str()), (api::Role::Helpdesk, "320000"));
+    assert_eq!(seen[0].fields().collect::<Vec<_>>(), [api::PersonField::Evidence]);
+    let mut export = ExportClient::new(desk.identity.with_token(&own));
+    let json = export.export_my_data(api::ExportMyDataRequest {}).await.unwrap().into_inner().json;
+    let all: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&all["profile"]["name_verified"], &all["profile"]["email_verified"]), (&true.into(), &false.into()));
+    assert_eq!((&all["roles"][0]["role"], &all["roles"][0]["division"]), (&"ROLE_CLERK".into(), &"320302".into()));
+    assert!(all["roles"][0]["granted"].is_string() && all["roles"][0]["ended"].is_null());
+    let passed: Vec<_> = all["name_checks"].as_array().unwrap().iter().map(|check| &check["passed"]).collect();
+    assert_eq!(passed, [&serde_json::Value::from(false), &true.into()]);
+    let asked = &all["phone_requests"][0];
+    assert_eq!((&asked["evidence"], &asked["phone"]), (&EVIDENCE.into(), &new_phone.into()));
+    assert_eq!(asked["outcome"], "PHONE_FIX_OUTCOME_NOT_THE_PERSON");
 }
 
 #[tokio::test]
