@@ -100,6 +100,9 @@ fn of_certificates(method: &str, season: &Season) -> Value {
             "fileReference": "示例2026-5",
         })),
         "RequestCorrection" => asked(json!({"certificateId": certificate, "statement": "任教学科有误，应为数学。"})),
+        "AnswerCorrection" => asked(json!({
+            "correctionId": season.correction_id, "state": "CORRECTION_STATE_IN_PROGRESS", "answer": "已转原发证机关核实。",
+        })),
         "RestrictCertificate" => asked(json!({"certificateId": certificate, "kind": 4, "fileReference": "示例2026-2"})),
         "LiftRestriction" => asked(json!({"certificateId": certificate, "fileReference": "示例2026-3"})),
         _ => json!({}),
@@ -192,6 +195,14 @@ fn of_identity(method: &str, season: &Season) -> Value {
             json!([{"options": asked(json!({"dryRun": true}))}, {"chunk": base64(staff_list(season).as_bytes())}])
         }
         "EndRolesOfUnit" => asked(json!({"unitId": season.place.school_id})),
+        "SettlePhoneFix" => asked(
+            json!({"personId": season.filer_id, "fixId": season.fix_id, "outcome": "PHONE_FIX_OUTCOME_NOT_THE_PERSON"}),
+        ),
+        "ResetTotp" => asked(json!({"personId": season.spare_id})),
+        "EndMySession" => json!({"sessionId": season.session_id}),
+        "RecordReveal" => json!({
+            "personId": season.filer_id, "fields": [3], "purpose": "对照权限", "grantId": season.spare_grant,
+        }),
         _ => json!({}),
     }
 }
@@ -224,6 +235,7 @@ pub fn shows(rpc: &str, season: &Season) -> Option<String> {
         "Notices/ListNotices" => Some(season.notice_id.clone()),
         "Profiles/GetProfile" => Some(season.filer_id.clone()),
         "Staff/ListGrants" => Some(season.spare_grant.clone()),
+        "PhoneFixes/ListPhoneFixes" => Some(season.fix_id.clone()),
         "StaffLists/ImportStaff" => Some(r#""granted": "1""#.to_owned()),
         "StaffLists/EndRolesOfUnit" => Some(r#""ended""#.to_owned()),
         _ => None,

@@ -1,15 +1,18 @@
 //! The objects of the matrix: a season with a draft, an application, a certificate, a notice, a grant, and places in scope and out of it.
 
+use base64::Engine as _;
 use cluster::actor::{Actor, Phones};
 use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
 use cluster::register::Teacher;
-use cluster::{Cluster, seed};
+use cluster::{Cluster, seed, wait};
 use proto::applications::v1 as applications;
+use proto::certificates::v1 as certificates;
+use proto::identity::v1 as identity;
 use proto::identity::v1::Role;
 use proto::scheduling::v1 as scheduling;
 use serde_json::Value;
 
-use super::callers::{grant, newcomer, person_id};
+use super::callers::{grant, newcomer, person_id, with_second_factor};
 
 /// Teachers of the register.
 const TEACHERS: u32 = 10;
@@ -51,6 +54,14 @@ pub struct Season {
     pub spare: Teacher,
     pub spare_id: String,
     pub spare_grant: String,
+    /// The same in a session in which the role counts.
+    pub helper: Actor,
+    /// The filer's open request for another phone.
+    pub fix_id: String,
+    /// The filer's open request for a correction.
+    pub correction_id: String,
+    /// The filer's session.
+    pub session_id: String,
 }
 
 impl Season {
@@ -73,8 +84,13 @@ impl Season {
 
         let chief = super::callers::chief(cluster).await;
         let spare = Teacher::new(4);
-        let spare_id = person_id(&newcomer(cluster, spare).await).await;
+        let helper = newcomer(cluster, spare).await;
+        let spare_id = person_id(&helper).await;
         let spare_grant = grant(&chief, &spare_id, Role::Helpdesk, "320000", "").await;
+        let helper = with_second_factor(&helper).await;
+        ask_for_another_phone(&filer, &phones, &Teacher::new(7).phone()).await;
+        let fix_id = first_fix(&helper).await;
+        let correction_id = ask_for_a_correction(&filer.actor, &submitted.certificate_id).await;
         let elsewhere = Elsewhere::find(&filer.actor).await;
         let plan = plan(&filer.actor).await;
         let own = plan.agencies.iter().find(|agency| agency.agency_id == seeded.place.agency_id).unwrap();
@@ -90,6 +106,7 @@ impl Season {
             drafter: drafter.actor,
             draft,
             filer_id: person_id(&filer.actor).await,
+            session_id: session_id(&filer.actor),
             filer: filer.actor,
             certificate_id: submitted.certificate_id,
             enrolment_number: submitted.enrolment_number,
@@ -101,13 +118,21 @@ impl Season {
             spare,
             spare_id,
             spare_grant,
+            helper,
+            fix_id,
+            correction_id,
         }
     }
 
     /// Whose object an RPC is called about.
     pub fn owner(&self, rpc: &str) -> &Actor {
         let of_draft = rpc.contains(".Drafts/") || rpc.ends_with("/SubmitApplication");
-        if of_draft { &self.drafter } else { &self.filer }
+        match rpc {
+            _ if of_draft => &self.drafter,
+            // A service records what it shows to whoever holds the role.
+            "dingzhu.identity.v1.AccessLog/RecordReveal" => &self.helper,
+            _ => &self.filer,
+        }
     }
 }
 
@@ -145,6 +170,59 @@ impl Elsewhere {
             zhejiang_agency: agency("330000"),
         }
     }
+}
+
+/// Asks the helpdesk to put this phone in.
+async fn ask_for_another_phone(filer: &Applicant, phones: &Phones, phone: &str) {
+    let channel = filer.actor.channel(&filer.actor.addresses.identity).unwrap();
+    let mut fixes = identity::phone_fixes_client::PhoneFixesClient::new(channel);
+    let phone = phone.to_owned();
+    let send = identity::SendPhoneFixCodeRequest { phone: phone.clone() };
+    let sent = fixes.send_phone_fix_code(send).await.unwrap().into_inner();
+    let request = identity::RequestPhoneFixRequest {
+        request_id: request_id(),
+        document_type: identity::DocumentType::ResidentId.into(),
+        number: filer.teacher.number(),
+        name: filer.teacher.name(),
+        code: phones.code(&phone, "new_phone_code").await.unwrap(),
+        phone,
+        challenge_id: sent.challenge_id,
+        province: "32".to_owned(),
+        evidence: "手机已停机，请联系本校核实。".to_owned(),
+    };
+    fixes.request_phone_fix(request).await.unwrap();
+}
+
+/// The one request that waits for the helpdesk, once it is listed.
+async fn first_fix(helper: &Actor) -> String {
+    let channel = helper.channel(&helper.addresses.identity).unwrap();
+    let fixes = identity::phone_fixes_client::PhoneFixesClient::new(channel);
+    let listed = wait::until("the request to be listed", std::time::Duration::from_secs(30), async || {
+        let listed = fixes.clone().list_phone_fixes(identity::ListPhoneFixesRequest::default()).await.ok()?;
+        Some(listed.into_inner().fixes.first()?.fix_id.clone())
+    });
+    listed.await.unwrap()
+}
+
+async fn ask_for_a_correction(filer: &Actor, certificate_id: &str) -> String {
+    let channel = filer.channel(&filer.addresses.certificates).unwrap();
+    let mut corrections = certificates::corrections_client::CorrectionsClient::new(channel);
+    let request = certificates::RequestCorrectionRequest {
+        request_id: request_id(),
+        certificate: Some(certificates::request_correction_request::Certificate::CertificateId(
+            certificate_id.to_owned(),
+        )),
+        statement: "任教学科有误，应为数学。".to_owned(),
+    };
+    corrections.request_correction(request).await.unwrap().into_inner().correction_id
+}
+
+/// As the access token says.
+fn session_id(actor: &Actor) -> String {
+    let claims = actor.bearer().split('.').nth(1).expect("a token has three parts");
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    claims["sid"].as_str().unwrap().to_owned()
 }
 
 async fn plan(person: &Actor) -> scheduling::Plan {

@@ -31,15 +31,8 @@ pub enum Field {
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 7] = [
-        Self::Number,
-        Self::Name,
-        Self::Phone,
-        Self::Email,
-        Self::Particulars,
-        Self::Form,
-        Self::Evidence,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Number, Self::Name, Self::Phone, Self::Email, Self::Particulars, Self::Form, Self::Evidence];
 }
 
 /// Somebody looks at a person's data.

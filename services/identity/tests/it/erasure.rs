@@ -305,7 +305,8 @@ async fn an_open_application_comes_first_and_a_conclusion_is_kept_for_years() {
     erasure(&desk, &token).withdraw_erasure(first).await.unwrap();
     assert_eq!(refusal(erasure(&desk, &token).withdraw_erasure(withdraw()).await).reason, "NOT_RESTRICTED");
     let token = desk.sign_in(&teacher).await.access_token;
-    eventually("the account to be free again", async || (of_staff(&token).await == "ROLE_REQUIRED").then_some(())).await;
+    eventually("the account to be free again", async || (of_staff(&token).await == "ROLE_REQUIRED").then_some(()))
+        .await;
 
     desk.sql("UPDATE views.filed_application SET concluded = concluded - interval '6 years'").await;
     assert_ne!(erase(&desk, &token, &teacher).await.erasure_id, "", "nothing has to be kept any more");

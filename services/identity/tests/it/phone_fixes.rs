@@ -227,10 +227,7 @@ async fn the_person_learns_who_read_the_evidence_and_exports_it_with_roles_and_c
     let new_phone = Teacher::new(2).phone;
     anyone(&desk).request_phone_fix(request(&desk, &teacher, &new_phone).await).await.unwrap();
     let fixes = listed(&desk, &token).await;
-    helpdesk(&desk, &token)
-        .settle_phone_fix(settle(&fixes[0], api::PhoneFixOutcome::NotThePerson))
-        .await
-        .unwrap();
+    helpdesk(&desk, &token).settle_phone_fix(settle(&fixes[0], api::PhoneFixOutcome::NotThePerson)).await.unwrap();
 
     let mut log = AccessLogClient::new(desk.identity.with_token(&own));
     let seen = log.list_my_access(api::ListMyAccessRequest::default()).await.unwrap().into_inner().accesses;

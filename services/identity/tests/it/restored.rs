@@ -113,9 +113,11 @@ async fn an_erasure_that_the_restored_log_has_lost_is_taken_from_the_stream_befo
     assert!(!has_key(&pool, person).await, "the key is destroyed when the service serves");
     assert_eq!(erasures(&pool, person).await, 1);
     let confirmed = "SELECT count(*) FROM claim WHERE kind = 'erased' AND key = $1";
-    let confirmed = sqlx::query_scalar::<_, i64>(confirmed).bind(erasure.parse::<Uuid>().unwrap().as_bytes().as_slice());
+    let confirmed =
+        sqlx::query_scalar::<_, i64>(confirmed).bind(erasure.parse::<Uuid>().unwrap().as_bytes().as_slice());
     assert_eq!(confirmed.fetch_one(&pool).await.unwrap(), 1);
-    let left = "SELECT (SELECT count(*) FROM session WHERE person = $1) + (SELECT count(*) FROM claim WHERE kind = 'account')";
+    let left =
+        "SELECT (SELECT count(*) FROM session WHERE person = $1) + (SELECT count(*) FROM claim WHERE kind = 'account')";
     let left: i64 = sqlx::query_scalar(left).bind(person).fetch_one(&pool).await.unwrap();
     assert_eq!(left, 1, "no session, and the other account's number alone");
     let mut sessions = SessionsClient::new(again.person(person));
