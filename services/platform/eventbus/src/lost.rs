@@ -20,6 +20,14 @@ impl BusHandle {
         let name = stream::name(core.service);
         let Some(extent) = stream::extent(&nats.jetstream, &name).await.map_err(unread)? else { return Ok(Vec::new()) };
         let head = core.log.newest().await.map_err(unread)?;
+        if extent.first > head + 1 {
+            let (from, to) = (head + 1, extent.first - 1);
+            tracing::error!(
+                from,
+                to,
+                "neither the log nor the stream holds the events between: they are lost for good"
+            );
+        }
         // What is equal somewhere is equal everywhere before: each hash covers the one before it.
         let (mut same, mut other) = (extent.first - 1, head.min(extent.last).max(extent.first - 1) + 1);
         while other - same > 1 {

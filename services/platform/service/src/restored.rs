@@ -105,11 +105,11 @@ pub(crate) async fn recover<S: Service>(
     }
     let mut applying = Vec::new();
     for event in lost(ground, bus).await? {
-        let erased: PersonErased = event.decode()?;
-        if !ground.root.signed_erasure(&erased) {
+        let erased = event.decode::<PersonErased>().ok().filter(|erased| ground.root.signed_erasure(erased));
+        let Some(erased) = erased else {
             tracing::error!(position = event.position, "an erasure in the own stream is not signed by the root key");
             continue;
-        }
+        };
         let (erasure, person) = (Uuid::parse_str(&erased.erasure_id)?, Uuid::parse_str(&erased.person_id)?);
         service.erase_again(erasure, person).await?;
         tracing::warn!(%erasure, "an erasure that the log has lost is recorded once more");
@@ -122,7 +122,8 @@ pub(crate) async fn recover<S: Service>(
     }
     match unconfirmed(ground).await? {
         Some(erasure) if accepted != Some(erasure) => Err(format!(
-            "the erasure {erasure} was applied here and stands neither in the log nor in the stream any more: restore a newer backup, or see              to its person by other means and set DINGZHU_ACCEPT_LOST_ERASURE={erasure}"
+            "the erasure {erasure} was applied here and stands neither in the log nor in the stream any more: restore a newer backup, or \
+             see to its person by other means and set DINGZHU_ACCEPT_LOST_ERASURE={erasure}"
         )
         .into()),
         Some(erasure) => {
