@@ -51,9 +51,11 @@ impl Handle {
         let openid = self.wechat.scanned(ticket).await?.ok_or(Error::WechatNotScanned)?;
         let openid_hash = self.wechat_tickets.hash(&openid);
         for _ in 0..TRIES {
+            // Before the account is read: a binding of its own in between shows there, and is not taken for somebody else's.
+            let claimed = self.accounts.is_claimed(CLAIM, &openid_hash).await?;
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
             let events = decide(&loaded, Command::BindWechat { openid_hash })?;
-            if !events.is_empty() && self.accounts.is_claimed(CLAIM, &openid_hash).await? {
+            if !events.is_empty() && claimed {
                 return Err(Error::WechatTaken);
             }
             let key = self.vault.obtain(person).await?;
