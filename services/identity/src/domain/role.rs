@@ -153,6 +153,7 @@ impl Division {
     }
 
     /// The province that it lies in: 320000 for 320302, the nation for the nation.
+    #[must_use]
     pub fn province(self) -> Self {
         let [first, second, ..] = self.0;
         Self([first, second, b'0', b'0', b'0', b'0'])

@@ -25,7 +25,7 @@ impl Handle {
         }
         let grant = Grant { id: ids::random(), role, scope };
         let command = Command::GrantRole { grant, by: by.clone() };
-        let (answer, position) = self.change_roles(asked, person, &command, grant.id.as_bytes()).await?;
+        let (answer, position) = Box::pin(self.change_roles(asked, person, &command, grant.id.as_bytes())).await?;
         let granted = Uuid::from_slice(&answer).expect("the answer kept is the id that was given");
         Ok((granted, position))
     }
@@ -33,7 +33,7 @@ impl Handle {
     /// Takes a role back; returns the position.
     pub async fn revoke_role(&self, asked: &Asked, person: Uuid, grant: Uuid, by: &Authority) -> Result<i64, Error> {
         let command = Command::RevokeRole { grant_id: grant, by: by.clone() };
-        Ok(self.change_roles(asked, person, &command, &[]).await?.1)
+        Ok(Box::pin(self.change_roles(asked, person, &command, &[])).await?.1)
     }
 
     /// Whether a role can hold for the unit that its scope names, if it names one.

@@ -29,11 +29,10 @@ async fn tables(pool: &PgPool) -> Vec<String> {
 
 /// Keeps everything as it is at one moment.
 async fn back_up(pool: &PgPool) {
-    let mut sql = "BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE SCHEMA backup;".to_owned();
-    for (number, table) in tables(pool).await.iter().enumerate() {
-        sql += &format!("CREATE TABLE backup.t{number} AS TABLE {table};");
-    }
-    sqlx::raw_sql(AssertSqlSafe(sql + "COMMIT")).execute(pool).await.unwrap();
+    let copy = |(number, table)| format!("CREATE TABLE backup.t{number} AS TABLE {table};");
+    let copies: Vec<String> = tables(pool).await.iter().enumerate().map(copy).collect();
+    let sql = format!("BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE SCHEMA backup; {} COMMIT", copies.concat());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
 }
 
 /// Brings it back, once nobody uses it.
@@ -44,11 +43,12 @@ async fn restore(pool: &PgPool) {
         (users == 0).then_some(())
     };
     cluster::wait::until("the service to be gone", PATIENCE, used).await.unwrap();
-    let mut sql = "BEGIN; SET LOCAL session_replication_role = replica;".to_owned();
-    for (number, table) in tables(pool).await.iter().enumerate() {
-        sql += &format!("DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE backup.t{number};");
-    }
-    sqlx::raw_sql(AssertSqlSafe(sql + "COMMIT")).execute(pool).await.unwrap();
+    let replace = |(number, table)| {
+        format!("DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE backup.t{number};")
+    };
+    let replaced: Vec<String> = tables(pool).await.iter().enumerate().map(replace).collect();
+    let sql = format!("BEGIN; SET LOCAL session_replication_role = replica; {} COMMIT", replaced.concat());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
 }
 
 fn beside(settings: &Settings, server: &nats::Server) -> Settings {
@@ -112,10 +112,10 @@ async fn an_erasure_that_the_restored_log_has_lost_is_taken_from_the_stream_befo
     let again = start(&desk, &beside(&desk.identity.settings, &server)).await;
     assert!(!has_key(&pool, person).await, "the key is destroyed when the service serves");
     assert_eq!(erasures(&pool, person).await, 1);
-    let confirmed = "SELECT count(*) FROM claim WHERE kind = 'erased' AND key = $1";
-    let confirmed =
-        sqlx::query_scalar::<_, i64>(confirmed).bind(erasure.parse::<Uuid>().unwrap().as_bytes().as_slice());
-    assert_eq!(confirmed.fetch_one(&pool).await.unwrap(), 1);
+    let sql = "SELECT count(*) FROM claim WHERE kind = 'erased' AND key = $1";
+    let claim = erasure.parse::<Uuid>().unwrap().as_bytes().to_vec();
+    let confirmations: i64 = sqlx::query_scalar(sql).bind(claim).fetch_one(&pool).await.unwrap();
+    assert_eq!(confirmations, 1);
     let left =
         "SELECT (SELECT count(*) FROM session WHERE person = $1) + (SELECT count(*) FROM claim WHERE kind = 'account')";
     let left: i64 = sqlx::query_scalar(left).bind(person).fetch_one(&pool).await.unwrap();
