@@ -391,6 +391,7 @@ impl Asked {
             actor: self.actor.clone(),
             request: Some(RequestKey { id: self.request_id, fingerprint: self.fingerprint, answer }),
             claims: Vec::new(),
+            not_before: None,
             not_after,
             traceparent: telemetry::current_traceparent(),
             cause: None,

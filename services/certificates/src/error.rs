@@ -86,9 +86,10 @@ impl From<AppendError> for Error {
             AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Self::Conflict,
             AppendError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             AppendError::Unavailable => Self::Unavailable { dependency: "database" },
-            AppendError::TooLate { .. } | AppendError::TooLarge { .. } | AppendError::Refused(_) => {
-                Self::Storage(Box::new(error))
-            }
+            AppendError::TooEarly { .. }
+            | AppendError::TooLate { .. }
+            | AppendError::TooLarge { .. }
+            | AppendError::Refused(_) => Self::Storage(Box::new(error)),
         }
     }
 }

@@ -271,6 +271,7 @@ impl Handle {
             actor: asked.actor.clone(),
             request: asked.request.map(|(id, fingerprint)| RequestKey { id, fingerprint, answer }),
             claims,
+            not_before: None,
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: asked.cause,

@@ -179,6 +179,7 @@ impl Import {
             actor: self.actor.clone(),
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: None,

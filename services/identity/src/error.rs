@@ -172,9 +172,10 @@ impl From<AppendError> for Error {
             AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Self::Conflict,
             AppendError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             AppendError::Unavailable => Self::Unavailable,
-            error @ (AppendError::TooLate { .. } | AppendError::TooLarge { .. } | AppendError::Refused(_)) => {
-                Self::Append(error)
-            }
+            error @ (AppendError::TooEarly { .. }
+            | AppendError::TooLate { .. }
+            | AppendError::TooLarge { .. }
+            | AppendError::Refused(_)) => Self::Append(error),
         }
     }
 }

@@ -201,6 +201,7 @@ impl Handle {
             actor: actor.to_owned(),
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: None,

@@ -121,6 +121,7 @@ impl Tokens {
                 actor: "system".to_owned(),
                 request: None,
                 claims: Vec::new(),
+                not_before: None,
                 not_after: None,
                 traceparent: None,
                 cause: None,

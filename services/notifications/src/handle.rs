@@ -272,6 +272,7 @@ fn append(id: Uuid, version: i64, events: &[Event], division: Division, cause: O
         actor: ACTOR.to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: telemetry::current_traceparent(),
         cause,

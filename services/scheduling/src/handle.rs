@@ -58,6 +58,7 @@ struct Decided {
     events: Vec<(String, Vec<u8>)>,
     division: Code,
     claims: Vec<Claim>,
+    not_before: Option<OffsetDateTime>,
     not_after: Option<OffsetDateTime>,
     /// The event that it reacts to.
     cause: Option<Uuid>,
@@ -108,6 +109,7 @@ impl Handle {
             actor: asked.officer.actor.clone(),
             request: Some(RequestKey { id: asked.request_id, fingerprint: asked.fingerprint, answer }),
             claims: decided.claims,
+            not_before: decided.not_before,
             not_after: decided.not_after,
             traceparent: telemetry::current_traceparent(),
             cause: decided.cause,
@@ -121,7 +123,16 @@ impl Decided {
     /// Events of a new stream.
     fn new<E: Stored>(stream: Uuid, events: &[E], division: Code) -> Self {
         let events = events.iter().map(|event| event.write(stream)).collect();
-        Self { stream, version: 0, events, division, claims: Vec::new(), not_after: None, cause: None }
+        Self {
+            stream,
+            version: 0,
+            events,
+            division,
+            claims: Vec::new(),
+            not_before: None,
+            not_after: None,
+            cause: None,
+        }
     }
 }
 

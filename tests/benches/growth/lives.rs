@@ -209,6 +209,7 @@ async fn live(
                 answer: vec![1; 60],
             }),
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: None,
             cause: None,

@@ -113,6 +113,7 @@ fn application(template: &[Recorded], stream: Uuid, number: usize) -> Append {
         actor: "system".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

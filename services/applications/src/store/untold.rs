@@ -68,6 +68,7 @@ impl FromRow<'_, PgRow> for Untold {
             actor: row.try_get("actor")?,
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: row.try_get("traceparent")?,
             cause: None,

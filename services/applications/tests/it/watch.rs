@@ -119,6 +119,7 @@ async fn stir(stage: &Stage, key: &wire::ApplicationKey, count: usize) {
             actor: "system".to_owned(),
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: None,
             cause: None,

@@ -230,6 +230,7 @@ impl Handle {
             actor: ACTOR.to_owned(),
             request: None,
             claims: vec![over()],
+            not_before: None,
             not_after: None,
             traceparent: None,
             cause: None,

@@ -76,6 +76,7 @@ async fn append(log: &EventLog) {
         actor: "system".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

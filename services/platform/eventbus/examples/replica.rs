@@ -56,6 +56,7 @@ fn command() -> Append {
         actor: "system".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

@@ -89,6 +89,7 @@ fn command() -> Append {
         actor: format!("person:{stream}"),
         request: Some(RequestKey { id: ids::random(), fingerprint: digest(stream.as_bytes()), answer: vec![1; 40] }),
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

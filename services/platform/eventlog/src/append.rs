@@ -25,6 +25,8 @@ pub struct Append {
     pub request: Option<RequestKey>,
     /// What only one stream can have, taken or released with these events.
     pub claims: Vec<Claim>,
+    /// Opening instant: recorded at it or later by PostgreSQL's clock, or not at all.
+    pub not_before: Option<OffsetDateTime>,
     /// Closing instant: recorded strictly before it by PostgreSQL's clock, or not at all.
     pub not_after: Option<OffsetDateTime>,
     /// W3C trace context.
@@ -118,6 +120,14 @@ pub enum AppendError {
     /// The same request id came with another body.
     #[error("the request id was used for another request")]
     RequestIdReused,
+    /// The opening instant had not come yet under the lock.
+    #[error("recorded_at would be {now}, the opening instant is {not_before}")]
+    TooEarly {
+        /// PostgreSQL's clock under the lock.
+        now: OffsetDateTime,
+        /// The opening instant.
+        not_before: OffsetDateTime,
+    },
     /// The closing instant had passed under the lock.
     #[error("recorded_at would be {now}, the closing instant is {not_after}")]
     TooLate {

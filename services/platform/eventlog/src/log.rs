@@ -167,6 +167,7 @@ impl EventLog {
             actor: actor.to_owned(),
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: None,
             cause: None,

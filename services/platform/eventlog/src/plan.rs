@@ -273,6 +273,11 @@ impl<'a> Planner<'a> {
         {
             return repeat(kept, &request.fingerprint);
         }
+        if let Some(not_before) = append.not_before
+            && self.plan.now < not_before
+        {
+            return Err(AppendError::TooEarly { now: self.plan.now, not_before });
+        }
         if let Some(not_after) = append.not_after
             && self.plan.now >= not_after
         {

@@ -114,6 +114,7 @@ impl<F: Forget> OnPersonErased<F> {
             actor: format!("service:{}", self.service),
             request: None,
             claims: vec![Claim::Take { kind: ERASED, key: erasure.as_bytes().to_vec() }],
+            not_before: None,
             not_after: None,
             traceparent: telemetry::current_traceparent(),
             cause: Some(ids.cause()),

@@ -87,6 +87,7 @@ impl Neighbour {
             actor: "system".to_owned(),
             request: None,
             claims: Vec::new(),
+            not_before: None,
             not_after: None,
             traceparent: None,
             cause: None,

@@ -279,6 +279,7 @@ async fn booked_in_the_past(world: &SlotWorld, n: u32, slot: &Slot) {
         actor: "system".to_owned(),
         request: None,
         claims: store::taken::claims_of_booking(&State::Empty, &event),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

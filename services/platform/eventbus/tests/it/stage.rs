@@ -170,6 +170,7 @@ pub fn command(stream: Uuid, expected_version: i64, event: NewEvent) -> Append {
         actor: "system".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         cause: None,

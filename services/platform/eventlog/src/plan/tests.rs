@@ -40,6 +40,7 @@ fn append(events: u128) -> Append {
         actor: "person:one".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,
@@ -59,6 +60,19 @@ fn the_closing_instant_itself_is_too_late_and_the_microsecond_before_it_is_not()
     });
     let plan = plan(ground(), &commands);
     assert_eq!(plan.answers[0], Err(AppendError::TooLate { now: NOW, not_after: NOW }));
+    assert!(plan.answers[1].is_ok());
+    assert_eq!(plan.head, 8);
+}
+
+#[test]
+fn the_opening_instant_itself_is_in_time_and_the_microsecond_before_it_is_too_early() {
+    let commands = [Duration::from_micros(1), Duration::ZERO].map(|ahead| {
+        let append = Append { not_before: Some(NOW + ahead), ..append(1) };
+        Command::new(append)
+    });
+    let plan = plan(ground(), &commands);
+    let not_before = NOW + Duration::from_micros(1);
+    assert_eq!(plan.answers[0], Err(AppendError::TooEarly { now: NOW, not_before }));
     assert!(plan.answers[1].is_ok());
     assert_eq!(plan.head, 8);
 }

@@ -87,6 +87,7 @@ pub fn to(stream: Uuid, expected_version: i64) -> Append {
         actor: "person:one".to_owned(),
         request: None,
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,

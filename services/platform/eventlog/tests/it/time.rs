@@ -1,4 +1,4 @@
-//! The closing instant, and PostgreSQL's clock as the only one that counts.
+//! The opening and the closing instant, and PostgreSQL's clock as the only one that counts.
 
 use std::time::Duration;
 
@@ -21,6 +21,20 @@ async fn a_command_at_the_closing_instant_is_too_late_and_the_others_of_its_batc
     let (before, late, after) = tokio::join!(append(Some(open)), append(Some(closed)), append(None));
     assert!(before.is_ok() && after.is_ok());
     assert!(matches!(late, Err(AppendError::TooLate { now, not_after }) if now >= not_after && not_after == closed));
+    assert_eq!(fixture.events().await, 2);
+}
+
+#[tokio::test]
+async fn a_command_before_the_opening_instant_is_too_early_and_the_others_of_its_batch_are_not() {
+    let fixture = Fixture::start().await;
+    let opened = database_time(&fixture).await;
+    let coming = opened + Duration::from_secs(3_600);
+    let append = |not_before| fixture.log.append(Append { not_before, ..anew() });
+    let (after, early, whenever) = tokio::join!(append(Some(opened)), append(Some(coming)), append(None));
+    assert!(after.is_ok() && whenever.is_ok());
+    assert!(
+        matches!(early, Err(AppendError::TooEarly { now, not_before }) if now < not_before && not_before == coming)
+    );
     assert_eq!(fixture.events().await, 2);
 }
 

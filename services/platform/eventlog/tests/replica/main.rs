@@ -67,6 +67,7 @@ fn command(request: u32) -> Append {
             answer: ids::random().to_string().into_bytes(),
         }),
         claims: Vec::new(),
+        not_before: None,
         not_after: None,
         traceparent: None,
         cause: None,
