@@ -94,6 +94,7 @@ impl Applicant {
             stage: self.teacher.stage(),
             agency_id: place.agency_id.clone(),
             point_id: place.point_id.clone(),
+            time: None,
         };
         Ok(client.check_availability(request).await.doing(|| "ask whether filing is open".into())?.into_inner())
     }

@@ -56,6 +56,7 @@ pub async fn open(cluster: &Cluster) -> Result<Asking> {
             stage: Stage::Primary.into(),
             agency_id: agency.agency_id.clone(),
             point_id: point.point_id,
+            time: None,
         }));
     }
     until_open(&officer, &questions).await?;

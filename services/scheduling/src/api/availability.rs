@@ -10,7 +10,7 @@ use lifecycle::{CancellationToken, clock};
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::availability_server::Availability;
 use proto::types::v1::Stage;
-use rpc::{Violations, Watchers, Watching, parse_uuid};
+use rpc::{Violations, Watchers, Watching, parse_timestamp, parse_uuid};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
 
@@ -18,6 +18,7 @@ use crate::domain::availability::{self, Answer, Closed};
 use crate::domain::id::{AgencyId, PointId};
 use crate::domain::offered::Offered;
 use crate::domain::plan::State;
+use crate::domain::shanghai;
 use crate::error::Error;
 use crate::store;
 use crate::views::directory::Agencies;
@@ -25,6 +26,9 @@ use crate::views::plans::Plans;
 
 /// A clock that is set back or forth is noticed after this time at the latest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Plans are made for a year: nobody asks for a time that is farther away, past or to come.
+const FARTHEST: time::Duration = time::Duration::days(366);
 
 /// Serves `Availability`.
 pub struct AvailabilityApi {
@@ -50,6 +54,8 @@ struct Question {
     offered: &'static Offered,
     agency: AgencyId,
     point: Option<PointId>,
+    /// `None` for the present.
+    at: Option<OffsetDateTime>,
 }
 
 #[tonic::async_trait]
@@ -58,8 +64,9 @@ impl Availability for AvailabilityApi {
         &self,
         request: Request<wire::CheckAvailabilityRequest>,
     ) -> Result<Response<wire::CheckAvailabilityResponse>, Status> {
-        let question = read(request.get_ref())?;
-        Ok(Response::new(self.memory.answer(&question, clock::now())?.0))
+        let question = read(request.get_ref(), clock::now())?;
+        let at = question.at.unwrap_or_else(clock::now);
+        Ok(Response::new(self.memory.answer(&question, at)?.0))
     }
 
     type WatchAvailabilityStream = Pin<Box<dyn Stream<Item = Result<wire::WatchAvailabilityResponse, Status>> + Send>>;
@@ -69,7 +76,12 @@ impl Availability for AvailabilityApi {
         request: Request<wire::WatchAvailabilityRequest>,
     ) -> Result<Response<Self::WatchAvailabilityStream>, Status> {
         let person = Caller::of(&request).signed_in()?.id;
-        let question = read(&request.into_inner().question.unwrap_or_default())?;
+        let question = read(&request.into_inner().question.unwrap_or_default(), clock::now())?;
+        if question.at.is_some() {
+            let mut violations = Violations::new();
+            violations.add("time", "NOT_EXPECTED", "持续查询只反映当前情况，请不要指定时间。");
+            return Err(violations.into());
+        }
         // Whoever would hear a refusal takes nobody's place.
         self.memory.answer(&question, clock::now())?;
         let place = self.watchers.admit(person)?;
@@ -80,7 +92,7 @@ impl Availability for AvailabilityApi {
 }
 
 impl Memory {
-    /// The answer at an instant, and when the clock may make it another one.
+    /// The answer at an instant by what is planned now, and when the clock may make it another one.
     fn answer(
         &self,
         question: &Question,
@@ -88,10 +100,10 @@ impl Memory {
     ) -> Result<(wire::CheckAvailabilityResponse, Option<OffsetDateTime>), Error> {
         let (agencies, plans) = (self.agencies.require()?, self.plans.require()?);
         let not_found = || Error::NotFound { kind: "agency", name: question.agency.to_string() };
-        let agency = agencies.find(question.agency).ok_or_else(not_found)?;
+        let agency = agencies.find_on(question.agency, shanghai::day(now)).ok_or_else(not_found)?;
         let plan = plans.current(agency.division.province()).map_or(&State::Empty, |at| &at.state);
-        let answer = render(&availability::check(plan, agency, question.point, now), question.offered);
-        Ok((answer, availability::next_turn(plan, agency.id, now)))
+        let answer = availability::check(plan, agency, agencies.closed_points(), question.point, now);
+        Ok((render(&answer, question.offered), availability::next_turn(plan, agency.id, now)))
     }
 }
 
@@ -123,7 +135,7 @@ impl Watch {
     }
 }
 
-fn read(asked: &wire::CheckAvailabilityRequest) -> Result<Question, Status> {
+fn read(asked: &wire::CheckAvailabilityRequest, now: OffsetDateTime) -> Result<Question, Status> {
     let mut violations = Violations::new();
     let offered = Offered::find(&asked.province, &asked.city);
     violations.check("city", offered.is_some(), "UNKNOWN_DIVISION", "该省没有这个市，请重新选择省、市。");
@@ -133,13 +145,16 @@ fn read(asked: &wire::CheckAvailabilityRequest) -> Result<Question, Status> {
         "" => None,
         point => parse_uuid("point_id", point, &mut violations).map(PointId),
     };
+    let at = asked.time.as_ref().and_then(|time| parse_timestamp("time", Some(time), &mut violations));
+    let is_near = at.is_none_or(|at| (at - now).abs() <= FARTHEST);
+    violations.check("time", is_near, "OUT_OF_RANGE", "查询的时间应在当前时间前后一年以内。");
     let (Some(offered), Some(agency), true) = (offered, agency, violations.is_empty()) else {
         return Err(violations.into());
     };
     let sentence = "该机构不受理所选省、市的注册申请，请重新选择注册机构。";
     violations.check("agency_id", offered.includes(agency), "NOT_OFFERED", sentence);
     violations.into_result()?;
-    Ok(Question { offered, agency, point })
+    Ok(Question { offered, agency, point, at })
 }
 
 fn is_a_stage(stage: i32) -> bool {

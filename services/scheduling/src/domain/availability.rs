@@ -1,4 +1,6 @@
-//! 查询工作开展情况: may one file with an agency now, and if not, why and when; in the order of checks of DOMAIN 6.
+//! 查询工作开展情况: may one file with an agency at an instant, and if not, why and when; in the order of checks of DOMAIN 6.
+
+use std::collections::HashSet;
 
 use time::OffsetDateTime;
 
@@ -53,8 +55,14 @@ pub struct Answer<'p> {
     pub points: Vec<&'p Assignment>,
 }
 
-/// Judges at the instant `now`, by the province's newest plan.
-pub fn check<'p>(plan: &'p State, agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Answer<'p> {
+/// Judges at the instant `now`, by the province's newest plan. Points that were closed keep their dates in it, and confirm nobody.
+pub fn check<'p>(
+    plan: &'p State,
+    agency: &Agency,
+    closed_points: &HashSet<PointId>,
+    point: Option<PointId>,
+    now: OffsetDateTime,
+) -> Answer<'p> {
     let refuse = |closed, message: &str| Answer {
         closed: Some(closed),
         message: message.to_owned(),
@@ -78,7 +86,8 @@ pub fn check<'p>(plan: &'p State, agency: &Agency, point: Option<PointId>, now: 
         return refuse(Closed::NoWindow, NOT_STARTED);
     }
     let current = joined.windows.iter().find(|window| window.contains(now));
-    let confirms = |assignment: &&Assignment| now < assignment.confirm_end;
+    let is_there = |assignment: &&Assignment| !closed_points.contains(&assignment.point);
+    let confirms = |assignment: &&Assignment| now < assignment.confirm_end && is_there(assignment);
     let mut points = joined.points.values().filter(confirms).peekable();
     let (closed, message, points) = match (current, point) {
         (None, _) => (Some(Closed::WindowNotOpen), all_windows(agency, joined, now), Vec::new()),
@@ -88,7 +97,10 @@ pub fn check<'p>(plan: &'p State, agency: &Agency, point: Option<PointId>, now: 
         (Some(window), None) => (None, open(agency, window), points.collect()),
         (Some(window), Some(point)) => match joined.points.get(&point).filter(confirms) {
             Some(chosen) => (None, open(agency, window), vec![chosen]),
-            None => (Some(Closed::PointClosed), point_closed(joined, point), points.collect()),
+            None => {
+                let listed = joined.points.get(&point).filter(is_there);
+                (Some(Closed::PointClosed), point_closed(listed), points.collect())
+            }
         },
     };
     Answer {
@@ -124,8 +136,8 @@ fn all_windows(agency: &Agency, joined: &AgencyPlan, now: OffsetDateTime) -> Str
     format!("{}网报时间：{}。", agency.name, marked.collect::<Vec<_>>().join("；"))
 }
 
-fn point_closed(joined: &AgencyPlan, point: PointId) -> String {
-    match joined.points.get(&point) {
+fn point_closed(listed: Option<&Assignment>) -> String {
+    match listed {
         Some(assignment) => {
             let end = shanghai::render(assignment.confirm_end);
             format!("您选择的确认点现场确认时间已于{end}截止，请选择其他确认点。")

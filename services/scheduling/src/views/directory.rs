@@ -1,6 +1,6 @@
 //! The directory: agencies, which every replica keeps in memory with all their names, and points, in a table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use eventbus::{Event, LoadError, View, ViewError};
 use lifecycle::clock;
@@ -36,7 +36,7 @@ impl View for Directory {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["agency", "agency_name", "point"]
+        &["agency", "agency_name", "point", "closed_point"]
     }
 
     fn concerns(&self, event: &Event) -> bool {
@@ -114,6 +114,10 @@ async fn change_agency(tx: &mut PgConnection, change: agency::Event) -> Result<(
 }
 
 async fn change_point(tx: &mut PgConnection, change: point::Event) -> Result<(), sqlx::Error> {
+    if let point::Event::PointClosed { point } = &change {
+        let query = sqlx::query("INSERT INTO closed_point (point_id) VALUES ($1) ON CONFLICT DO NOTHING");
+        query.bind(point.0).execute(&mut *tx).await?;
+    }
     let query = match &change {
         point::Event::PointAdded(_) => return Ok(()),
         point::Event::PointRenamed { point, name } => {
@@ -164,10 +168,11 @@ async fn insert_points(tx: &mut PgConnection, points: &[Point]) -> Result<(), sq
     Ok(())
 }
 
-/// All agencies.
+/// All agencies, and which points were closed.
 #[derive(Debug, Default)]
 pub struct Agencies {
     by_id: HashMap<AgencyId, Record>,
+    closed_points: HashSet<PointId>,
 }
 
 type AgencyRow = (Uuid, String, String, i32, Option<Uuid>, Option<Date>, Option<Uuid>);
@@ -197,7 +202,13 @@ impl Agencies {
             let record = by_id.remove(&AgencyId(id)).ok_or("the view holds a name of no agency")?;
             by_id.insert(AgencyId(id), record.renamed(since, Name::recorded(name)));
         }
-        Ok(Self { by_id })
+        let closed: Vec<Uuid> = sqlx::query_scalar("SELECT point_id FROM closed_point").fetch_all(&pool).await?;
+        Ok(Self { by_id, closed_points: closed.into_iter().map(PointId).collect() })
+    }
+
+    /// Points that were closed: plans keep the dates that those had.
+    pub fn closed_points(&self) -> &HashSet<PointId> {
+        &self.closed_points
     }
 
     /// With all its names, whatever has become of it.

@@ -31,3 +31,8 @@ CREATE TABLE IF NOT EXISTS point (
 );
 ALTER TABLE point ADD COLUMN IF NOT EXISTS range text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS point_by_agency ON point (agency_id, name);
+
+-- Those that are not any more: plans keep the dates that they had.
+CREATE TABLE IF NOT EXISTS closed_point (
+    point_id uuid PRIMARY KEY
+);

@@ -153,6 +153,7 @@ async fn an_abolished_agency_is_not_offered_and_gets_nothing_new() {
         stage: 1,
         agency_id: yunlong.agency_id.clone(),
         point_id: String::new(),
+        time: None,
     };
     assert_eq!(refused(world.availability().check_availability(check).await).code, Code::NotFound);
     assert_eq!(points(&world, &yunlong).await, [yunlong_point], "what it had stays readable");

@@ -112,6 +112,10 @@ async fn a_watch_is_refused_as_a_question_is() {
     elsewhere.question.as_mut().unwrap().city = "3201".to_owned();
     let refusal = refused(world.availability().watch_availability(elsewhere).await);
     assert_eq!(refusal.violation("agency_id").unwrap().reason, "NOT_OFFERED");
+    let mut at_a_time = about(&xuzhou);
+    at_a_time.question.as_mut().unwrap().time = at(HOUR);
+    let refusal = refused(world.availability().watch_availability(at_a_time).await);
+    assert_eq!(refusal.violation("time").unwrap().reason, "NOT_EXPECTED");
 }
 
 #[tokio::test]

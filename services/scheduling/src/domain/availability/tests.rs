@@ -49,7 +49,7 @@ fn assigned_to(point: u128, confirm_end: OffsetDateTime) -> Event {
 }
 
 fn asked(plan: &State, point: Option<PointId>, now: OffsetDateTime) -> Answer<'_> {
-    check(plan, &xuzhou(), point, now)
+    check(plan, &xuzhou(), &HashSet::new(), point, now)
 }
 
 #[track_caller]
@@ -133,6 +133,21 @@ fn a_point_that_does_not_confirm_any_more_is_named_with_its_date() {
     assert_eq!(never.message, "您选择的确认点未列入该机构本次注册安排，请选择其他确认点。");
 }
 
+#[test]
+fn a_point_that_was_closed_confirms_nobody_whatever_its_dates() {
+    let history = [published(), join(true, true), window(5, BEGIN, END), assigned(END), assigned_to(8, END)];
+    let (plan, other) = (Decisions::fold(&history), PointId(Uuid::from_u128(8)));
+    let asked = |closed: &[PointId], point| check(&plan, &xuzhou(), &closed.iter().copied().collect(), point, BEGIN);
+    let told = |closed: &[PointId], point| asked(closed, point).closed;
+    assert_eq!((told(&[POINT], None), told(&[POINT], Some(other))), (None, None));
+    assert_eq!(asked(&[POINT], None).points.iter().map(|assignment| assignment.point).collect::<Vec<_>>(), [other]);
+    let chosen = asked(&[POINT], Some(POINT));
+    assert_eq!(chosen.closed, Some(Closed::PointClosed));
+    assert_eq!(chosen.message, "您选择的确认点未列入该机构本次注册安排，请选择其他确认点。");
+    assert_eq!(told(&[POINT, other], None), Some(Closed::NoPoint));
+    assert_eq!(told(&[POINT, other], Some(other)), Some(Closed::NoPoint));
+}
+
 /// Each obstacle alone with all that come after it: the first one is told, until nothing is in the way.
 #[test]
 fn obstacles_are_told_in_the_order_of_checks() {
@@ -184,7 +199,13 @@ struct Expected {
 }
 
 /// The rules once more, read off the events one by one without any state.
-fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetDateTime) -> Expected {
+fn model(
+    events: &[Event],
+    agency: &Agency,
+    closed_points: &HashSet<PointId>,
+    point: Option<PointId>,
+    now: OffsetDateTime,
+) -> Expected {
     let of = |id| id == agency.id;
     let last = |pick: &dyn Fn(&Event) -> Option<(bool, bool)>| events.iter().rev().find_map(pick);
     let joined = last(&|event| match event {
@@ -211,7 +232,11 @@ fn model(events: &[Event], agency: &Agency, point: Option<PointId>, now: OffsetD
             _ => {}
         }
     }
-    let open: Vec<PointId> = ends.iter().filter(|(_, end)| now < **end).map(|(point, _)| *point).collect();
+    let open: Vec<PointId> = ends
+        .into_iter()
+        .filter(|(point, end)| now < *end && !closed_points.contains(point))
+        .map(|(point, _)| point)
+        .collect();
     let rules = [
         (events.is_empty(), Closed::NoPlan),
         (events.contains(&Event::PlanFinished), Closed::PlanFinished),
@@ -256,6 +281,7 @@ proptest! {
         edge in proptest::option::of(any::<proptest::sample::Index>()),
         beside in -1..2_i64,
         point in proptest::option::of(7..10_u128),
+        closed_points in proptest::collection::hash_set((7..10_u128).prop_map(|n| PointId(Uuid::from_u128(n))), 0..3),
     ) {
         let events = history(commands);
         let edges = edges(&events);
@@ -264,9 +290,10 @@ proptest! {
         let point = point.map(|n| PointId(Uuid::from_u128(n)));
         let plan = Decisions::fold(&events);
         for agency in [agency("3203"), agency("3201"), agency("320302")] {
-            let answer = check(&plan, &agency, point, now);
+            let answer = check(&plan, &agency, &closed_points, point, now);
             let points = answer.points.iter().map(|assignment| assignment.point).collect();
-            prop_assert_eq!(Expected { closed: answer.closed, points }, model(&events, &agency, point, now));
+            let expected = model(&events, &agency, &closed_points, point, now);
+            prop_assert_eq!(Expected { closed: answer.closed, points }, expected);
             prop_assert_eq!(answer.current.is_some(), answer.windows.iter().any(|window| window.contains(now)));
             prop_assert_eq!(
                 answer.next_begin,
@@ -287,6 +314,7 @@ proptest! {
         let now = step(steps);
         let until = next_turn(&plan, agency.id, now).map_or(now + Duration::days(9), |turn| turn - Duration::MICROSECOND);
         prop_assert!(until >= now);
-        prop_assert_eq!(check(&plan, &agency, point, now), check(&plan, &agency, point, until));
+        let at = |instant| check(&plan, &agency, &HashSet::new(), point, instant);
+        prop_assert_eq!(at(now), at(until));
     }
 }
