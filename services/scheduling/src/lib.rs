@@ -119,6 +119,7 @@ impl Service for Scheduling {
         ("dingzhu.scheduling.v1.Plans/PreviewChange", OFFICER),
         ("dingzhu.scheduling.v1.Plans/ListSupersededSubmissions", OFFICER),
         ("dingzhu.scheduling.v1.Plans/GetPlan", Rule::Admitted),
+        ("dingzhu.scheduling.v1.Plans/ListPlans", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/CheckAvailability", Rule::Admitted),
         ("dingzhu.scheduling.v1.Availability/WatchAvailability", Rule::Admitted),
         ("dingzhu.scheduling.v1.Slots/PublishCapacity", CLERK),

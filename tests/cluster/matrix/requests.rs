@@ -136,6 +136,7 @@ fn of_scheduling(method: &str, season: &Season) -> Value {
         "AddSubject" => asked(json!({"province": JIANGSU, "stage": 2, "subject": "书法"})),
         "SwitchSubject" => asked(json!({"province": JIANGSU, "stage": 2, "subject": "书法", "on": false})),
         "GetPlan" => json!({"province": JIANGSU}),
+        "ListPlans" => json!({"batch": "示例第二批次"}),
         "PublishPlan" => asked(json!({"province": JIANGSU, "batch": "示例第二批次"})),
         "FinishPlan" => asked(json!({"planId": plan})),
         "JoinAgency" => asked(json!({"planId": plan, "agencyId": agency, "joinIn": true, "isOpen": true})),

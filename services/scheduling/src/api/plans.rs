@@ -254,6 +254,27 @@ impl Plans for PlansApi {
         let plan = found.and_then(|at| plan(&at.state)).ok_or(Error::NotFound { kind: "plan", name })?;
         Ok(Response::new(wire::GetPlanResponse { plan: Some(plan) }))
     }
+
+    async fn list_plans(
+        &self,
+        request: Request<wire::ListPlansRequest>,
+    ) -> Result<Response<wire::ListPlansResponse>, Status> {
+        let mut violations = Violations::new();
+        let body = request.get_ref();
+        let batch = text("batch", &body.batch, 0..=LONGEST_BATCH, &mut violations);
+        let size = page_size("page_size", body.page_size, &mut violations);
+        let before = parse_page_position("page_token", &body.page_token, &mut violations);
+        let (Some(batch), true) = (batch, violations.is_empty()) else { return Err(violations.into()) };
+        let plans = self.plans.require().map_err(Error::from)?;
+        let of_the_batch = plans.newest_first(before).filter_map(|(position, state)| {
+            let plan = summary(state).filter(|plan| batch.is_empty() || plan.batch == batch)?;
+            Some((position, plan))
+        });
+        let mut listed: Vec<_> = of_the_batch.take(size + 1).collect();
+        let next_page_token = cut_page(&mut listed, size, |(position, _)| position.to_be_bytes());
+        let plans = listed.into_iter().map(|(_, plan)| plan).collect();
+        Ok(Response::new(wire::ListPlansResponse { plans, next_page_token }))
+    }
 }
 
 fn published(events: &[Event]) -> Vec<u8> {
@@ -275,6 +296,18 @@ fn window(events: &[Event]) -> Option<wire::Window> {
         | Event::AgencyJoined { .. }
         | Event::WindowCancelled { .. }
         | Event::PointAssigned { .. } => None,
+    })
+}
+
+fn summary(state: &State) -> Option<wire::PlanSummary> {
+    let plan = state.plan()?;
+    let agencies = plan.agencies.values().filter(|joined| joined.join_in).count();
+    Some(wire::PlanSummary {
+        plan_id: plan.id.to_string(),
+        province: plan.province.as_str()[..2].to_owned(),
+        batch: plan.batch.clone(),
+        finished: matches!(state, State::Finished(_)),
+        agencies: i32::try_from(agencies).unwrap_or(i32::MAX),
     })
 }
 

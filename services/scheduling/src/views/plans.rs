@@ -1,6 +1,6 @@
 //! Which plans there are and how far they have come; the plans themselves are kept in memory as their events tell them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use eventbus::{Event, LoadError, View, ViewError};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::division::Code;
 use crate::domain::id::PlanId;
+use crate::domain::plan::State;
 use crate::domain::point::Point;
 use crate::domain::slot::Dates;
 use crate::store::{Aggregates, PlanAt};
@@ -81,19 +82,24 @@ impl View for PlanIndex {
 pub struct Plans {
     by_id: HashMap<PlanId, Arc<PlanAt>>,
     newest: HashMap<Code, PlanId>,
+    /// By the position of their publication.
+    published: BTreeMap<i64, PlanId>,
 }
 
 impl Plans {
     /// Loads what the view names and is not in memory yet.
     pub async fn load(pool: PgPool, aggregates: Aggregates) -> Result<Self, LoadError> {
-        let rows: Vec<(Uuid, String, i64)> =
-            sqlx::query_as("SELECT plan_id, province, version FROM plan ORDER BY published").fetch_all(&pool).await?;
+        let rows: Vec<(Uuid, String, i64, i64)> =
+            sqlx::query_as("SELECT plan_id, province, version, published FROM plan ORDER BY published")
+                .fetch_all(&pool)
+                .await?;
         let mut plans = Self::default();
-        for (id, province, version) in rows {
+        for (id, province, version, published) in rows {
             let id = PlanId(id);
             let province = Code::parse(&province).ok_or("the view holds a code that is no province")?;
             plans.by_id.insert(id, aggregates.plan_since(id, version).await?);
             plans.newest.insert(province, id);
+            plans.published.insert(published, id);
         }
         Ok(plans)
     }
@@ -106,6 +112,12 @@ impl Plans {
     /// The one that a province published last.
     pub fn current(&self, province: Code) -> Option<&PlanAt> {
         self.newest.get(&province).and_then(|id| self.find(*id))
+    }
+
+    /// All of them with the position of their publication, newest first, before a position.
+    pub fn newest_first(&self, before: Option<i64>) -> impl Iterator<Item = (i64, &State)> {
+        let published = self.published.range(..before.unwrap_or(i64::MAX)).rev();
+        published.filter_map(|(position, id)| Some((*position, &self.find(*id)?.state)))
     }
 
     /// When a point confirms, by the current plan of its province.

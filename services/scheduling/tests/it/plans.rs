@@ -1,10 +1,13 @@
 //! Plans, windows and points over gRPC: every reason that an officer can meet.
 
+use proto::identity::v1::Role;
+use proto::scheduling::v1::plans_client::PlansClient;
 use proto::scheduling::v1::{
-    AssignPointRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest, GetPlanRequest, JoinAgencyRequest,
-    OpenWindowRequest, PointAssignment, PublishPlanRequest, Window,
+    AssignPointRequest, CancelWindowRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest,
+    GetPlanRequest, JoinAgencyRequest, ListPlansRequest, OpenWindowRequest, PlanSummary, PointAssignment,
+    PublishPlanRequest, Window,
 };
-use tonic::Code;
+use tonic::{Code, Response};
 
 use crate::harness::{World, at, eventually, reason, refused, request_id};
 
@@ -50,6 +53,50 @@ async fn a_province_has_one_live_plan() {
     let refusal = refused(world.plans().publish_plan(wrong).await);
     assert_eq!(refusal.violation("province").unwrap().reason, "UNKNOWN_DIVISION");
     assert_eq!(refusal.violation("batch").unwrap().reason, "WRONG_LENGTH");
+}
+
+#[tokio::test]
+async fn the_plans_of_a_batch_are_those_that_provinces_have_published() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let first = world.publish_plan().await;
+    world.join(&first, &xuzhou).await;
+    world.plans().finish_plan(FinishPlanRequest { request_id: request_id(), plan_id: first.clone() }).await.unwrap();
+    let publish = async |province: &str, batch: &str| {
+        let officer = world.running.staff(lifecycle::ids::random(), Role::ScheduleOfficer, province, None).await;
+        let (request_id, province, batch) = (request_id(), province[..2].to_owned(), batch.to_owned());
+        let request = PublishPlanRequest { request_id, province, batch };
+        PlansClient::new(officer).publish_plan(request).await.unwrap().into_inner().plan_id
+    };
+    let spring = publish("320000", "2027年春季").await;
+    let zhejiang = publish("330000", "2026年秋季").await;
+    let list = |batch: &str, page_size, page_token: &str| {
+        let (batch, page_token) = (batch.to_owned(), page_token.to_owned());
+        let request = ListPlansRequest { batch, page_size, page_token };
+        let mut plans = world.plans();
+        async move { plans.list_plans(request).await.map(Response::into_inner) }
+    };
+    let all = eventually("three plans", || async {
+        list("", 0, "").await.ok().map(|listed| listed.plans).filter(|plans| plans.len() == 3)
+    })
+    .await;
+    let ids = |plans: &[PlanSummary]| plans.iter().map(|plan| plan.plan_id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&all), [zhejiang.clone(), spring, first.clone()]);
+    let autumn = list("2026年秋季", 1, "").await.unwrap();
+    assert_eq!(ids(&autumn.plans), [zhejiang]);
+    let rest = list("2026年秋季", 1, &autumn.next_page_token).await.unwrap();
+    let expected = PlanSummary {
+        plan_id: first,
+        province: "32".to_owned(),
+        batch: "2026年秋季".to_owned(),
+        finished: true,
+        agencies: 1,
+    };
+    assert_eq!((rest.plans, rest.next_page_token.as_str()), (vec![expected], ""));
+    assert!(list("2025年秋季", 0, "").await.unwrap().plans.is_empty());
+    let wrong = list(&"批".repeat(41), -1, "x").await.map(Response::new);
+    let fields: Vec<String> = refused(wrong).violations.into_iter().map(|violation| violation.field).collect();
+    assert_eq!(fields, ["batch", "page_size", "page_token"]);
 }
 
 #[tokio::test]
