@@ -1,16 +1,18 @@
-//! The directory as files that the import takes: agencies with their names, points, schools of a division.
+//! The directory as files that the import takes: agencies with their names, points, schools, subjects of a division.
 
 use eventbus::LoadError;
 use time::Date;
 
 use crate::domain::agency::{Agency, Record};
-use crate::domain::division::Code;
+use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::id::AgencyId;
 use crate::domain::shanghai;
-use crate::import::file::Table;
+use crate::domain::subject::Stage;
+use crate::import::file::{OFF, ON, Table};
 use crate::views::directory::{Agencies, Points};
 use crate::views::schools::SchoolList;
 use crate::views::search::Sought;
+use crate::views::subjects::SubjectList;
 
 /// Rows that are read together.
 const PAGE: usize = 500;
@@ -32,6 +34,8 @@ pub struct Export<'d> {
     pub points: &'d Points,
     /// Schools of the view.
     pub schools: &'d SchoolList,
+    /// Subjects of the view.
+    pub subjects: &'d SubjectList,
     /// What lies in it is written.
     pub within: Code,
 }
@@ -47,6 +51,7 @@ impl Export<'_> {
             Table::Agencies => self.agencies(sink).await,
             Table::Points => self.points(sink).await,
             Table::Schools => self.schools(sink).await,
+            Table::Subjects => self.subjects(sink).await,
         }
     }
 
@@ -118,6 +123,25 @@ impl Export<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Of whole provinces, as each has them.
+    async fn subjects(&self, sink: &mut impl Sink) -> Result<(), LoadError> {
+        let provinces = Divisions::national().children("").map(Division::code);
+        for province in provinces.filter(|province| self.within.covers(*province)) {
+            let mut rows = Vec::new();
+            for stage in Stage::ALL {
+                let listed = self.subjects.list(province, stage).await?;
+                rows.extend(listed.into_iter().map(|subject| {
+                    let state = if subject.on { ON } else { OFF };
+                    [province.to_string(), stage.name().to_owned(), subject.name, state.to_owned()]
+                }));
+            }
+            if !sink.take(lines(rows)?).await {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn division_of(&self, agency: AgencyId) -> Option<Code> {

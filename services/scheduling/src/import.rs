@@ -1,4 +1,4 @@
-//! A file of agencies, points or schools: read in bounded memory, each row brought or rejected by itself.
+//! A file of agencies, points, schools or subjects: read in bounded memory, each row brought or rejected by itself.
 
 pub mod file;
 
@@ -16,16 +16,17 @@ use crate::domain::id::AgencyId;
 use crate::domain::officer::Officer;
 use crate::domain::point;
 use crate::domain::school;
+use crate::domain::subject;
 use crate::error::Error;
 use crate::handle::directory::{AgencyChange, SchoolChange};
 use crate::handle::{Asked, Handle};
 use crate::views::directory::{DIRECTORY, Points};
 use crate::views::schools::{SCHOOLS, SchoolList};
-use file::{AgencyRow, Line, PointRow, Problem, Row, SchoolRow, Table};
+use file::{AgencyRow, Line, PointRow, Problem, Row, SchoolRow, SubjectRow, Table};
 
 /// Rows that wait at most between reader and run.
 const WAITING: usize = 256;
-/// Rows of points and schools in hand at a time; names of an agency come one after the other.
+/// Rows of points and schools in hand at a time; names of an agency and subjects of a province come one after the other.
 const AT_ONCE: usize = 16;
 /// Rows between two reports.
 const REPORT_EVERY: i64 = 500;
@@ -110,7 +111,10 @@ impl Import {
         // Sixteen bytes for each row, whatever it holds.
         let mut seen = HashSet::new();
         let lines = ReceiverStream::new(lines);
-        let at_once = if table == Table::Agencies { 1 } else { AT_ONCE };
+        let at_once = match table {
+            Table::Agencies | Table::Subjects => 1,
+            Table::Points | Table::Schools => AT_ONCE,
+        };
         // A rehearsal records nothing: names of what it would have added are taken as told.
         let mut added = HashSet::new();
         let taking = lines.map(|line| {
@@ -125,7 +129,7 @@ impl Import {
                     added.insert(division.digits);
                     false
                 }
-                Ok(Row::Point(_) | Row::School(_)) | Err(_) => false,
+                Ok(Row::Point(_) | Row::School(_) | Row::Subject(_)) | Err(_) => false,
             };
             async move {
                 let taken = if again { Ok(given_twice(number)) } else { self.take(line, follows_its_agency).await };
@@ -173,6 +177,7 @@ impl Import {
             Row::Agency(row) => self.take_agency(&asked, row, follows_its_agency).await,
             Row::Point(row) => self.take_point(&asked, row).await,
             Row::School(row) => self.take_school(&asked, row).await,
+            Row::Subject(row) => self.take_subject(&asked, row).await,
         };
         match taken {
             Err(
@@ -180,6 +185,7 @@ impl Import {
                 | Error::Agency(_)
                 | Error::Point(_)
                 | Error::School(_)
+                | Error::Subject(_)
                 | Error::RequestIdReused
                 | Error::Conflict),
             ) => Ok(Taken::Rejected(vec![Wrong::Refused(refused)])),
@@ -241,6 +247,18 @@ impl Import {
         }
         self.handle.change_school(asked, known.id, SchoolChange::Move(agency)).await?;
         Ok(Taken::Changed)
+    }
+
+    async fn take_subject(&self, asked: &Asked, row: SubjectRow) -> Result<Taken, Error> {
+        let SubjectRow { province, stage, subject, on } = row;
+        let taken = match self.handle.find_subject(province, stage, &subject).await? {
+            Some(known) if known == on => return Ok(Taken::Unchanged),
+            Some(_) => Taken::Changed,
+            None => Taken::Added,
+        };
+        let command = subject::Command::BringSubject { province, stage, subject, on };
+        self.handle.change_subjects(asked, province, command).await?;
+        Ok(taken)
     }
 }
 

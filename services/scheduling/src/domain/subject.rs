@@ -101,7 +101,8 @@ pub struct State {
 }
 
 impl State {
-    fn find(&self, stage: Stage, subject: &Subject) -> Option<bool> {
+    /// Whether a subject of a stage can be chosen; `None` where there is none.
+    pub fn find(&self, stage: Stage, subject: &Subject) -> Option<bool> {
         let said = self.said.get(&(stage, subject.clone())).copied();
         said.or_else(|| national(stage).contains(&subject.as_str()).then_some(true))
     }
@@ -118,6 +119,17 @@ pub enum Command {
         stage: Stage,
         /// Which.
         subject: Subject,
+    },
+    /// Says how a subject is to be, there or not: what a file does.
+    BringSubject {
+        /// Whose.
+        province: Code,
+        /// Of which stage.
+        stage: Stage,
+        /// Which.
+        subject: Subject,
+        /// Whether it can be chosen.
+        on: bool,
     },
     /// Switches a subject off or on for the province.
     SwitchSubject {
@@ -188,6 +200,17 @@ impl Decider for Decisions {
                 }
                 Ok(vec![Event::SubjectAdded { province, stage, subject }])
             }
+            Command::BringSubject { province, stage, subject, on } => match state.find(stage, &subject) {
+                Some(_) => Self::decide(state, Command::SwitchSubject { province, stage, subject, on }),
+                None => {
+                    let add = Command::AddSubject { province, stage, subject: subject.clone() };
+                    let mut events = Self::decide(state, add)?;
+                    if !on {
+                        events.push(Event::SubjectSwitched { province, stage, subject, on });
+                    }
+                    Ok(events)
+                }
+            },
             Command::SwitchSubject { province, stage, subject, on } => match state.find(stage, &subject) {
                 None => Err(Rejection::UnknownSubject),
                 Some(already) if already == on => Ok(Vec::new()),
@@ -268,6 +291,24 @@ mod tests {
         given::<Decisions>([switched("语文", false)]).when(switch("语文", true)).then([switched("语文", true)]);
         given::<Decisions>([added("书法")]).when(switch("书法", false)).then([switched("书法", false)]);
         given::<Decisions>([]).when(switch("书法", false)).then_refused(&Rejection::UnknownSubject);
+    }
+
+    #[test]
+    fn a_file_adds_what_is_not_there_and_switches_what_is() {
+        let bring = |text: &str, on| Command::BringSubject {
+            province: jiangsu(),
+            stage: Stage::Primary,
+            subject: subject(text),
+            on,
+        };
+        given::<Decisions>([]).when(bring("书法", true)).then([added("书法")]);
+        given::<Decisions>([]).when(bring("书法", false)).then([added("书法"), switched("书法", false)]);
+        given::<Decisions>([added("书法")]).when(bring("书法", true)).then_nothing();
+        given::<Decisions>([added("书法")]).when(bring("书法", false)).then([switched("书法", false)]);
+        given::<Decisions>([]).when(bring("语文", true)).then_nothing();
+        given::<Decisions>([]).when(bring("语文", false)).then([switched("语文", false)]);
+        let enough = (0..MOST_ADDED).map(|n| added(&format!("学科{n}")));
+        given::<Decisions>(enough).when(bring("书法", true)).then_refused(&Rejection::TooManySubjects);
     }
 
     #[test]

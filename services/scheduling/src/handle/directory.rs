@@ -241,6 +241,16 @@ impl Handle {
         self.again(asked, attempt).await
     }
 
+    /// Whether a subject can be chosen in a province; `None` where there is none.
+    pub async fn find_subject(
+        &self,
+        province: Code,
+        stage: subject::Stage,
+        subject: &subject::Subject,
+    ) -> Result<Option<bool>, Error> {
+        Ok(self.aggregates.subjects(province).await?.state.find(stage, subject))
+    }
+
     /// Adds a subject of a province's own, or switches one off or on.
     pub async fn change_subjects(
         &self,

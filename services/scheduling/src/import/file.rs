@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::name::Name;
 use crate::domain::school::Kind;
+use crate::domain::subject::{Stage, Subject};
 
 /// Characters of the longest 服务范围.
 const LONGEST_RANGE: usize = 500;
@@ -25,7 +26,14 @@ pub enum Table {
     Points,
     /// 任教学校
     Schools,
+    /// 任教学科
+    Subjects,
 }
+
+/// How a file calls a subject that can be chosen.
+pub const ON: &str = "启用";
+/// … and one that cannot.
+pub const OFF: &str = "停用";
 
 impl Table {
     /// Headers of its columns, which may stand in any order.
@@ -34,6 +42,7 @@ impl Table {
             Self::Agencies => &["行政区划", "名称", "启用日期"],
             Self::Points => &["注册机构", "名称", "服务范围", "学校所在区县", "学校名称"],
             Self::Schools => &["行政区划", "名称", "隶属机构", "学校类型"],
+            Self::Subjects => &["行政区划", "学段", "学科", "状态"],
         }
     }
 }
@@ -88,6 +97,19 @@ pub struct SchoolRow {
     pub kind: Kind,
 }
 
+/// A subject of a province.
+#[derive(Clone, Debug)]
+pub struct SubjectRow {
+    /// Whose.
+    pub province: Code,
+    /// Of which stage.
+    pub stage: Stage,
+    /// What it is called.
+    pub subject: Subject,
+    /// Whether it can be chosen.
+    pub on: bool,
+}
+
 /// A row that can be taken.
 #[derive(Clone, Debug)]
 pub enum Row {
@@ -97,6 +119,8 @@ pub enum Row {
     Point(PointRow),
     /// Of [`Table::Schools`].
     School(SchoolRow),
+    /// Of [`Table::Subjects`].
+    Subject(SubjectRow),
 }
 
 impl Row {
@@ -106,6 +130,7 @@ impl Row {
             Self::Agency(row) => format!("{}/{:?}", row.division.digits, row.since),
             Self::Point(row) => format!("{}/{}", row.agency, row.name),
             Self::School(row) => format!("{}/{}", row.division, row.name),
+            Self::Subject(row) => format!("{}/{}/{}", row.province, row.stage.name(), row.subject.as_str()),
         }
     }
 
@@ -199,6 +224,12 @@ fn parse(table: Table, cells: &[&str], line: i64) -> Result<Row, Vec<Problem>> {
             }
             _ => None,
         },
+        Table::Subjects => match (cells.province(), cells.stage(), cells.subject(), cells.on()) {
+            (Some(province), Some(stage), Some(subject), Some(on)) => {
+                Some(Row::Subject(SubjectRow { province, stage, subject, on }))
+            }
+            _ => None,
+        },
     };
     row.filter(|_| cells.problems.is_empty()).ok_or(cells.problems)
 }
@@ -241,6 +272,30 @@ impl<'c> Cells<'c> {
         let (field, cell) = self.next();
         let county = Divisions::national().find(cell).filter(|division| division.digits.len() == 6);
         self.check(field, county.map(Division::code), "UNKNOWN_DIVISION", "应为学校所在区县的六位代码。")
+    }
+
+    fn province(&mut self) -> Option<Code> {
+        let (field, cell) = self.next();
+        let code = Code::parse(cell).filter(|code| cell.len() == 6 && code.province() == *code);
+        let province = code.filter(|code| Divisions::national().at(*code).is_some());
+        self.check(field, province, "UNKNOWN_DIVISION", "应为省级行政区划的六位代码。")
+    }
+
+    fn stage(&mut self) -> Option<Stage> {
+        let (field, cell) = self.next();
+        let stage = Stage::ALL.into_iter().find(|stage| stage.name() == cell);
+        self.check(field, stage, "UNKNOWN_CODE", "学段应为幼儿园、小学、初级中学、高级中学或中等职业学校。")
+    }
+
+    fn subject(&mut self) -> Option<Subject> {
+        let (field, cell) = self.next();
+        self.check(field, Subject::parse(cell), "NOT_A_NAME", "学科名称应为1至30个字，不含空格。")
+    }
+
+    fn on(&mut self) -> Option<bool> {
+        let (field, cell) = self.next();
+        let on = [(ON, true), (OFF, false)].into_iter().find(|(word, _)| *word == cell);
+        self.check(field, on.map(|(_, on)| on), "UNKNOWN_CODE", "状态应为启用或停用。")
     }
 
     fn name(&mut self) -> Option<Name> {

@@ -21,6 +21,9 @@ const SCHOOLS: &str =
 const POINTS: &str = "注册机构,名称,服务范围,学校所在区县,学校名称\n\
     320300,徐州市第一中学,本校教师,320302,徐州市第一中学\n320302,鼓楼区政务服务中心,\"区属学校,\n幼儿园\",,\n";
 
+const SUBJECTS: &str = "行政区划,学段,学科,状态\n\
+    320000,小学,书法,启用\n320000,小学,陶艺,停用\n320000,初级中学,物理,停用\n320000,初级中学,语文,启用\n";
+
 fn options(table: DirectoryTable, dry_run: bool) -> ImportDirectoryRequest {
     let options = ImportDirectoryOptions { request_id: request_id(), table: table.into(), dry_run };
     ImportDirectoryRequest { part: Some(Part::Options(options)) }
@@ -74,8 +77,10 @@ async fn files_are_rehearsed_brought_and_brought_again() {
         (DirectoryTable::Agencies, AGENCIES, [3, 1, 0, 0], 4),
         (DirectoryTable::Schools, SCHOOLS, [2, 0, 0, 0], 2),
         (DirectoryTable::Points, POINTS, [2, 0, 0, 0], 2),
+        // One is there and off, one was there and is what the file says.
+        (DirectoryTable::Subjects, SUBJECTS, [2, 1, 1, 0], 4),
     ];
-    for (table, file, expected, rows) in tables {
+    for (table, file, expected, events) in tables {
         let before = head(&world).await;
         let rehearsed = bring(world.directory(), table, true, file.as_bytes()).await;
         assert_eq!(counts(&rehearsed), expected, "{:?}", rehearsed.rejected_rows);
@@ -83,9 +88,10 @@ async fn files_are_rehearsed_brought_and_brought_again() {
         let brought = bring(world.directory(), table, false, file.as_bytes()).await;
         assert_eq!(counts(&brought), expected, "{:?}", brought.rejected_rows);
         let after = head(&world).await;
-        assert_eq!(after, before + rows);
+        assert_eq!(after, before + events);
         let again = bring(world.directory(), table, false, file.as_bytes()).await;
-        assert_eq!((counts(&again), head(&world).await), ([0, 0, rows, 0], after), "{:?}", again.rejected_rows);
+        let unchanged = [0, 0, brought.rows_read, 0];
+        assert_eq!((counts(&again), head(&world).await), (unchanged, after), "{:?}", again.rejected_rows);
     }
     let listed = world.directory().list_agencies(agencies_of("32", "3203")).await.unwrap().into_inner().agencies;
     let names: Vec<&str> = listed.iter().map(|agency| agency.name.as_str()).collect();
@@ -111,8 +117,8 @@ async fn files_are_rehearsed_brought_and_brought_again() {
 #[tokio::test]
 async fn an_exported_file_is_brought_unchanged_and_makes_the_same_directory_elsewhere() {
     let (world, elsewhere) = (World::start().await, World::start().await);
-    let tables = [DirectoryTable::Agencies, DirectoryTable::Schools, DirectoryTable::Points];
-    for (table, file) in tables.into_iter().zip([AGENCIES, SCHOOLS, POINTS]) {
+    let tables = [DirectoryTable::Agencies, DirectoryTable::Schools, DirectoryTable::Points, DirectoryTable::Subjects];
+    for (table, file) in tables.into_iter().zip([AGENCIES, SCHOOLS, POINTS, SUBJECTS]) {
         bring(world.directory(), table, false, file.as_bytes()).await;
     }
     let many: Vec<String> = (0..1_100).map(|n| format!("320303,第{n:04}小学,320300,21")).collect();
@@ -120,6 +126,10 @@ async fn an_exported_file_is_brought_unchanged_and_makes_the_same_directory_else
     assert_eq!(counts(&bring(world.directory(), DirectoryTable::Schools, false, many.as_bytes()).await)[0], 1_100);
     eventually("all schools to be exported", || async {
         (export(&world, DirectoryTable::Schools, "32").await.lines().count() == 1 + 2 + 1_100).then_some(())
+    })
+    .await;
+    eventually("all subjects to be exported", || async {
+        export(&world, DirectoryTable::Subjects, "32").await.contains("320000,初级中学,物理,停用").then_some(())
     })
     .await;
     for table in tables {
@@ -139,6 +149,12 @@ async fn an_exported_file_is_brought_unchanged_and_makes_the_same_directory_else
     let expected = "\u{feff}行政区划,名称,启用日期\n320302,鼓楼区教育局,\n320302,鼓楼区教育体育局,2020-07-01\n";
     assert_eq!(county, expected);
     assert_eq!(export(&world, DirectoryTable::Points, "3201").await.lines().count(), 1, "nothing lies there");
+    let subjects = export(&world, DirectoryTable::Subjects, "32").await;
+    for line in ["320000,小学,语文,启用", "320000,小学,书法,启用", "320000,小学,陶艺,停用", "320000,初级中学,物理,停用"]
+    {
+        assert!(subjects.lines().any(|found| found == line), "{line} in {subjects}");
+    }
+    assert_eq!(export(&world, DirectoryTable::Subjects, "3203").await.lines().count(), 1, "of whole provinces alone");
 }
 
 #[tokio::test]
@@ -186,6 +202,17 @@ async fn every_row_that_is_wrong_is_named_and_the_others_are_taken() {
     let points = "注册机构,名称,服务范围,学校所在区县,学校名称\n320300,新点,,320302,\n320300,新点,,320302,没有的学校\n";
     let report = bring(world.directory(), DirectoryTable::Points, false, points.as_bytes()).await;
     assert_eq!(reasons(&report), [wrong(2, "学校名称", "NOT_A_NAME"), wrong(3, "", "UNKNOWN_SCHOOL")]);
+    let subjects = "行政区划,学段,学科,状态\n320300,大学,书 法,在用\n330000,小学,书法,启用\n320000,小学,书法,启用\n320000,小学,书法,停用\n";
+    let report = bring(world.directory(), DirectoryTable::Subjects, false, subjects.as_bytes()).await;
+    let expected = [
+        wrong(2, "行政区划", "UNKNOWN_DIVISION"),
+        wrong(2, "学段", "UNKNOWN_CODE"),
+        wrong(2, "学科", "NOT_A_NAME"),
+        wrong(2, "状态", "UNKNOWN_CODE"),
+        wrong(3, "", "NOT_FOUND"),
+        wrong(5, "", "GIVEN_TWICE"),
+    ];
+    assert_eq!((counts(&report), reasons(&report)), ([1, 0, 0, 3], expected.to_vec()));
     for (file, expected) in [
         (&b"\xff\xff"[..], wrong(1, "", "NOT_TEXT")),
         ("名称,启用日期\n".as_bytes(), wrong(1, "行政区划", "COLUMN_MISSING")),

@@ -83,10 +83,11 @@ impl DirectoryApi {
             return Err(Error::NotFound { kind: "division", name: body.division.clone() }.into());
         }
         let agencies = self.agencies.require().map_err(Error::from)?;
-        let (points, schools) = (self.points.clone(), self.schools.clone());
+        let (points, schools, subjects) = (self.points.clone(), self.schools.clone(), self.subjects.clone());
         let (send, chunks) = mpsc::channel(WAITING);
         self.lifecycle.spawn("directory export", OnDeath::IsItsEnd, async move {
-            let export = Export { agencies: &agencies, points: &points, schools: &schools, within };
+            let (points, schools, subjects) = (&points, &schools, &subjects);
+            let export = Export { agencies: &agencies, points, schools, subjects, within };
             if let Err(error) = export.write(table, &mut Outbox(send.clone())).await {
                 // Nobody may be listening any more.
                 let _ = send.send(Err(Error::View(error).into())).await;
@@ -116,9 +117,10 @@ fn table(field: &'static str, code: i32, violations: &mut Violations) -> Option<
         Ok(wire::DirectoryTable::Agencies) => Some(Table::Agencies),
         Ok(wire::DirectoryTable::Points) => Some(Table::Points),
         Ok(wire::DirectoryTable::Schools) => Some(Table::Schools),
+        Ok(wire::DirectoryTable::Subjects) => Some(Table::Subjects),
         Ok(wire::DirectoryTable::Unspecified) | Err(_) => None,
     };
-    violations.check(field, table.is_some(), "UNKNOWN_CODE", "请选择注册机构、确认点或学校。");
+    violations.check(field, table.is_some(), "UNKNOWN_CODE", "请选择注册机构、确认点、学校或学科。");
     table
 }
 
