@@ -187,6 +187,16 @@ fn of_plan(rejection: plan::Rejection) -> Refusal {
             let earliest = render(earliest);
             Refusal::rejected("TOO_EARLY", format!("提前截止须至少提前10分钟公布，截止时间不得早于{earliest}。"))
         }
+        R::WindowNotOver { window } => {
+            let (begin, end, over) = (render(window.begin), render(window.end), render(window.end_with_grace()));
+            Refusal::rejected(
+                "WINDOW_NOT_OVER",
+                format!(
+                    "网报时间段（{begin} 至 {end}）正在进行、尚在宽限期内或将在10分钟内开始，{over}以后才能操作；\
+                     如需提前，请先提前截止该时间段。"
+                ),
+            )
+        }
         R::EndsBeforeBegin { begin } => {
             let begin = render(begin);
             Refusal::rejected("ENDS_BEFORE_BEGIN", format!("截止时间应晚于该时间段的开始时间（{begin}）。"))

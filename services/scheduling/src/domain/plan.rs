@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use decider::Decider;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::agency::Agency;
 use super::division::Code;
@@ -13,6 +13,7 @@ use super::point::Point;
 use super::slot::Dates;
 use super::window::{CLOSING_NOTICE, Window};
 
+mod hours;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -44,20 +45,6 @@ impl State {
         let assignment = joined.points.get(&point.id)?;
         Some(Dates { begin: assignment.confirm_begin, end: assignment.confirm_end })
     }
-
-    /// Before which instant a command that this state admits must be recorded: then the decision would be another.
-    pub fn deadline(&self, command: &Command) -> Option<OffsetDateTime> {
-        match command {
-            Command::OpenWindow { end, .. } => Some(*end),
-            Command::ExtendWindow { window, .. } => self.plan()?.find_window(*window).map(|(_, window)| window.end),
-            Command::CloseWindow { end, .. } => Some(*end - CLOSING_NOTICE + Duration::MICROSECOND),
-            Command::CancelWindow { window, .. } => self.plan()?.find_window(*window).map(|(_, window)| window.begin),
-            Command::PublishPlan { .. }
-            | Command::FinishPlan
-            | Command::JoinAgency { .. }
-            | Command::AssignPoint { .. } => None,
-        }
-    }
 }
 
 /// The plan of a province for one batch (批次).
@@ -79,6 +66,12 @@ impl Plan {
         let windows =
             self.agencies.iter().flat_map(|(agency, plan)| plan.windows.iter().map(|window| (*agency, window)));
         windows.into_iter().find(|(_, window)| window.id == id)
+    }
+
+    /// The windows in which one may file, of all agencies or of one.
+    pub fn filing(&self, agency: Option<AgencyId>) -> impl Iterator<Item = &Window> {
+        let plans = self.agencies.iter().filter(move |(id, _)| agency.is_none_or(|agency| agency == **id));
+        plans.filter(|(_, plan)| plan.join_in && plan.is_open).flat_map(|(_, plan)| &plan.windows)
     }
 
     /// All windows, or those of an agency.
@@ -129,7 +122,10 @@ pub enum Command {
         batch: String,
     },
     /// Ends it for good.
-    FinishPlan,
+    FinishPlan {
+        /// Now.
+        now: OffsetDateTime,
+    },
     /// Says whether an agency takes part and files on line.
     JoinAgency {
         /// `None` when nobody knows it.
@@ -138,6 +134,8 @@ pub enum Command {
         join_in: bool,
         /// 是否开通网报
         is_open: bool,
+        /// Now.
+        now: OffsetDateTime,
     },
     /// Opens a window of an agency.
     OpenWindow {
@@ -280,6 +278,11 @@ pub enum Rejection {
         /// That end.
         end: OffsetDateTime,
     },
+    /// People count on a window: filing does not stop before it is over with its grace.
+    WindowNotOver {
+        /// That one.
+        window: Window,
+    },
     /// An earlier end takes effect ten minutes after it is announced.
     TooEarly {
         /// Earliest end that can be announced now.
@@ -344,13 +347,19 @@ impl Decider for Decisions {
 fn decide_live(plan: &Plan, command: Command) -> Result<Vec<Event>, Rejection> {
     match command {
         Command::PublishPlan { .. } => Err(Rejection::PlanExists),
-        Command::FinishPlan => Ok(vec![Event::PlanFinished]),
-        Command::JoinAgency { agency, join_in, is_open } => {
+        Command::FinishPlan { now } => {
+            nobody_relies_on(plan.filing(None), now)?;
+            Ok(vec![Event::PlanFinished])
+        }
+        Command::JoinAgency { agency, join_in, is_open, now } => {
             let agency = agency.filter(|agency| plan.province.covers(agency.division));
             let agency = agency.ok_or(Rejection::UnknownAgency)?.id;
-            let now = plan.agencies.get(&agency).map(|joined| (joined.join_in, joined.is_open));
+            if !(join_in && is_open) {
+                nobody_relies_on(plan.filing(Some(agency)), now)?;
+            }
+            let joined = plan.agencies.get(&agency).map(|joined| (joined.join_in, joined.is_open));
             let event = Event::AgencyJoined { agency, join_in, is_open };
-            Ok(unless(now == Some((join_in, is_open)), event))
+            Ok(unless(joined == Some((join_in, is_open)), event))
         }
         Command::OpenWindow { window: id, agency, begin, end, grace_minutes, now } => {
             let joined = joined(plan, agency)?;
@@ -393,6 +402,9 @@ fn decide_live(plan: &Plan, command: Command) -> Result<Vec<Event>, Rejection> {
             let (agency, window) = plan.find_window(window).ok_or(Rejection::UnknownWindow)?;
             if window.begin <= now {
                 return Err(Rejection::WindowBegun { begin: window.begin });
+            }
+            if window.is_relied_on(now) {
+                return Err(Rejection::TooEarly { earliest: now + CLOSING_NOTICE });
             }
             Ok(vec![Event::WindowCancelled { agency, window: window.id }])
         }
@@ -437,6 +449,14 @@ fn of(plan: &mut Plan, agency: AgencyId) -> &mut AgencyPlan {
 /// The plan of an agency that takes part.
 fn joined(plan: &Plan, agency: AgencyId) -> Result<&AgencyPlan, Rejection> {
     plan.agencies.get(&agency).map(Arc::as_ref).filter(|plan| plan.join_in).ok_or(Rejection::AgencyNotJoined)
+}
+
+/// Whether filing may stop at once.
+fn nobody_relies_on<'p>(mut windows: impl Iterator<Item = &'p Window>, now: OffsetDateTime) -> Result<(), Rejection> {
+    match windows.find(|window| window.is_relied_on(now)) {
+        Some(window) => Err(Rejection::WindowNotOver { window: window.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Whether a window has its time for itself.

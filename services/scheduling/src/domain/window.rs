@@ -31,6 +31,21 @@ impl Window {
         self.begin <= now && now < self.end
     }
 
+    /// First instant at which no ticket counts any more.
+    pub fn end_with_grace(&self) -> OffsetDateTime {
+        self.end + Duration::minutes(i64::from(self.grace_minutes))
+    }
+
+    /// The last instant at which it may be taken away: its begin is an end that is announced in time.
+    pub fn last_recall(&self) -> OffsetDateTime {
+        self.begin - CLOSING_NOTICE
+    }
+
+    /// Whether people count on it: too late to take it away, and not over with its grace.
+    pub fn is_relied_on(&self, now: OffsetDateTime) -> bool {
+        self.last_recall() < now && now < self.end_with_grace()
+    }
+
     /// Whether both have an instant in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.begin < other.end && other.begin < self.end

@@ -105,18 +105,21 @@ impl Handle {
         for _ in 0..ATTEMPTS {
             let at = self.aggregates.plan(plan).await?;
             let (division, command) = self.place(&asked.officer, &at, &change, now).await?;
-            let not_after = at.state.deadline(&command);
+            let (not_before, not_after) = (at.state.earliest(&command), at.state.deadline(&command));
             let events = plan::Decisions::decide(&at.state, command).map_err(Error::Plan)?;
             let mut decided = Decided::new(plan.0, &events, division);
-            (decided.version, decided.not_after) = (at.version, not_after);
+            decided.version = at.version;
+            (decided.not_before, decided.not_after) = (not_before, not_after);
             if events.contains(&Event::PlanFinished) {
                 decided.claims.push(Claim::Release { kind: LIVE_PLAN, key: division.as_str().into() });
             }
             match self.append(asked, decided, answer(&events)).await {
                 Ok(answered) => return Ok(answered),
                 Err(AppendError::VersionConflict { .. }) => {}
-                // By PostgreSQL's clock it is later: decide again by that.
-                Err(AppendError::TooLate { now: later, .. }) => now = later,
+                // By PostgreSQL's clock it is earlier or later: decide again by that.
+                Err(AppendError::TooEarly { now: by_the_log, .. } | AppendError::TooLate { now: by_the_log, .. }) => {
+                    now = by_the_log;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -163,11 +166,11 @@ impl Handle {
         let (agency, command) = match change.clone() {
             Change::Finish => {
                 responsible(officer, plan.province, "plan", &plan.id)?;
-                (None, Command::FinishPlan)
+                (None, Command::FinishPlan { now })
             }
             Change::Join { agency, join_in, is_open } => {
                 let agency = self.active_agency(officer, agency).await?;
-                (agency.clone(), Command::JoinAgency { agency, join_in, is_open })
+                (agency.clone(), Command::JoinAgency { agency, join_in, is_open, now })
             }
             Change::Open { agency, begin, end, grace_minutes } => {
                 let window = WindowId(ids::random());

@@ -39,8 +39,13 @@ struct Season {
 
 impl Season {
     async fn start() -> Self {
+        Self::until(HOUR).await
+    }
+
+    /// With a window that ends so many seconds from now.
+    async fn until(end: i64) -> Self {
         let world = SlotWorld::start().await;
-        let window = open(&world.world, &world.plan, &world.agency.agency_id, (-HOUR, HOUR)).await;
+        let window = open(&world.world, &world.plan, &world.agency.agency_id, (-HOUR, end)).await;
         for (n, person) in [(1, person(1)), (2, person(2)), (3, person(3)), (4, person(1))] {
             world.submit_under(n, person, &window).await;
         }
@@ -129,9 +134,6 @@ async fn a_preview_counts_what_the_change_would_touch_and_changes_nothing() {
     let all = PreviewChangeResponse { applications: 2, notices: 1, ..none };
     season.touches(season.extend(2 * HOUR), PreviewChangeResponse { superseded: 3, ..all }).await;
     season.touches(season.close(HOUR / 2), PreviewChangeResponse { superseded: 3, ..all }).await;
-    season.touches(season.finish(), PreviewChangeResponse { bookings: 1, ..all }).await;
-    season.touches(season.join(false, false), PreviewChangeResponse { bookings: 1, ..all }).await;
-    season.touches(season.join(true, false), all).await;
     season.touches(season.join(true, true), PreviewChangeResponse::default()).await;
     season.touches(season.assign((-DAY, DAY)), PreviewChangeResponse { bookings: 1, ..all }).await;
     season.touches(season.assign((-DAY, 4 * DAY)), all).await;
@@ -147,10 +149,26 @@ async fn a_preview_counts_what_the_change_would_touch_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn filing_stops_when_the_window_is_over_and_the_preview_counts_whom_that_touches() {
+    let season = Season::until(3).await;
+    // Two applications wait, both of one person, who has booked.
+    let all = PreviewChangeResponse { changes: true, applications: 2, notices: 1, ..Default::default() };
+    season.touches(season.finish(), PreviewChangeResponse { bookings: 1, ..all }).await;
+    season.touches(season.join(false, false), PreviewChangeResponse { bookings: 1, ..all }).await;
+    season.touches(season.join(true, false), all).await;
+    let finish = FinishPlanRequest { request_id: request_id(), plan_id: season.world.plan.clone() };
+    season.world.world.plans().finish_plan(finish).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_preview_is_refused_as_the_change_itself() {
     let season = Season::start().await;
     let refusal = async |change| reason(season.preview(change).await);
-    eventually("the applications to be known", || async { season.preview(season.finish()).await.ok() }).await;
+    let extend = season.extend(2 * HOUR);
+    eventually("the applications to be known", || async { season.preview(extend.clone()).await.ok() }).await;
+    for change in [season.finish(), season.join(false, false), season.join(true, false)] {
+        assert_eq!(refusal(change).await, "WINDOW_NOT_OVER");
+    }
     assert_eq!(refusal(season.extend(HOUR / 2)).await, "NOT_LATER");
     assert_eq!(refusal(season.close(60)).await, "TOO_EARLY");
     assert_eq!(refusal(season.close(2 * HOUR)).await, "NOT_EARLIER");

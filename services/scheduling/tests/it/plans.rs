@@ -180,6 +180,54 @@ async fn windows_end_later_at_once_and_earlier_after_ten_minutes() {
     assert_eq!(reason(world.plans().extend_window(unknown).await), "UNKNOWN_WINDOW");
 }
 
+/// As a window ends earlier after ten minutes' notice only, nothing else shuts people out of it at once.
+#[tokio::test]
+async fn filing_does_not_stop_in_a_window_nor_a_plan_finish() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    world.join(&plan, &xuzhou).await;
+    let leave = |is_open| JoinAgencyRequest {
+        request_id: request_id(),
+        plan_id: plan.clone(),
+        agency_id: xuzhou.agency_id.clone(),
+        join_in: is_open,
+        is_open: false,
+    };
+    let finish = || FinishPlanRequest { request_id: request_id(), plan_id: plan.clone() };
+    // Soon enough for people to have been told of it.
+    let soon = opened(&world, &plan, &xuzhou.agency_id, 300, HOUR).await;
+    let refusal = refused(world.plans().finish_plan(finish()).await);
+    assert!(refusal.reason == "WINDOW_NOT_OVER" && refusal.sentence.contains("提前截止"), "{refusal:?}");
+    assert_eq!(reason(world.plans().join_agency(leave(true)).await), "WINDOW_NOT_OVER");
+    assert_eq!(reason(world.plans().join_agency(leave(false)).await), "WINDOW_NOT_OVER");
+    let cancel = CancelWindowRequest { request_id: request_id(), plan_id: plan.clone(), window_id: soon.window_id };
+    assert_eq!(reason(world.plans().cancel_window(cancel).await), "TOO_EARLY");
+
+    let next = "2026年秋季".to_owned();
+    let elsewhere = PublishPlanRequest { request_id: request_id(), province: "32".to_owned(), batch: next };
+    assert_eq!(reason(world.plans().publish_plan(elsewhere).await), "PLAN_EXISTS", "nothing was finished");
+}
+
+#[tokio::test]
+async fn filing_stops_as_soon_as_the_window_and_its_tickets_are_over() {
+    let world = World::start().await;
+    let [_, xuzhou, _] = world.agencies().await;
+    let plan = world.publish_plan().await;
+    world.join(&plan, &xuzhou).await;
+    let request = OpenWindowRequest { grace_minutes: 0, ..open(&plan, &xuzhou.agency_id, -HOUR, 2) };
+    let window = world.plans().open_window(request).await.unwrap().into_inner().window.unwrap();
+    eventually("the plan to finish", || async {
+        let finish = FinishPlanRequest { request_id: request_id(), plan_id: plan.clone() };
+        world.plans().finish_plan(finish).await.ok()
+    })
+    .await;
+    let pool = &world.running.service.ground.pool;
+    let sql = "SELECT recorded_at FROM event_log WHERE type = 'dingzhu.scheduling.v1.PlanFinished'";
+    let finished: time::OffsetDateTime = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
+    assert!(finished.unix_timestamp() >= window.end_time.unwrap().seconds);
+}
+
 #[tokio::test]
 async fn a_window_that_has_ended_is_not_extended() {
     let world = World::start().await;

@@ -2,6 +2,7 @@
 
 use decider::testing::given;
 use proptest::prelude::*;
+use time::Duration;
 use time::macros::datetime;
 use uuid::Uuid;
 
@@ -11,6 +12,8 @@ use super::*;
 const NOW: OffsetDateTime = datetime!(2026-10-20 00:00 UTC);
 const BEGIN: OffsetDateTime = datetime!(2026-10-25 01:00 UTC);
 const END: OffsetDateTime = datetime!(2026-11-04 09:00 UTC);
+/// The tickets of a window that ends at [`END`] do not count any more.
+const OVER: OffsetDateTime = datetime!(2026-11-04 09:30 UTC);
 
 fn province() -> Code {
     Code::parse("32").unwrap()
@@ -42,6 +45,14 @@ fn opened(n: u128, begin: OffsetDateTime, end: OffsetDateTime) -> Event {
 
 fn open(n: u128, begin: OffsetDateTime, end: OffsetDateTime, now: OffsetDateTime) -> Command {
     Command::OpenWindow { window: window_id(n), agency: xuzhou().id, begin, end, grace_minutes: 30, now }
+}
+
+fn finish(now: OffsetDateTime) -> Command {
+    Command::FinishPlan { now }
+}
+
+fn stop(join_in: bool, now: OffsetDateTime) -> Command {
+    Command::JoinAgency { agency: Some(xuzhou()), join_in, is_open: false, now }
 }
 
 fn point() -> Point {
@@ -88,20 +99,20 @@ fn a_plan_is_published_once() {
 
 #[test]
 fn nothing_happens_to_an_unknown_plan() {
-    when(vec![], Command::FinishPlan).then_refused(&Rejection::UnknownPlan);
+    when(vec![], finish(NOW)).then_refused(&Rejection::UnknownPlan);
     when(vec![], open(5, BEGIN, END, NOW)).then_refused(&Rejection::UnknownPlan);
 }
 
 #[test]
 fn a_finished_plan_does_not_change() {
-    when(going_on(), Command::FinishPlan).then([Event::PlanFinished]);
-    when(finished(), Command::FinishPlan).then_refused(&Rejection::PlanFinished);
+    when(going_on(), finish(NOW)).then([Event::PlanFinished]);
+    when(finished(), finish(NOW)).then_refused(&Rejection::PlanFinished);
     when(finished(), open(6, END, END + CLOSING_NOTICE, NOW)).then_refused(&Rejection::PlanFinished);
 }
 
 #[test]
 fn an_agency_joins_leaves_and_opens() {
-    let command = |join_in, is_open| Command::JoinAgency { agency: Some(xuzhou()), join_in, is_open };
+    let command = |join_in, is_open| Command::JoinAgency { agency: Some(xuzhou()), join_in, is_open, now: NOW };
     when(vec![published()], command(true, false)).then([join(true, false)]);
     when(vec![published(), join(true, false)], command(true, true)).then([join(true, true)]);
     when(vec![published(), join(true, true)], command(true, true)).then_nothing();
@@ -110,7 +121,7 @@ fn an_agency_joins_leaves_and_opens() {
 
 #[test]
 fn an_agency_of_another_province_does_not_join() {
-    let command = |agency| Command::JoinAgency { agency, join_in: true, is_open: true };
+    let command = |agency| Command::JoinAgency { agency, join_in: true, is_open: true, now: NOW };
     when(vec![published()], command(None)).then_refused(&Rejection::UnknownAgency);
     when(vec![published()], command(Some(agency("3301")))).then_refused(&Rejection::UnknownAgency);
 }
@@ -164,10 +175,13 @@ fn a_window_is_closed_ten_minutes_ahead_at_the_earliest() {
 }
 
 #[test]
-fn a_window_is_taken_back_before_it_begins() {
+fn a_window_is_taken_back_ten_minutes_before_it_begins() {
     let cancel = |n, now| Command::CancelWindow { window: window_id(n), now };
     let cancelled = || Event::WindowCancelled { agency: xuzhou().id, window: window_id(5) };
-    when(going_on(), cancel(5, BEGIN - Duration::MICROSECOND)).then([cancelled()]);
+    when(going_on(), cancel(5, BEGIN - CLOSING_NOTICE)).then([cancelled()]);
+    // A replica that does not know of it yet would take applications from the begin on.
+    let late = BEGIN - CLOSING_NOTICE + Duration::MICROSECOND;
+    when(going_on(), cancel(5, late)).then_refused(&Rejection::TooEarly { earliest: late + CLOSING_NOTICE });
     when(going_on(), cancel(5, BEGIN)).then_refused(&Rejection::WindowBegun { begin: BEGIN });
     let history = || [going_on(), vec![cancelled()]].concat();
     when(history(), cancel(5, NOW)).then_refused(&Rejection::UnknownWindow);
@@ -204,8 +218,51 @@ fn commands_that_depend_on_the_hour_say_until_when_they_may_be_recorded() {
     assert_eq!(deadline(Command::ExtendWindow { window, end: END + CLOSING_NOTICE, now: NOW }), Some(END));
     let last = END - CLOSING_NOTICE;
     assert_eq!(deadline(Command::CloseWindow { window, end: END, now: NOW }), Some(last + Duration::MICROSECOND));
-    assert_eq!(deadline(Command::CancelWindow { window, now: NOW }), Some(BEGIN));
-    assert_eq!(deadline(Command::FinishPlan), None);
+    let recall = BEGIN - CLOSING_NOTICE + Duration::MICROSECOND;
+    assert_eq!(deadline(Command::CancelWindow { window, now: NOW }), Some(recall));
+    assert_eq!(deadline(finish(NOW)), Some(recall));
+    assert_eq!(deadline(stop(true, NOW)), Some(recall));
+    assert_eq!(deadline(finish(OVER)), None);
+    let join = Command::JoinAgency { agency: Some(xuzhou()), join_in: true, is_open: true, now: NOW };
+    assert_eq!(deadline(join), None, "whoever opens takes nothing away");
+}
+
+#[test]
+fn filing_stops_by_the_logs_clock_after_what_is_taken_for_over() {
+    let next = window(6, OVER + Duration::DAY, OVER + Duration::DAY * 2, 1);
+    let history = [going_on(), vec![Event::WindowOpened { agency: xuzhou().id, window: next }]].concat();
+    let state = given::<Decisions>(history).state();
+    let now = OVER + Duration::HOUR;
+    let recall = OVER + Duration::DAY - CLOSING_NOTICE + Duration::MICROSECOND;
+    for command in [finish(now), stop(true, now), stop(false, now)] {
+        assert_eq!((state.earliest(&command), state.deadline(&command)), (Some(OVER), Some(recall)));
+    }
+    assert_eq!(state.earliest(&finish(NOW)), None);
+    assert_eq!(state.earliest(&open(7, OVER, OVER + Duration::HOUR, now)), None);
+    let elsewhere = Command::JoinAgency { agency: Some(agency("3201")), join_in: false, is_open: false, now };
+    assert_eq!((state.earliest(&elsewhere), state.deadline(&elsewhere)), (None, None));
+}
+
+/// 是否开通网报 and 已结束 are ends too: announced in time, or after the window and its tickets.
+#[test]
+fn filing_does_not_stop_while_people_count_on_a_window() {
+    let not_over = Rejection::WindowNotOver { window: window(5, BEGIN, END, 1) };
+    let late = BEGIN - CLOSING_NOTICE + Duration::MICROSECOND;
+    for now in [late, BEGIN, END, OVER - Duration::MICROSECOND] {
+        when(going_on(), finish(now)).then_refused(&not_over);
+        when(going_on(), stop(true, now)).then_refused(&not_over);
+        when(going_on(), stop(false, now)).then_refused(&not_over);
+    }
+    for now in [BEGIN - CLOSING_NOTICE, OVER] {
+        when(going_on(), finish(now)).then([Event::PlanFinished]);
+        when(going_on(), stop(true, now)).then([join(true, false)]);
+        when(going_on(), stop(false, now)).then([join(false, false)]);
+    }
+    // Where nobody files on line, nobody is kept out.
+    let closed = || [going_on(), vec![join(true, false)]].concat();
+    when(closed(), stop(false, BEGIN)).then([join(false, false)]);
+    when(closed(), finish(BEGIN)).then([Event::PlanFinished]);
+    when(closed(), stop(true, BEGIN)).then_nothing();
 }
 
 /// Whole steps of ten minutes, so that instants meet.
@@ -221,9 +278,10 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     let window = (1..4_u128).prop_map(window_id);
     let mostly = || proptest::bool::weighted(0.8);
     prop_oneof![
-        1 => Just(Command::FinishPlan),
-        80 => (agency.clone(), mostly(), mostly())
-            .prop_map(|(agency, join_in, is_open)| Command::JoinAgency { agency: Some(agency), join_in, is_open }),
+        1 => at.clone().prop_map(finish),
+        80 => (agency.clone(), mostly(), mostly(), at.clone()).prop_map(|(agency, join_in, is_open, now)| {
+            Command::JoinAgency { agency: Some(agency), join_in, is_open, now }
+        }),
         100 => (agency, window.clone(), span.clone(), at.clone()).prop_map(|(agency, window, (begin, end), now)| {
             Command::OpenWindow { window, agency: agency.id, begin, end, grace_minutes: 0, now }
         }),
@@ -242,19 +300,43 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// Ids of windows are fresh: nobody opens the same one twice.
+fn repeats(state: &State, command: &Command) -> bool {
+    matches!(command, Command::OpenWindow { window, .. }
+        if state.plan().is_some_and(|plan| plan.find_window(*window).is_some()))
+}
+
 /// What really happens when commands come one after the other.
 pub(crate) fn history(commands: Vec<Command>) -> Vec<Event> {
     let mut events = vec![published()];
     for command in commands {
         let state = Decisions::fold(&events);
-        // Ids of windows are fresh: nobody opens the same one twice.
-        let repeated = matches!(&command, Command::OpenWindow { window, .. }
-            if state.plan().is_some_and(|plan| plan.find_window(*window).is_some()));
-        if !repeated {
+        if !repeats(&state, &command) {
             events.extend(Decisions::decide(&state, command).unwrap_or_default());
         }
     }
     events
+}
+
+/// The hour by which a command is decided.
+fn hour(command: &Command) -> Option<OffsetDateTime> {
+    match command {
+        Command::FinishPlan { now }
+        | Command::JoinAgency { now, .. }
+        | Command::OpenWindow { now, .. }
+        | Command::ExtendWindow { now, .. }
+        | Command::CloseWindow { now, .. }
+        | Command::CancelWindow { now, .. } => Some(*now),
+        Command::PublishPlan { .. } | Command::AssignPoint { .. } => None,
+    }
+}
+
+/// Whether one may file with an agency at an instant.
+fn files(state: &State, agency: AgencyId, at: OffsetDateTime) -> bool {
+    let State::Live(plan) = state else { return false };
+    plan.agencies.get(&agency).is_some_and(|joined| {
+        joined.join_in && joined.is_open && joined.windows.iter().any(|window| window.contains(at))
+    })
 }
 
 proptest! {
@@ -266,6 +348,22 @@ proptest! {
                 prop_assert!(pair[0].end <= pair[1].begin);
             }
             prop_assert!(agency.windows.iter().all(|window| window.begin < window.end));
+        }
+    }
+
+    /// Whatever is decided, nobody who could file within the notice is kept out by it.
+    #[test]
+    fn nobody_is_kept_out_without_notice(commands in proptest::collection::vec(command(), 1..40), last in command()) {
+        let before = history(commands);
+        let Some(now) = hour(&last) else { return Ok(()) };
+        let state = Decisions::fold(&before);
+        prop_assume!(!repeats(&state, &last));
+        let events = Decisions::decide(&state, last).unwrap_or_default();
+        let after = Decisions::fold(&[before, events].concat());
+        for at in [now, now + CLOSING_NOTICE - Duration::MICROSECOND] {
+            for agency in [agency("3203").id, agency("3201").id] {
+                prop_assert!(files(&after, agency, at) || !files(&state, agency, at));
+            }
         }
     }
 
