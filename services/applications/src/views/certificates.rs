@@ -204,14 +204,13 @@ impl FromRow<'_, PgRow> for Certificate {
     /// Also of a join where the holder's column is called `holder_id`.
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let kind = row.try_get::<Option<i32>, _>("kind")?.and_then(parse_certificate_kind);
-        let restriction = row.try_get::<Option<i32>, _>("restriction")?.map(restriction);
-        let disagree = (row.try_get::<i32, _>("conflicts")? > 0).then_some(Restriction::RecordsDisagree);
+        let restriction = restricted(row.try_get("restriction")?, row.try_get("conflicts")?);
         let priors: Vec<String> = row.try_get("priors")?;
         let priors = priors.iter().map(|name| read_prior(name)).collect::<Option<_>>();
         let facts = CertificateFacts {
             kind: kind.ok_or_else(|| sqlx::Error::Decode("a certificate has no kind".into()))?,
             person: row.try_get("holder_id")?,
-            restriction: restriction.or(disagree),
+            restriction,
         };
         let priors = priors.ok_or_else(|| sqlx::Error::Decode("a prior registration cannot be read".into()))?;
         Ok(Self { facts, priors })
@@ -229,6 +228,11 @@ fn read_prior(name: &str) -> Option<Prior> {
     Some(prior)
 }
 
+/// What keeps a certificate from being registered: a restriction, else open conflicts.
+fn restricted(kind: Option<i32>, conflicts: i32) -> Option<Restriction> {
+    kind.map(restriction).or_else(|| (conflicts > 0).then_some(Restriction::RecordsDisagree))
+}
+
 /// A kind that this program does not know restricts all the same.
 fn restriction(number: i32) -> Restriction {
     match register::RestrictionKind::try_from(number) {
@@ -242,10 +246,10 @@ fn restriction(number: i32) -> Restriction {
 
 /// Restrictions of those among these certificates that have one.
 pub async fn restrictions(pool: &PgPool, certificates: &[Uuid]) -> Result<HashMap<Uuid, Restriction>, sqlx::Error> {
-    let sql = "SELECT certificate_id, restriction FROM views.certificate \
-               WHERE certificate_id = ANY($1) AND restriction IS NOT NULL";
-    let rows: Vec<(Uuid, i32)> = sqlx::query_as(sql).bind(certificates).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(certificate, kind)| (certificate, restriction(kind))).collect())
+    let sql = "SELECT certificate_id, restriction, conflicts FROM views.certificate WHERE certificate_id = ANY($1)";
+    let rows: Vec<(Uuid, Option<i32>, i32)> = sqlx::query_as(sql).bind(certificates).fetch_all(pool).await?;
+    let keeps = |(certificate, kind, conflicts)| Some((certificate, restricted(kind, conflicts)?));
+    Ok(rows.into_iter().filter_map(keeps).collect())
 }
 
 /// One certificate.

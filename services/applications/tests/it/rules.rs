@@ -1,11 +1,12 @@
 //! Rule sets: the national default, a province's own, and who publishes it.
 
+use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::rules_client::RulesClient;
 use proto::applications::v1::{self as wire, ReviewLevel};
 use proto::identity::v1::Role;
 use uuid::Uuid;
 
-use crate::stage::{COUNTY, Stage, eventually, reason, refused, request_id};
+use crate::stage::{COUNTY, POINT, Stage, eventually, facts, reason, record_facts, refused, request_id};
 
 async fn in_force(stage: &Stage) -> wire::RuleSet {
     let teacher = stage.teacher().await;
@@ -214,4 +215,29 @@ async fn a_dry_run_lists_whose_outcome_would_change_and_records_nothing() {
     assert_eq!(reason(RulesClient::new(foreign).dry_run_rules(of_jiangsu(full)).await), "NOT_FOUND");
     let rubbish = wire::DryRunRulesRequest { resume_token: "rubbish".to_owned(), ..of_jiangsu(full) };
     assert_eq!(reason(rules.dry_run_rules(rubbish).await), "INVALID_FIELDS");
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_a_certificate_in_conflict_as_a_conclusion_would() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let mut confirmation = ConfirmationClient::new(stage.clerk(POINT).await);
+    confirmation.record_facts(record_facts(&key, facts())).await.unwrap();
+    stage.until_known("the application", "SELECT count(*) FROM views.application", 1).await;
+    let officer = stage.running.staff(Uuid::from_u128(0xa), Role::RuleOfficer, "320000", None).await;
+    let mut rules = RulesClient::new(officer);
+    let levels = vec![ReviewLevel::Province.into()];
+    let rule_set = wire::RuleSet { province: "32".to_owned(), levels, ..in_force(&stage).await };
+    let request = wire::DryRunRulesRequest { rule_set: Some(rule_set), ..Default::default() };
+    let mut proposals = async || {
+        let (changes, _) = tried(&mut rules, request.clone()).await;
+        let proposal = |outlook: &Option<wire::Outlook>| outlook.clone().unwrap().assessment.unwrap().proposal();
+        (proposal(&changes[0].before), proposal(&changes[0].after))
+    };
+    assert_eq!(proposals().await, (wire::Proposal::Qualified, wire::Proposal::Qualified));
+    stage.contradict(&teacher, 1).await;
+    assert_eq!(proposals().await, (wire::Proposal::NeedsDecision, wire::Proposal::NeedsDecision));
+    stage.settle(&teacher, 1).await;
+    assert_eq!(proposals().await, (wire::Proposal::Qualified, wire::Proposal::Qualified));
 }
