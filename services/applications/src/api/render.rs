@@ -39,7 +39,9 @@ pub(super) fn problems(problems: &[Problem], warnings: bool) -> Vec<wire::FieldP
 pub(super) fn obstacle(against: &Rejection) -> wire::FieldProblem {
     let field = match against {
         Rejection::AgreementMissing | Rejection::TextChanged { .. } => "agreement",
-        Rejection::NotOpen(Closed::NoPoint | Closed::PointClosed { .. }) => "coded.point_id",
+        Rejection::NotOpen(Closed::NoPoint { .. } | Closed::PointNotListed | Closed::PointClosed { .. }) => {
+            "coded.point_id"
+        }
         Rejection::NotOpen(_) | Rejection::NobodyReviews => "coded.agency_id",
         _ => "certificate",
     };

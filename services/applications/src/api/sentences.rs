@@ -4,8 +4,6 @@ use time::OffsetDateTime;
 
 use crate::domain::calendar::SHANGHAI;
 pub(super) use crate::domain::calendar::in_chinese as day;
-use crate::domain::directory::Window;
-use crate::domain::opening::Closed;
 use crate::domain::registration::{Advice, Application, Next};
 use crate::domain::values::{Level, Restriction, Turn};
 
@@ -31,31 +29,6 @@ pub(super) fn restricted(restriction: Restriction) -> (&'static str, String) {
         | Restriction::RevokedFraud
         | Restriction::ExamCheating => {
             ("CERTIFICATE_RESTRICTED", format!("{what}，不能办理；如有疑问，请与证书的发证机构联系。"))
-        }
-    }
-}
-
-/// Reason and sentence of a closed agency, window or point (DOMAIN 6).
-pub(super) fn closed(closed: &Closed) -> (&'static str, String) {
-    const NOTHING: &str = "该机构目前未开展注册工作，请与该机构联系，了解其注册工作的时间安排。";
-    match closed {
-        Closed::NoPlan => ("NO_PLAN", NOTHING.to_owned()),
-        Closed::PlanFinished => ("PLAN_FINISHED", "该机构当前注册工作已经结束。".to_owned()),
-        Closed::AgencyNotJoined => ("AGENCY_NOT_JOINED", NOTHING.to_owned()),
-        Closed::OnlineNotOpen => (
-            "ONLINE_NOT_OPEN",
-            "该机构注册工作目前未安排网上采集信息的时间，请与该机构联系，了解其时间安排。".to_owned(),
-        ),
-        Closed::NoWindow => ("NO_WINDOW", NOTHING.to_owned()),
-        Closed::WindowNotOpen(windows) => {
-            ("WINDOW_NOT_OPEN", format!("还未到网报时间，请在网报时间内提交。网报时间：{}。", listed(windows)))
-        }
-        Closed::WindowClosed(windows) => {
-            ("WINDOW_CLOSED", format!("网报时间已截止，请与该机构联系。网报时间：{}。", listed(windows)))
-        }
-        Closed::NoPoint => ("NO_POINT", "该机构目前还没有安排这一确认点，请重新选择或与该机构联系！".to_owned()),
-        Closed::PointClosed { end } => {
-            ("POINT_CLOSED", format!("该确认点的现场确认已于{}结束，请重新选择或与注册机构联系。", instant(*end)))
         }
     }
 }
@@ -118,11 +91,6 @@ pub(super) fn advice(advice: &Advice) -> String {
             format!("对注册结论不服的，可自知道之日起依法提起行政诉讼；自结论作出之日起算至{}。", day(until))
         }
     }
-}
-
-fn listed(windows: &[Window]) -> String {
-    let spans = windows.iter().map(|window| format!("{}至{}", instant(window.begin), instant(window.end)));
-    spans.collect::<Vec<_>>().join("；")
 }
 
 #[cfg(test)]

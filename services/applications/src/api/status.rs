@@ -10,7 +10,7 @@ use time::Date;
 use tonic::{Code, Response, Status};
 use workbook::Flaw;
 
-use super::sentences::{closed, day, instant, restricted, turn};
+use super::sentences::{day, instant, restricted, turn};
 use crate::domain::calendar::render_date;
 use crate::domain::registration::Rejection;
 use crate::error::Error;
@@ -198,10 +198,7 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
             "CERTIFICATE_UNKNOWN",
             "没有查到您名下的这本证书，请在个人信息中心核对证书信息，或与发证机构确认。",
         ),
-        Rejection::NotOpen(reason) => {
-            let (reason, sentence) = closed(reason);
-            Refusal::rejected(reason, sentence)
-        }
+        Rejection::NotOpen(closed) => Refusal::rejected(closed.reason(), closed.sentence()),
         Rejection::NobodyReviews => {
             Refusal::rejected("NOBODY_REVIEWS", "所选机构没有审核层级，不能受理申报，请重新选择注册机构。")
         }

@@ -14,7 +14,7 @@ use super::Handle;
 use crate::domain::calendar::shanghai_date;
 use crate::domain::draft::{ChosenPlace, DraftEnd, DraftEvent};
 use crate::domain::form::{Checklist, Coded, Gravity, Personal, Problem, Section, check};
-use crate::domain::opening::{Closed, closed};
+use crate::domain::opening::{Windows, closed, outside};
 use crate::domain::registration::{Rejection, agreed};
 use crate::domain::route::Route;
 use crate::domain::text::{AGREEMENT, TextRef};
@@ -210,7 +210,8 @@ impl Handle {
         let windows = plan.map(|plan| plan.windows.clone()).unwrap_or_default();
         let held = |id| draft.ticket.is_some_and(|ticket| ticket.window == id);
         let current = windows.iter().find(|window| window.begin <= now && (now < window.end || held(window.id)));
-        let closed = || Error::Rejected(Rejection::NotOpen(Closed::WindowClosed(windows.clone())));
+        let agency = draft.coded.agency.unwrap_or_default();
+        let closed = || Error::Rejected(Rejection::NotOpen(outside(Windows::of(&directory, agency, now))));
         let window = current.ok_or_else(closed)?;
         if window.grace_minutes == 0 {
             return Err(Error::NoGrace);

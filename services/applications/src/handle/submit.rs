@@ -1,7 +1,7 @@
 //! 提交申报, the path that must never fail: one loaded batch, one decision, one append; no other service is called.
 
 use decider::Decider as _;
-use eventlog::{AppendError, Division};
+use eventlog::{Append, AppendError, Division};
 use lifecycle::{clock, ids};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::domain::calendar::shanghai_date;
 use crate::domain::draft::DraftEnd;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::{Checklist, Gravity, check};
-use crate::domain::opening::{Closed, admit};
+use crate::domain::opening::{Windows, admit, outside};
 use crate::domain::registration::{Command, Event, Registration, Registrations, Rejection, Submit};
 use crate::domain::route::Route;
 use crate::domain::text::{AGREEMENT, PLEDGE, TextRef};
@@ -154,7 +154,8 @@ impl Handle {
             rules,
             today,
         };
-        let closing = submit.admission.as_ref().ok().map(|admission| admission.closing);
+        let (opening, closing) =
+            submit.admission.as_ref().ok().map(|admission| (admission.opening, admission.closing)).unzip();
         let mut events = Registrations::decide(&record, Command::Submit(Box::new(submit)))?;
         let Some(event @ Event::ApplicationSubmitted(_)) = events.pop() else { return Err(Error::Conflict) };
         let Event::ApplicationSubmitted(submitted) = &event else { return Err(Error::Conflict) };
@@ -174,16 +175,16 @@ impl Handle {
             // Whoever counts drafts must hear that one was begun before it hears that it is filed.
             self.0.drafts.tell_of(&self.0.log, draft.id).await?.failure.map_or(Ok(()), Err)?;
         }
-        match self.0.log.append(asked.append(certificate, version, vec![event], answer, closing)).await {
+        let append = asked.append(certificate, version, vec![event], answer, closing);
+        match self.0.log.append(Append { not_before: opening, ..append }).await {
             Ok(appended) => {
                 if !appended.repeated {
                     *number = None;
                 }
                 Ok(appended.answer)
             }
-            Err(AppendError::TooLate { .. }) => {
-                let windows = directory.agency_plan(place.agency).map(|plan| plan.windows.clone()).unwrap_or_default();
-                Err(Error::Rejected(Rejection::NotOpen(Closed::WindowClosed(windows))))
+            Err(AppendError::TooEarly { now, .. } | AppendError::TooLate { now, .. }) => {
+                Err(Rejection::NotOpen(outside(Windows::of(&directory, place.agency, now))).into())
             }
             Err(AppendError::Unavailable) => {
                 // It may have been recorded: the number is not given to anybody else.

@@ -119,7 +119,8 @@ async fn before_and_after_the_window_the_refusal_names_its_dates() {
     let submission = before.submission(&teacher).await;
     let refusal = refused(before.applications(&teacher).submit_application(submission.clone()).await);
     assert_eq!(refusal.reason, "WINDOW_NOT_OPEN");
-    assert!(refusal.sentence.contains("网报时间：20"), "{}", refusal.sentence);
+    assert!(refusal.sentence.starts_with("320303教育局网报时间：20"), "{}", refusal.sentence);
+    assert!(refusal.sentence.contains("（还未到网报时间）"), "{}", refusal.sentence);
     // Taken back before it began, it was never there.
     before.cancel_window().await;
     let again = wire::SubmitApplicationRequest { request_id: request_id(), ..submission };
@@ -132,7 +133,9 @@ async fn before_and_after_the_window_the_refusal_names_its_dates() {
     let after = Stage::with_window(-7_200, -3_600).await;
     let teacher = after.teacher().await;
     let submission = after.submission(&teacher).await;
-    assert_eq!(reason(after.applications(&teacher).submit_application(submission).await), "WINDOW_CLOSED");
+    let refusal = refused(after.applications(&teacher).submit_application(submission).await);
+    assert_eq!(refusal.reason, "WINDOW_CLOSED");
+    assert!(refusal.sentence.contains("（网报时间已截止）"), "{}", refusal.sentence);
     let serials = "SELECT count(*) FROM enrolment_serial WHERE next > 101";
     after.until_known("serials", serials, 0).await;
 }

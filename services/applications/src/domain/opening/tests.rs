@@ -1,9 +1,12 @@
 //! Each answer of DOMAIN 6, in its order.
 
 use time::Duration;
+use time::macros::datetime;
 
 use super::*;
-use crate::domain::registration::testing::{COUNTY, NOW, PLAN, POINT, WINDOW, directory};
+use crate::domain::registration::testing::{COUNTY, NOW, OTHER_POINT, PLAN, POINT, WINDOW, directory};
+
+const END: OffsetDateTime = datetime!(2026-11-04 09:00 UTC);
 
 fn admitted(directory: &Directory) -> Result<Admission, Closed> {
     admit(directory, COUNTY, POINT, NOW, None)
@@ -15,10 +18,16 @@ fn agency_plan(change: impl FnOnce(&mut AgencyPlan)) -> Directory {
     directory
 }
 
+/// As they stand at an instant.
+fn windows(directory: &Directory, at: OffsetDateTime) -> Windows {
+    Windows::of(directory, COUNTY, at)
+}
+
 #[test]
-fn inside_the_window_the_closing_instant_is_its_end() {
+fn inside_the_window_the_log_holds_both_its_instants() {
     let admission = admitted(&directory()).unwrap();
     assert_eq!(admission.window, WINDOW);
+    assert_eq!(admission.opening, NOW - Duration::days(3), "a replica's clock may be fast");
     assert_eq!(admission.closing, NOW + Duration::days(7));
     assert!(!admission.with_ticket);
 }
@@ -59,21 +68,22 @@ fn an_agency_without_windows_says_so() {
 #[test]
 fn before_the_begin_it_is_not_open() {
     let directory = directory();
-    let windows = directory.agency_plans[&(PLAN, COUNTY)].windows.clone();
-    let begin = windows[0].begin;
+    let begin = directory.agency_plans[&(PLAN, COUNTY)].windows[0].begin;
     let just_before = begin - Duration::microseconds(1);
-    assert_eq!(admit(&directory, COUNTY, POINT, just_before, None), Err(Closed::WindowNotOpen(windows)));
+    let closed = Closed::WindowNotOpen(windows(&directory, just_before));
+    assert_eq!(admit(&directory, COUNTY, POINT, just_before, None), Err(closed));
     assert!(admit(&directory, COUNTY, POINT, begin, None).is_ok());
 }
 
 #[test]
 fn around_the_end_the_logs_clock_decides_and_later_it_is_closed() {
     let directory = directory();
-    let windows = directory.agency_plans[&(PLAN, COUNTY)].windows.clone();
-    let end = windows[0].end;
+    let end = directory.agency_plans[&(PLAN, COUNTY)].windows[0].end;
     let admission = admit(&directory, COUNTY, POINT, end + Duration::seconds(1), None).unwrap();
     assert_eq!(admission.closing, end);
-    assert_eq!(admit(&directory, COUNTY, POINT, end + CLOCKS_DIFFER_AT_MOST, None), Err(Closed::WindowClosed(windows)));
+    let late = end + CLOCKS_DIFFER_AT_MOST;
+    let closed = Closed::WindowClosed(windows(&directory, late));
+    assert_eq!(admit(&directory, COUNTY, POINT, late, None), Err(closed));
 }
 
 #[test]
@@ -110,16 +120,68 @@ fn between_two_windows_the_next_one_is_not_open_yet() {
 
 #[test]
 fn the_point_must_be_one_of_the_agency_with_dates_and_not_over() {
-    let directory = directory();
-    assert_eq!(admit(&directory, COUNTY, Uuid::from_u128(404), NOW, None), Err(Closed::NoPoint));
-    assert_eq!(admitted(&agency_plan(|plan| plan.assignments.clear())), Err(Closed::NoPoint));
-    let closed = agency_plan(|plan| plan.assignments.get_mut(&POINT).unwrap().end = NOW);
-    assert_eq!(admitted(&closed), Err(Closed::PointClosed { end: NOW }));
+    assert_eq!(admit(&directory(), COUNTY, Uuid::from_u128(404), NOW, None), Err(Closed::PointNotListed));
+    let unlisted = agency_plan(|plan| plan.assignments.retain(|point, _| *point != POINT));
+    assert_eq!(admitted(&unlisted), Err(Closed::PointNotListed));
+    let over = agency_plan(|plan| plan.assignments.get_mut(&POINT).unwrap().end = NOW);
+    assert_eq!(admitted(&over), Err(Closed::PointClosed { end: NOW }));
+    let mut closed = directory();
+    closed.points.get_mut(&POINT).unwrap().closed = true;
+    assert_eq!(admitted(&closed), Err(Closed::PointNotListed));
+}
+
+#[test]
+fn where_no_point_of_the_agency_confirms_the_agency_is_named() {
+    let none = || Err(Closed::NoPoint { agency: "320303教育局".to_owned() });
+    assert_eq!(admitted(&agency_plan(|plan| plan.assignments.clear())), none());
+    assert_eq!(admitted(&agency_plan(|plan| plan.assignments.values_mut().for_each(|dates| dates.end = NOW))), none());
+    let mut closed = directory();
+    closed.points.values_mut().for_each(|point| point.closed = true);
+    assert_eq!(admitted(&closed), none());
+}
+
+/// The messages of DOMAIN 6, each with its dates and marks.
+#[test]
+fn every_message_is_told_in_its_words() {
+    const NOT_STARTED: &str = "该机构目前未开展注册工作，请与该机构联系，了解其注册工作的时间安排";
+    let told = |closed: Closed| (closed.reason(), closed.sentence());
+    let said = |reason, sentence: &str| (reason, sentence.to_owned());
+    assert_eq!(told(Closed::NoPlan), said("NO_PLAN", NOT_STARTED));
+    assert_eq!(told(Closed::PlanFinished), said("PLAN_FINISHED", "该机构当前注册工作已经结束"));
+    assert_eq!(told(Closed::AgencyNotJoined), said("AGENCY_NOT_JOINED", NOT_STARTED));
+    let no_online = "该机构注册工作目前未安排网上采集信息的时间，请与该机构联系，了解其注册工作的时间安排";
+    assert_eq!(told(Closed::OnlineNotOpen), said("ONLINE_NOT_OPEN", no_online));
+    assert_eq!(told(Closed::NoWindow), said("NO_WINDOW", NOT_STARTED));
+    let no_point = Closed::NoPoint { agency: "徐州市教育局".to_owned() };
+    assert_eq!(told(no_point), said("NO_POINT", "徐州市教育局目前还没有安排确认点，请与该机构联系！"));
+    let not_listed = "您选择的确认点未列入该机构本次注册安排，请选择其他确认点。";
+    assert_eq!(told(Closed::PointNotListed), said("POINT_CLOSED", not_listed));
+    let over = "您选择的确认点现场确认时间已于2026年11月4日 17:00截止，请选择其他确认点。";
+    assert_eq!(told(Closed::PointClosed { end: END }), said("POINT_CLOSED", over));
+}
+
+#[test]
+fn outside_of_every_window_all_are_listed_and_marked() {
+    let window = |begin, end| Window { id: WINDOW, begin, end, grace_minutes: 30, revision: 1 };
+    let (begin, later) = (datetime!(2026-10-25 01:00 UTC), datetime!(2026-12-01 01:00 UTC));
+    let both = vec![window(begin, END), window(later, later + Duration::days(1))];
+    let at = |at| outside(Windows { agency: "徐州市教育局".to_owned(), windows: both.clone(), at });
+    let between = at(END);
+    assert_eq!(between.reason(), "WINDOW_NOT_OPEN");
+    assert_eq!(
+        between.sentence(),
+        "徐州市教育局网报时间：2026年10月25日 09:00 至 2026年11月4日 17:00（网报时间已截止）；\
+         2026年12月1日 09:00 至 2026年12月2日 09:00（还未到网报时间）。"
+    );
+    let before = at(begin - Duration::microseconds(1));
+    assert_eq!((before.reason(), before.sentence().matches("还未到网报时间").count()), ("WINDOW_NOT_OPEN", 2));
+    let after = at(later + Duration::days(1));
+    assert_eq!((after.reason(), after.sentence().matches("网报时间已截止").count()), ("WINDOW_CLOSED", 2));
 }
 
 #[test]
 fn an_amendment_may_move_after_the_window_but_not_after_the_points_dates() {
-    let directory = directory();
+    let directory = agency_plan(|plan| plan.assignments.get_mut(&OTHER_POINT).unwrap().end += Duration::days(1));
     let end = directory.assignment(COUNTY, POINT).unwrap().end;
     assert_eq!(transfer(&directory, COUNTY, POINT, end - Duration::seconds(1)), Ok(()));
     assert_eq!(transfer(&directory, COUNTY, POINT, end), Err(Closed::PointClosed { end }));
@@ -130,7 +192,8 @@ fn who_only_asks_is_told_of_window_and_point_at_once() {
     let mut directory = agency_plan(|plan| plan.windows.clear());
     directory.points.clear();
     let told = |directory: &Directory, point| closed(directory, COUNTY, point, NOW, None);
-    assert_eq!(told(&directory, Some(POINT)), [Closed::NoWindow, Closed::NoPoint]);
+    let no_point = Closed::NoPoint { agency: "320303教育局".to_owned() };
+    assert_eq!(told(&directory, Some(POINT)), [Closed::NoWindow, no_point]);
     assert_eq!(told(&directory, None), [Closed::NoWindow]);
     directory.plans.clear();
     assert_eq!(told(&directory, Some(POINT)), [Closed::NoPlan]);

@@ -213,7 +213,7 @@ fn not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime) -> Resul
 
 fn begun_and_not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime) -> Result<(), Rejection> {
     match assignment {
-        None => Err(Rejection::NotOpen(crate::domain::opening::Closed::NoPoint)),
+        None => Err(Rejection::NotOpen(crate::domain::opening::Closed::PointNotListed)),
         Some(Assignment { begin, .. }) if now < begin => Err(Rejection::ConfirmationNotBegun { begin }),
         Some(_) => not_ended(assignment, now),
     }

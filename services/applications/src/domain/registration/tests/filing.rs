@@ -290,7 +290,8 @@ fn a_new_agency_or_point_must_take_part_and_the_number_stays() {
             amend.transfer = transfer;
         })
     };
-    on(pending()).when(moved(Err(Closed::NoPoint))).then_refused(&Rejection::NotOpen(Closed::NoPoint));
+    let unlisted = Closed::PointNotListed;
+    on(pending()).when(moved(Err(unlisted.clone()))).then_refused(&Rejection::NotOpen(unlisted));
     let events = on(pending()).when(moved(Ok(()))).events();
     let state = on([pending(), events].concat()).state();
     assert_eq!((state.applications[0].number, state.applications[0].place.point), (number(1), OTHER_POINT));

@@ -113,7 +113,7 @@ fn the_points_dates_hold_for_confirming() {
     at(just_before, Some(dates)).then_refused(&Rejection::ConfirmationNotBegun { begin: dates.begin });
     assert_eq!(at(dates.begin, Some(dates)).events().len(), 1);
     at(dates.end, Some(dates)).then_refused(&Rejection::ConfirmationEnded { end: dates.end });
-    at(NOW, None).then_refused(&Rejection::NotOpen(Closed::NoPoint));
+    at(NOW, None).then_refused(&Rejection::NotOpen(Closed::PointNotListed));
 }
 
 #[test]
