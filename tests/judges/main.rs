@@ -2,7 +2,7 @@
 //! of every plan, word for word.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use applications::domain::directory::{self, Directory};
 use applications::domain::opening::{self, Windows};
@@ -78,7 +78,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// What applications know of it.
-fn directory(state: &State, closed_points: &HashSet<PointId>) -> Directory {
+fn directory(state: &State, closed_points: &BTreeSet<PointId>) -> Directory {
     let agencies = [(xuzhou(), values::Level::City), (gulou(), values::Level::County)].map(|(agency, level)| {
         let names = BTreeMap::from([(Date::MIN, agency.name.as_str().to_owned())]);
         let division = agency.division.as_str().to_owned();
@@ -161,7 +161,7 @@ proptest! {
         happened in proptest::collection::vec(event(), 0..30),
         is_published in proptest::bool::weighted(0.95),
         chosen in 7..11_u128,
-        closed_points in proptest::collection::hash_set((7..10_u128).prop_map(point), 0..3),
+        closed_points in proptest::collection::btree_set((7..10_u128).prop_map(point), 0..3),
         edge in any::<Index>(),
         beside in prop_oneof![Just(-1), Just(0), Just(1), Just(30_000_000), Just(61_000_000)],
     ) {

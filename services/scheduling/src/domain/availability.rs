@@ -1,6 +1,6 @@
 //! 查询工作开展情况: may one file with an agency at an instant, and if not, why and when; in the order of checks of DOMAIN 6.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 
@@ -59,7 +59,7 @@ pub struct Answer<'p> {
 pub fn check<'p>(
     plan: &'p State,
     agency: &Agency,
-    closed_points: &HashSet<PointId>,
+    closed_points: &BTreeSet<PointId>,
     point: Option<PointId>,
     now: OffsetDateTime,
 ) -> Answer<'p> {
@@ -95,13 +95,13 @@ pub fn check<'p>(
             (Some(Closed::NoPoint), format!("{}目前还没有安排确认点，请与该机构联系！", agency.name), Vec::new())
         }
         (Some(window), None) => (None, open(agency, window), points.collect()),
-        (Some(window), Some(point)) => match joined.points.get(&point).filter(confirms) {
-            Some(chosen) => (None, open(agency, window), vec![chosen]),
-            None => {
-                let listed = joined.points.get(&point).filter(is_there);
-                (Some(Closed::PointClosed), point_closed(listed), points.collect())
+        (Some(window), Some(point)) => {
+            let listed = joined.points.get(&point).filter(is_there);
+            match listed.filter(confirms) {
+                Some(chosen) => (None, open(agency, window), vec![chosen]),
+                None => (Some(Closed::PointClosed), point_closed(listed), points.collect()),
             }
-        },
+        }
     };
     Answer {
         closed,

@@ -200,17 +200,17 @@ impl Decider for Decisions {
                 }
                 Ok(vec![Event::SubjectAdded { province, stage, subject }])
             }
-            Command::BringSubject { province, stage, subject, on } => match state.find(stage, &subject) {
-                Some(_) => Self::decide(state, Command::SwitchSubject { province, stage, subject, on }),
-                None => {
-                    let add = Command::AddSubject { province, stage, subject: subject.clone() };
-                    let mut events = Self::decide(state, add)?;
-                    if !on {
-                        events.push(Event::SubjectSwitched { province, stage, subject, on });
-                    }
-                    Ok(events)
+            Command::BringSubject { province, stage, subject, on } if state.find(stage, &subject).is_some() => {
+                Self::decide(state, Command::SwitchSubject { province, stage, subject, on })
+            }
+            Command::BringSubject { province, stage, subject, on } => {
+                let add = Command::AddSubject { province, stage, subject: subject.clone() };
+                let mut events = Self::decide(state, add)?;
+                if !on {
+                    events.push(Event::SubjectSwitched { province, stage, subject, on });
                 }
-            },
+                Ok(events)
+            }
             Command::SwitchSubject { province, stage, subject, on } => match state.find(stage, &subject) {
                 None => Err(Rejection::UnknownSubject),
                 Some(already) if already == on => Ok(Vec::new()),

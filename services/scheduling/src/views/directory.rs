@@ -1,6 +1,6 @@
 //! The directory: agencies, which every replica keeps in memory with all their names, and points, in a table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use eventbus::{Event, LoadError, View, ViewError};
 use lifecycle::clock;
@@ -172,7 +172,7 @@ async fn insert_points(tx: &mut PgConnection, points: &[Point]) -> Result<(), sq
 #[derive(Debug, Default)]
 pub struct Agencies {
     by_id: HashMap<AgencyId, Record>,
-    closed_points: HashSet<PointId>,
+    closed_points: BTreeSet<PointId>,
 }
 
 type AgencyRow = (Uuid, String, String, i32, Option<Uuid>, Option<Date>, Option<Uuid>);
@@ -207,7 +207,7 @@ impl Agencies {
     }
 
     /// Points that were closed: plans keep the dates that those had.
-    pub fn closed_points(&self) -> &HashSet<PointId> {
+    pub fn closed_points(&self) -> &BTreeSet<PointId> {
         &self.closed_points
     }
 

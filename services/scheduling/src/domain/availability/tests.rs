@@ -49,7 +49,7 @@ fn assigned_to(point: u128, confirm_end: OffsetDateTime) -> Event {
 }
 
 fn asked(plan: &State, point: Option<PointId>, now: OffsetDateTime) -> Answer<'_> {
-    check(plan, &xuzhou(), &HashSet::new(), point, now)
+    check(plan, &xuzhou(), &BTreeSet::new(), point, now)
 }
 
 #[track_caller]
@@ -202,7 +202,7 @@ struct Expected {
 fn model(
     events: &[Event],
     agency: &Agency,
-    closed_points: &HashSet<PointId>,
+    closed_points: &BTreeSet<PointId>,
     point: Option<PointId>,
     now: OffsetDateTime,
 ) -> Expected {
@@ -281,7 +281,7 @@ proptest! {
         edge in proptest::option::of(any::<proptest::sample::Index>()),
         beside in -1..2_i64,
         point in proptest::option::of(7..10_u128),
-        closed_points in proptest::collection::hash_set((7..10_u128).prop_map(|n| PointId(Uuid::from_u128(n))), 0..3),
+        closed_points in proptest::collection::btree_set((7..10_u128).prop_map(|n| PointId(Uuid::from_u128(n))), 0..3),
     ) {
         let events = history(commands);
         let edges = edges(&events);
@@ -314,7 +314,7 @@ proptest! {
         let now = step(steps);
         let until = next_turn(&plan, agency.id, now).map_or(now + Duration::days(9), |turn| turn - Duration::MICROSECOND);
         prop_assert!(until >= now);
-        let at = |instant| check(&plan, &agency, &HashSet::new(), point, instant);
+        let at = |instant| check(&plan, &agency, &BTreeSet::new(), point, instant);
         prop_assert_eq!(at(now), at(until));
     }
 }
