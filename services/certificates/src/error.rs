@@ -19,6 +19,12 @@ pub enum Error {
     /// The record refuses.
     #[error("the record refuses: {0:?}")]
     Rejected(Rejection),
+    /// The register holds the certificate under the person's document number, and it is not theirs.
+    #[error("the register holds the certificate, and has not matched it to the person")]
+    Unmatched {
+        /// Whether the names are the same, so that the match is about to come.
+        is_same_name: bool,
+    },
     /// The certificate may not be entered by hand.
     #[error("the certificate may not be entered by hand: {0:?}")]
     HandEntry(Refusal),
@@ -55,6 +61,9 @@ pub enum Error {
     /// The source tells of certificates beyond the officer's scope.
     #[error("the source reaches beyond the officer's scope")]
     OutsideScope,
+    /// A run over the source is under way that was asked for otherwise.
+    #[error("another run over the source is under way")]
+    SyncUnderWay,
     /// A run over the source ended before the source did.
     #[error("the run over the source failed: {reason}")]
     SourceFailed {

@@ -15,6 +15,7 @@ use vault::{Index, PersonKey, Vault};
 
 use crate::domain::agency::Agencies;
 use crate::domain::certificate::{Command, Decisions, Details, Event, Hash, Rejection, State};
+use crate::domain::name;
 use crate::domain::number::Number;
 use crate::error::Error;
 use crate::store::lookup::{CERTIFICATE, FORGOTTEN, FORMER, Generations, forgotten_key, former_key};
@@ -218,11 +219,32 @@ impl Handle {
             }
             let loaded = self.by_number(&personal.number).await?;
             let command = Command::AddByHand { details: self.details(said, personal), person };
-            let events = Decisions::decide(&loaded.state, command).map_err(Error::Rejected)?;
+            let events = match Decisions::decide(&loaded.state, command) {
+                Err(Rejection::Unmatched) => {
+                    let is_same_name = self.is_held_by(&loaded, &personal.holder_name).await?;
+                    return Err(Error::Unmatched { is_same_name });
+                }
+                decided => decided.map_err(Error::Rejected)?,
+            };
             let said: Vec<Said> = events.into_iter().map(|event| naming(event, personal)).collect();
             self.append(asked, &loaded, &said, answer(loaded.id)).await
         };
         self.again(asked, attempt).await
+    }
+
+    /// Whether the record names this holder; not when the key of its name was destroyed.
+    async fn is_held_by(&self, loaded: &Loaded, holder_name: &str) -> Result<bool, Error> {
+        let (mut state, mut named) = (State::Empty, None);
+        for said in self.recorded(loaded.id).await? {
+            let event = read(&said)?;
+            state = Decisions::evolve(state, &event);
+            if matches!(event, Event::Synced { .. } | Event::Changed { .. } | Event::AddedByHand { .. }) {
+                named = event.generation(&state).map(|generation| (generation, said));
+            }
+        }
+        let Some((generation, said)) = named else { return Ok(false) };
+        let opened = self.open((loaded.id, generation), &said.sealed, said.event_id, said.version).await?;
+        Ok(opened.is_some_and(|personal| name::is_same(&personal.holder_name, holder_name)))
     }
 
     /// Seals and records events of one record.
@@ -383,9 +405,12 @@ fn read(event: &Recorded) -> Result<Event, Error> {
 /// What only one event can have: the number that it speaks of first, or the place among what is destroyed with a person.
 fn claim(certificate: Uuid, version: i64, before: &State, event: &Event) -> Option<Claim> {
     let (kind, key) = match (event, before.record().and_then(|record| record.person), before.former(event)) {
-        (Event::Synced { details, .. } | Event::AddedByHand { details, .. }, ..) if version == 1 => {
-            (CERTIFICATE, details.number.to_vec())
-        }
+        (
+            Event::Synced { details: Details { number, .. }, .. }
+            | Event::AddedByHand { details: Details { number, .. }, .. }
+            | Event::RestrictionAnnounced { number, .. },
+            ..,
+        ) if version == 1 => (CERTIFICATE, number.to_vec()),
         (Event::Forgotten { .. }, Some(person), _) => (FORGOTTEN, forgotten_key(person, certificate)),
         (_, _, Some((person, generation))) => (FORMER, former_key(person, certificate, generation)),
         _ => return None,

@@ -5,6 +5,7 @@ mod certificates;
 mod columns;
 pub mod file;
 mod restrictions;
+mod twice;
 
 use std::collections::BTreeSet;
 
@@ -16,11 +17,10 @@ use time::{Date, UtcOffset};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::domain::number::warning::Warning;
 use crate::error::Error;
 use crate::handle::{Handle, division_of};
 use batch::Prepared;
-use file::{Batch, Limits, Problem};
+use file::{Batch, Limits, Notice, Problem};
 use records::Stopped;
 use workbook::{Broken, Chunk, Flaw};
 
@@ -46,8 +46,8 @@ pub struct Progress {
     pub problems: Vec<Problem>,
     /// Rows that are taken and deserve a look.
     pub warned: i64,
-    /// What deserves a look in the rows read since the last report, with the lines at which they begin.
-    pub warnings: Vec<(i64, Warning)>,
+    /// What deserves a look in the rows read since the last report.
+    pub warnings: Vec<Notice>,
     /// Provinces that the numbers of the rows name; what restrictions name does not count as brought.
     pub provinces: BTreeSet<String>,
     /// Nothing more follows.
@@ -73,6 +73,8 @@ pub struct Import {
     pub actor: String,
     /// Report only.
     pub dry_run: bool,
+    /// Whether what is brought is all that there is in its provinces.
+    pub complete: bool,
     /// What rows are held against.
     pub limits: Limits,
 }
@@ -117,8 +119,8 @@ impl Import {
         let mut progress = Progress::default();
         let mut prepared = self.prepare_next(&mut batches).await?;
         while let Some(batch) = prepared {
-            // While one batch is recorded the next one is looked up, decided and sealed. What the first changes of the second is found
-            // out when that is recorded in its turn.
+            // While one batch is recorded the next one is looked up, decided and sealed; again for certificates of which both speak.
+            let numbers = batch.numbers();
             let recording = Box::pin(async {
                 self.record_batch(batch, &mut progress).await?;
                 let (problems, warnings) =
@@ -128,7 +130,10 @@ impl Import {
             });
             let (recorded, next) = tokio::join!(recording, Box::pin(self.prepare_next(&mut batches)));
             recorded?;
-            prepared = next?;
+            prepared = match next? {
+                Some(next) => Some(Box::pin(self.prepare_again(next, &numbers)).await?),
+                None => None,
+            };
         }
         let read = reading.await.map_err(|error| Error::Storage(Box::new(error)))?;
         read.map_err(|stopped| match stopped {
@@ -144,6 +149,7 @@ impl Import {
             unchanged: progress.unchanged,
             rejected: progress.rejected,
             provinces: progress.provinces.iter().cloned().collect(),
+            complete: self.complete,
         };
         self.record(&finished).await?;
         progress.done = true;

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::import::file::{Limits, Register};
 use crate::import::{Import, Progress, today};
-use crate::store::source::{self as runs, Counts, RowProblem, Run, Step};
+use crate::store::source::{self as runs, Counts, NewProblem, Options, RowProblem, Run, Step};
 use page::{LIMIT, NoPage, Page};
 
 /// A replica that says nothing for so long has lost its run to another one.
@@ -111,11 +111,15 @@ impl Source {
         self.0.division
     }
 
-    /// Asks for a run; gives the one that has this id already, or is under way.
-    pub async fn ask(&self, sync_id: Uuid, actor: &str) -> Result<Uuid, Error> {
-        let run = runs::open(self.0.handle.log().pool(), sync_id, actor).await?;
+    /// Asks for a run; gives the one that has this id already, or is under way with the same options.
+    pub async fn ask(&self, sync_id: Uuid, actor: &str, options: Options) -> Result<Uuid, Error> {
+        let run = runs::open(self.0.handle.log().pool(), sync_id, actor, options).await?;
         self.0.asked.notify_one();
-        Ok(run)
+        match run.options == options {
+            true => Ok(run.sync_id),
+            false if run.sync_id == sync_id => Err(Error::RequestIdReused),
+            false => Err(Error::SyncUnderWay),
+        }
     }
 
     /// How far a run is, and what was wrong with rows after this one of its problems, some at a time.
@@ -146,11 +150,11 @@ impl Source {
         if let Some(minutes) = self.0.minutes
             && runs::is_due(pool, f64::from(minutes)).await?
         {
-            runs::open(pool, ids::random(), SELF).await?;
+            runs::open(pool, ids::random(), SELF, Options::default()).await?;
         }
         let holder = ids::random();
         let Some(run) = runs::take(pool, holder, HOLD.as_secs_f64()).await? else { return Ok(()) };
-        let reading = Reading { source: self, holder, import: self.import(&run), stopping };
+        let reading = Reading { source: self, holder, import: self.import(&run), run: &run, stopping };
         match Box::pin(reading.run()).await {
             Ok(()) => runs::finish(pool, run.sync_id, holder, None).await,
             Err(Stop::Failed(reason)) => {
@@ -170,7 +174,9 @@ impl Source {
             handle: self.0.handle.clone(),
             sync_id: run.sync_id,
             actor: run.actor.clone(),
-            dry_run: false,
+            dry_run: run.options.dry_run,
+            // It tells of all certificates of its division; what is known of a part of a province is not all.
+            complete: self.0.division.as_str().ends_with("0000"),
             limits: Limits {
                 register: Register::Certificates,
                 within: vec![Scope { division: self.0.division, unit: None }],
@@ -186,6 +192,7 @@ struct Reading<'r> {
     source: &'r Source,
     holder: Uuid,
     import: Import,
+    run: &'r Run,
     stopping: &'r CancellationToken,
 }
 
@@ -208,6 +215,7 @@ impl Reading<'_> {
             unchanged: counts.unchanged,
             rejected: counts.rejected,
             provinces,
+            complete: self.import.complete,
         };
         Ok(self.import.record(&finished).await?)
     }
@@ -215,7 +223,7 @@ impl Reading<'_> {
     /// Page after page of one register, until one is empty.
     async fn read(&self, register: Register) -> Result<(), Stop> {
         let limits = Limits { register, ..self.import.limits.clone() };
-        let mut place = runs::place(self.import.handle.log().pool(), page::name(register)).await?;
+        let mut place = runs::place(self.import.handle.log().pool(), self.run, page::name(register)).await?;
         let mut promised = 0;
         loop {
             let page = self.fetch(register, place).await?;
@@ -229,7 +237,20 @@ impl Reading<'_> {
             self.import.record_batch(self.import.prepare(rows).await?, &mut progress).await?;
             let row =
                 |line: i64| claims.places[usize::try_from(line - 1).expect("lines count the rows of the page")].id;
-            let problems = progress.problems.iter().map(|it| (row(it.line), it.field, it.reason, it.sentence));
+            let problems = progress.problems.iter().map(|it| NewProblem {
+                row_id: row(it.line),
+                field: it.field,
+                reason: it.reason,
+                sentence: it.sentence,
+                is_warning: false,
+            });
+            let warnings = progress.warnings.iter().map(|it| NewProblem {
+                row_id: row(it.line),
+                field: it.field,
+                reason: it.reason,
+                sentence: &it.sentence,
+                is_warning: true,
+            });
             let step = Step {
                 register: page::name(register),
                 place: reached,
@@ -242,7 +263,7 @@ impl Reading<'_> {
                     warned: progress.warned,
                 },
                 provinces: progress.provinces.iter().map(String::as_str).collect(),
-                problems: &problems.collect::<Vec<_>>(),
+                problems: problems.chain(warnings).collect(),
             };
             let pool = self.import.handle.log().pool();
             if !runs::advance(pool, self.import.sync_id, self.holder, &step).await? || self.stopping.is_cancelled() {

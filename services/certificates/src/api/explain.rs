@@ -11,7 +11,7 @@ use wire::NextStep;
 use super::certificates::{self, CertificatesApi, LONGEST_AGENCY};
 use crate::domain::agency::Agencies;
 use crate::domain::kind::Kind;
-use crate::domain::missing::{Explanation, Missed, Own, explain};
+use crate::domain::missing::{Brought, Explanation, Missed, Own, explain};
 use crate::domain::name;
 use crate::domain::number::Number;
 use crate::domain::number::warning::{Said, Warning, province_name};
@@ -26,6 +26,14 @@ const PURPOSE: &str = "查询证书未列出的原因";
 pub(super) const RECORDS_DISAGREE: &str = "证书数据存在异常：不同来源的数据对该证书的持证人、资格种类或签发日期记载不一致，正由证书所属省份核实。请携带证书原件联系证书的发证机关核实处理，处理完成后再进行定期注册。";
 /// 实名核验 and matching go by these.
 const SAME_PERSON: &str = "姓名、证件号码";
+
+/// What whoever misses such a certificate, or enters it, is told.
+pub(super) const NAME_DIFFERS: &str = "该证书登记的证件号码与您一致，但姓名与您的个人身份信息不一致，因此没有列出。如您改过姓名，请在个人信息中心的实名核验页面中修改，核验通过后证书会自动列出；如证书登记的姓名有误，请联系证书的发证机关处理。";
+
+/// The same of one that is about to be listed.
+pub(super) fn match_pending() -> String {
+    format!("该证书已同步，登记的{SAME_PERSON}与您一致，正在列入您的证书列表，请稍后刷新页面查看。")
+}
 
 /// What a person entered of the certificate that they miss.
 struct Entry {
@@ -91,12 +99,12 @@ impl CertificatesApi {
             });
             meant.push((row.certificate_id, row.issuing_agency));
         }
-        let synced_on = match entry.number.province() {
+        let brought = match entry.number.province() {
             Some(province) => synced::last(pool, province).await.map_err(Error::from)?,
             None => None,
         };
         let missed = Missed { number: &entry.number, kind: entry.kind, issued: entry.issued };
-        let explanation = explain(&missed, &own, synced_on);
+        let explanation = explain(&missed, &own, brought);
         let agencies = self.handle.agencies();
         let warnings = entry.warnings(agencies.as_deref(), &details.number);
         Ok(answer(explanation, entry, &meant, &own, &warnings))
@@ -133,7 +141,7 @@ fn answer(
 ) -> wire::ExplainMissingResponse {
     let (warnings, warning_reasons) = certificates::told(warnings);
     let meant = place(explanation);
-    let (reason, message, next_step) = told(explanation, &entry.number, meant.map(|place| &own[place]));
+    let (reason, message, next_step) = told(explanation, &entry, meant.map(|place| &own[place]));
     let listed = meant.filter(|place| own[*place].is_listed);
     wire::ExplainMissingResponse {
         reason: reason.to_owned(),
@@ -168,7 +176,11 @@ fn place(explanation: Explanation) -> Option<usize> {
 }
 
 /// Reason, sentences and next step. The beginnings are the old system's, where DOMAIN 4.3 knows them.
-fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'static str, String, NextStep) {
+fn told(
+    explanation: Explanation,
+    Entry { number, issued, .. }: &Entry,
+    meant: Option<&Own>,
+) -> (&'static str, String, NextStep) {
     match explanation {
         Explanation::Listed(_) => (
             "ALREADY_LISTED",
@@ -188,14 +200,10 @@ fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'st
         ),
         Explanation::NameDiffers => (
             "NAME_DIFFERS",
-            "该证书登记的证件号码与您一致，但姓名与您的个人身份信息不一致，因此没有列出。如您改过姓名，请在个人信息中心的实名核验页面中修改，核验通过后证书会自动列出；如证书登记的姓名有误，请联系证书的发证机关处理。".to_owned(),
+            NAME_DIFFERS.to_owned(),
             NextStep::VerifyName,
         ),
-        Explanation::MatchPending(_) => (
-            "MATCH_PENDING",
-            format!("该证书已同步，登记的{SAME_PERSON}与您一致，正在列入您的证书列表，请稍后刷新页面查看。"),
-            NextStep::Wait,
-        ),
+        Explanation::MatchPending(_) => ("MATCH_PENDING", match_pending(), NextStep::Wait),
         Explanation::NumberTypedDifferently(_) => (
             "NUMBER_TYPED_DIFFERENTLY",
             format!(
@@ -234,12 +242,19 @@ fn told(explanation: Explanation, number: &Number, meant: Option<&Own>) -> (&'st
             "没有号码如此的该种类证书，请对照证书核对号码和资格种类；如所填内容与证书一致，请联系证书的发证机关处理。".to_owned(),
             NextStep::CheckEntry,
         ),
-        Explanation::NotSyncedYet { synced_on, synced_since } => {
+        Explanation::NotSyncedYet { brought, synced_since } => {
             let province = number.province().and_then(province_name).unwrap_or("该省");
-            let last = synced_on.map_or_else(
-                || format!("{province}的证书数据尚未同步到系统"),
-                |day| format!("{province}的证书数据最近一次同步于{}，您的证书签发于当日或此后", rpc::render_date(day)),
-            );
+            let last = match brought {
+                None => format!("{province}的证书数据尚未同步到系统"),
+                Some(Brought { last, .. }) if last <= *issued => {
+                    let day = rpc::render_date(last);
+                    format!("{province}的证书数据最近一次同步于{day}，您的证书签发于当日或此后")
+                }
+                Some(Brought { last, .. }) => {
+                    let day = rpc::render_date(last);
+                    format!("{province}的证书数据尚未全部同步到系统，已同步的部分（最近一次于{day}）中没有您的这本证书")
+                }
+            };
             let message = format!(
                 "{last}，因此没有列出。{synced_since}年及以后取得的证书由系统同步，不允许添加证书，请在数据同步后再查看；急需办理的，请联系证书的发证机关。"
             );

@@ -4,6 +4,7 @@ use rpc::Refusal;
 use tonic::Status;
 use workbook::Flaw;
 
+use super::explain::{NAME_DIFFERS, match_pending};
 use crate::domain::certificate::Rejection;
 use crate::domain::{correction, hand_entry};
 use crate::error::Error;
@@ -13,6 +14,7 @@ impl From<Error> for Refusal {
         match error {
             Error::NotFound => Self::not_found("certificate", ""),
             Error::Rejected(rejection) => rejected(&rejection),
+            Error::Unmatched { is_same_name } => unmatched(is_same_name),
             Error::HandEntry(refusal) => hand_entry(refusal),
             Error::Correction(rejection) => correction(rejection),
             Error::RequestIdReused => Self::rejected("REQUEST_ID_REUSED", "该请求编号已用于另一项操作，请重新发起。"),
@@ -31,6 +33,10 @@ impl From<Error> for Refusal {
             Error::OutsideScope => {
                 Self::forbidden("OUTSIDE_SCOPE", "数据源涉及的范围超出您的管理范围，请由上级管理人员发起同步。")
             }
+            Error::SyncUnderWay => Self::rejected(
+                "SYNC_UNDER_WAY",
+                "数据源正在以其他方式同步（试运行或从头同步与否不同），请待其结束后再发起。",
+            ),
             Error::SourceFailed { reason } => source_failed(&reason),
             Error::Conflict => Self::conflict(),
             Error::Overloaded { retry_after } => Self::overloaded(retry_after),
@@ -105,6 +111,8 @@ fn rejected(rejection: &Rejection) -> Refusal {
         Rejection::AlreadyListed => {
             Refusal::rejected("ALREADY_LISTED", "该证书已在您的证书列表中，无需重复添加，请直接选择。")
         }
+        // Whoever is refused for this is told which of both it is.
+        Rejection::Unmatched => unmatched(true),
         Rejection::UnknownCertificate => Refusal::not_found("certificate", ""),
         Rejection::Deleted => Refusal::rejected(
             "DELETED_FROM_REGISTER",
@@ -127,6 +135,15 @@ fn rejected(rejection: &Rejection) -> Refusal {
             Refusal::rejected("ALREADY_RESTRICTED", "该证书已处于受限状态，请先解除再重新设置。")
         }
         Rejection::NotRestricted => Refusal::rejected("NOT_RESTRICTED", "该证书没有受到限制，无需解除。"),
+    }
+}
+
+/// As it is explained to whoever misses the certificate.
+fn unmatched(is_same_name: bool) -> Refusal {
+    if is_same_name {
+        Refusal::rejected("MATCH_PENDING", match_pending())
+    } else {
+        Refusal::rejected("NAME_DIFFERS", NAME_DIFFERS)
     }
 }
 

@@ -20,10 +20,10 @@ use workbook::{Broken, Workbooks};
 
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::import::file::{Limits, Problem, Register};
+use crate::import::file::{Limits, Notice, Problem, Register};
 use crate::import::{Import, Progress, today};
 use crate::source::Source;
-use crate::store::source::{RowProblem, Run};
+use crate::store::source::{Options, RowProblem, Run};
 
 /// Chunks and reports that wait at most.
 const WAITING: usize = 16;
@@ -71,6 +71,7 @@ impl SyncService for SyncApi {
             sync_id,
             actor: caller.actor(),
             dry_run: options.dry_run,
+            complete: options.complete && register == Register::Certificates,
             limits: Limits {
                 register,
                 within: caller.holds(Role::RegisterOfficer).collect(),
@@ -97,13 +98,15 @@ impl SyncService for SyncApi {
     ) -> Result<Response<Self::SyncFromSourceStream>, Status> {
         let caller = Caller::of(&request);
         let mut violations = Violations::new();
-        let request_id = rpc::parse_uuid("request_id", &request.get_ref().request_id, &mut violations);
+        let wire::SyncFromSourceRequest { request_id, dry_run, from_the_beginning } = request.get_ref();
+        let options = Options { dry_run: *dry_run, from_the_beginning: *from_the_beginning };
+        let request_id = rpc::parse_uuid("request_id", request_id, &mut violations);
         let Some(request_id) = request_id else { return Err(violations.into()) };
         let source = self.source.clone().ok_or(Error::NoSource)?;
         if !caller.holds_for_division(Role::RegisterOfficer, source.division()) {
             return Err(Error::OutsideScope.into());
         }
-        let sync_id = source.ask(request_id, &caller.actor()).await?;
+        let sync_id = source.ask(request_id, &caller.actor(), options).await?;
         Ok(Response::new(follow(source, sync_id).boxed()))
     }
 }
@@ -139,16 +142,17 @@ enum Next {
 }
 
 fn source_answer(run: &Run, problems: Vec<RowProblem>, done: bool) -> wire::SyncFromSourceResponse {
-    let rejected_rows = problems.into_iter().map(|problem| wire::RejectedSourceRow {
-        register: match problem.register.as_str() {
+    let (warned, rejected): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_warning);
+    let row = |RowProblem { register, row_id, field, reason, sentence, .. }| wire::SourceRow {
+        register: match register.as_str() {
             "restrictions" => wire::Register::Restrictions.into(),
             _ => wire::Register::Certificates.into(),
         },
-        row_id: problem.row_id.to_string(),
-        field: problem.field,
-        reason: problem.reason,
-        message: problem.sentence,
-    });
+        row_id: row_id.to_string(),
+        field,
+        reason,
+        message: sentence,
+    };
     wire::SyncFromSourceResponse {
         sync_id: run.sync_id.to_string(),
         rows_read: run.counts.rows_read,
@@ -157,8 +161,9 @@ fn source_answer(run: &Run, problems: Vec<RowProblem>, done: bool) -> wire::Sync
         unchanged: run.counts.unchanged,
         rejected: run.counts.rejected,
         warned: run.counts.warned,
-        rejected_rows: rejected_rows.collect(),
+        rejected_rows: rejected.into_iter().map(row).collect(),
         done,
+        warned_rows: warned.into_iter().map(row).collect(),
     }
 }
 
@@ -166,11 +171,11 @@ fn answer(progress: Progress) -> wire::ImportRegisterResponse {
     let rejected_rows = progress.problems.into_iter().map(|Problem { line, field, reason, sentence }| {
         wire::RejectedRow { line, field: field.to_owned(), reason: reason.to_owned(), message: sentence.to_owned() }
     });
-    let warned_rows = progress.warnings.into_iter().map(|(line, warning)| wire::WarnedRow {
+    let warned_rows = progress.warnings.into_iter().map(|Notice { line, field, reason, sentence }| wire::WarnedRow {
         line,
-        field: if warning.is_of_agency() { "认定机构" } else { "证书号码" }.to_owned(),
-        reason: warning.reason().to_owned(),
-        message: warning.sentence().into_owned(),
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+        message: sentence.into_owned(),
     });
     wire::ImportRegisterResponse {
         rows_read: progress.rows_read,

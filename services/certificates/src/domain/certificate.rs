@@ -7,11 +7,17 @@ use uuid::Uuid;
 
 use super::kind::Kind;
 
+mod command;
 mod decide;
+mod event;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
+pub use command::{Command, Rejection};
 pub use decide::Decisions;
+pub use event::Event;
+pub use waiting::{Announced, Announcement, Hindrance};
 
 /// A keyed hash: equal where the hidden values are.
 pub type Hash = [u8; 32];
@@ -140,6 +146,8 @@ pub enum State {
     /// Nothing.
     #[default]
     Empty,
+    /// That it is restricted, and nothing else: no register has told of it yet.
+    Announced(Announced),
     /// A record.
     Known(Record),
 }
@@ -159,6 +167,8 @@ pub struct Record {
     pub restriction: Option<Restriction>,
     /// File references of all restrictions that ever held, and whether this one still does.
     pub decisions: BTreeMap<String, bool>,
+    /// Decisions that do not hold yet, in the order in which they came.
+    pub waiting: Vec<Announcement>,
     /// The newest key that anything was sealed under.
     pub newest: u32,
     /// The conflicts that are open, by the source that contradicts.
@@ -175,254 +185,11 @@ pub struct Record {
     pub absorbed: BTreeSet<Uuid>,
 }
 
-/// What may happen to a record.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// A row of a register.
-    Sync {
-        /// Of the certificate.
-        details: Details,
-        /// Which kind of register.
-        source: Source,
-        /// The earlier registration that the row tells of.
-        prior: Option<PriorRegistration>,
-        /// Whether it may be used, and is there at all.
-        standing: Standing,
-    },
-    /// A person enters it; whether the number may be entered at all is [`super::hand_entry`]'s.
-    AddByHand {
-        /// As entered.
-        details: Details,
-        /// Who.
-        person: Uuid,
-    },
-    /// It is this person's, by number and name.
-    Match {
-        /// Whose.
-        person: Uuid,
-    },
-    /// This person was erased.
-    Forget {
-        /// Whose it may be.
-        person: Uuid,
-    },
-    /// An officer settles a conflict.
-    Settle {
-        /// Which one.
-        ordinal: u32,
-        /// Whether the other source is right, and the record is not.
-        take: bool,
-        /// Of the decision.
-        file_reference: String,
-    },
-    /// An officer found that it is another certificate, of which the number was mistyped.
-    Merge {
-        /// The record of the right number.
-        into: Uuid,
-        /// Its holder.
-        holder: Hash,
-        /// Of the decision.
-        file_reference: String,
-    },
-    /// Such a record is this certificate.
-    Absorb {
-        /// The record of the mistyped number.
-        merged: Uuid,
-        /// Whose it was.
-        person: Option<Uuid>,
-        /// As it was before.
-        prior_registrations: BTreeMap<u32, (Conclusion, Date)>,
-        /// The one that holds of it: how, until when, and by which decision.
-        restriction: Option<(Restriction, Option<Date>, String)>,
-    },
-    /// An officer restricts it.
-    Restrict {
-        /// How.
-        kind: Restriction,
-        /// Until when; shown only.
-        end: Option<Date>,
-        /// Of the decision.
-        file_reference: String,
-    },
-    /// A row of a register of restrictions: a decision restricts it.
-    SyncRestriction {
-        /// Keyed hash of the document number that the row names.
-        holder: Hash,
-        /// How.
-        kind: Restriction,
-        /// Until when; shown only.
-        end: Option<Date>,
-        /// Of the decision; what was said under it before is not said again.
-        file_reference: String,
-    },
-    /// A row of a register of restrictions: a decision no longer restricts it.
-    SyncLift {
-        /// Keyed hash of the document number that the row names.
-        holder: Hash,
-        /// Of the decision that restricted it.
-        file_reference: String,
-    },
-    /// An officer lifts the restriction.
-    Lift {
-        /// Of the decision.
-        file_reference: String,
-    },
-}
-
-/// What happened to a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A register told of it for the first time.
-    Synced {
-        /// What it said.
-        details: Details,
-        /// Which kind of register.
-        source: Source,
-    },
-    /// A register says something else than before.
-    Changed {
-        /// What it says.
-        details: Details,
-        /// Which kind of register.
-        source: Source,
-    },
-    /// A person entered it.
-    AddedByHand {
-        /// As entered.
-        details: Details,
-        /// Who.
-        person: Uuid,
-    },
-    /// It belongs to an account.
-    Matched {
-        /// Whose.
-        person: Uuid,
-        /// How we know.
-        evidence: Evidence,
-    },
-    /// It gets another holder: whoever had it has lost it.
-    Unmatched,
-    /// An earlier registration is known.
-    PriorRegistrationImported(PriorRegistration),
-    /// Another source contradicts.
-    ConflictFound {
-        /// Which of the record's.
-        ordinal: u32,
-        /// What the other source says.
-        details: Details,
-        /// Which source.
-        source: Source,
-    },
-    /// A conflict is over.
-    ConflictSettled {
-        /// Which of the record's.
-        ordinal: u32,
-        /// How.
-        outcome: Outcome,
-        /// Of the decision, where there was one.
-        file_reference: String,
-        /// Names the key that is destroyed with it.
-        generation: u32,
-    },
-    /// 删除: the register says that there is none.
-    Deleted,
-    /// Its number was mistyped: it belongs to nobody, and what it was is another certificate.
-    Merged {
-        /// The record of the right number.
-        into: Uuid,
-        /// Of the decision.
-        file_reference: String,
-        /// Names the key of what it was.
-        generation: u32,
-    },
-    /// A record of a mistyped number was this certificate.
-    Absorbed {
-        /// That record.
-        merged: Uuid,
-    },
-    /// It was restricted.
-    Restricted {
-        /// How.
-        kind: Restriction,
-        /// Until when; shown only.
-        end: Option<Date>,
-        /// Of the decision.
-        file_reference: String,
-    },
-    /// The restriction was lifted.
-    RestrictionLifted {
-        /// Of the decision.
-        file_reference: String,
-    },
-    /// Its person was erased: it belongs to nobody, and what was said of it cannot be read.
-    Forgotten {
-        /// Names the key that was destroyed.
-        generation: u32,
-    },
-}
-
-/// Why a command is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// Known from an earlier registration: synced, not entered.
-    RegisteredBefore,
-    /// Somebody else holds it, or entered it before.
-    CertificateOfAnother,
-    /// It is in the person's list.
-    AlreadyListed,
-    /// There is no such record.
-    UnknownCertificate,
-    /// The register says that there is none.
-    Deleted,
-    /// The number was found to be mistyped.
-    NumberMistyped,
-    /// Only what was entered by hand is merged.
-    NotEnteredByHand,
-    /// Two records are one certificate only if they name the same holder, and a register restricts only whom it names.
-    HoldersDiffer,
-    /// The conflict is settled already, or there never was one.
-    NoSuchConflict,
-    /// A restriction holds already.
-    AlreadyRestricted,
-    /// No restriction holds.
-    NotRestricted,
-}
-
-impl Event {
-    /// Whether it says who the holder is, and so has something personal to seal.
-    pub fn names_holder(&self) -> bool {
-        matches!(
-            self,
-            Self::Synced { .. } | Self::Changed { .. } | Self::AddedByHand { .. } | Self::ConflictFound { .. }
-        )
-    }
-
-    /// Names the key that seals what this event has to seal, where it has something; `after` is the state that it led to.
-    pub fn generation(&self, after: &State) -> Option<u32> {
-        match self {
-            // An officer's reason lies beside what is said of the holder.
-            Self::Synced { .. } | Self::Changed { .. } | Self::AddedByHand { .. } | Self::ConflictSettled { .. } => {
-                after.record().map(|record| record.details.generation)
-            }
-            Self::ConflictFound { details, .. } => Some(details.generation),
-            Self::Merged { generation, .. } => Some(*generation),
-            Self::Matched { .. }
-            | Self::Unmatched
-            | Self::PriorRegistrationImported(_)
-            | Self::Deleted
-            | Self::Absorbed { .. }
-            | Self::Restricted { .. }
-            | Self::RestrictionLifted { .. }
-            | Self::Forgotten { .. } => None,
-        }
-    }
-}
-
 impl State {
     /// The record, where there is one.
     pub fn record(&self) -> Option<&Record> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Announced(_) => None,
             Self::Known(record) => Some(record),
         }
     }
@@ -449,7 +216,8 @@ impl State {
                 let newest = record.newest.max(details.generation);
                 Record { details, source, person, newest, deleted: false, merged_into: None, ..record }
             }
-            Self::Empty => {
+            Self::Empty => Self::Announced(Announced::default()).with(&details, source),
+            Self::Announced(Announced { decisions, waiting }) => {
                 let newest = details.generation;
                 Record {
                     details,
@@ -457,7 +225,8 @@ impl State {
                     person: None,
                     prior_registrations: BTreeMap::new(),
                     restriction: None,
-                    decisions: BTreeMap::new(),
+                    decisions,
+                    waiting,
                     newest,
                     conflicts: BTreeMap::new(),
                     conflict_count: 0,
@@ -477,7 +246,7 @@ impl State {
                 Self::Known(record)
             }
             // History is not judged again.
-            Self::Empty => Self::Empty,
+            unknown @ (Self::Empty | Self::Announced(_)) => unknown,
         }
     }
 }

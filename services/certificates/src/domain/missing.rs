@@ -47,6 +47,15 @@ pub struct Own {
     pub is_deleted: bool,
 }
 
+/// When a register of a province was brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Last, or a part of it.
+    pub last: Date,
+    /// All of it last, as whoever brought it said; `None` where nobody ever did.
+    pub whole: Option<Date>,
+}
+
 /// Why it is not listed; what is said of one of the person's own certificates names its place among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explanation {
@@ -79,22 +88,22 @@ pub enum Explanation {
     },
     /// No certificate of this kind has such a number.
     NumberImpossible,
-    /// The register of its province has not been brought since it was issued.
+    /// The register of its province has not been brought since it was issued, or not all of it.
     NotSyncedYet {
         /// When it was brought last.
-        synced_on: Option<Date>,
+        brought: Option<Brought>,
         /// From which year on certificates are synced.
         synced_since: i32,
     },
-    /// The register was brought since, and holds no such certificate for this person.
+    /// All of the register was brought since, and holds no such certificate for this person.
     NotInRegister {
         /// From which year on certificates are synced.
         synced_since: i32,
     },
 }
 
-/// Judges by the person's own certificates, and by the day on which the register of the number's province was brought last.
-pub fn explain(missed: &Missed<'_>, own: &[Own], synced_on: Option<Date>) -> Explanation {
+/// Judges by the person's own certificates, and by the days on which the register of the number's province was brought last.
+pub fn explain(missed: &Missed<'_>, own: &[Own], brought: Option<Brought>) -> Explanation {
     if let Some(place) = own.iter().position(|one| one.number == missed.number.as_str()) {
         return of_own(&own[place], place);
     }
@@ -112,9 +121,9 @@ pub fn explain(missed: &Missed<'_>, own: &[Own], synced_on: Option<Date>) -> Exp
         Ok(()) => Explanation::MayBeAdded { synced_since: hand_entry::synced_since(number) },
         Err(Refusal::SyncedSince { .. }) if number.year() != issued.year() => Explanation::NumberAndDateDisagree,
         Err(Refusal::SyncedSince { .. }) if is_impossible(number, kind) => Explanation::NumberImpossible,
-        Err(Refusal::SyncedSince { year }) => match synced_on {
-            Some(day) if day > issued => Explanation::NotInRegister { synced_since: year },
-            synced_on => Explanation::NotSyncedYet { synced_on, synced_since: year },
+        Err(Refusal::SyncedSince { year }) => match brought {
+            Some(Brought { whole: Some(day), .. }) if day > issued => Explanation::NotInRegister { synced_since: year },
+            brought => Explanation::NotSyncedYet { brought, synced_since: year },
         },
     }
 }

@@ -19,8 +19,6 @@ const REGISTRATION: [&str; 3] = ["注册次数", "注册结论", "注册日期"]
 const STANDING: &str = "状态";
 /// All of them.
 pub const NEEDS: Needs = Needs { required: &COLUMNS, together: &REGISTRATION, optional: &[STANDING] };
-/// Years before this one are known from registrations only.
-const SYNCED_SINCE: i32 = 2008;
 
 /// Reads a row that begins at this line.
 pub fn row(columns: &Columns, cells: &[Cow<'_, str>], line: i64, limits: &Limits) -> Result<Row, Vec<Problem>> {
@@ -44,8 +42,9 @@ pub fn row(columns: &Columns, cells: &[Cow<'_, str>], line: i64, limits: &Limits
         Ok(((number, kind), (issue_date, standing))) => (number, kind, issue_date, standing),
         Err(problems) => return Err(problems),
     };
-    let is_old = number.year() < SYNCED_SINCE;
-    let source = if prior.is_some() && is_old { Source::PriorRegistration } else { Source::Register };
+    // 认定正式表 tells of registrations, in every year; that there is no such certificate is 认定历史库's to say.
+    let is_registration = prior.is_some() && standing != Standing::Deleted;
+    let source = if is_registration { Source::PriorRegistration } else { Source::Register };
     let issuer = limits.agencies.as_ref().map(|agencies| agencies.issuer(agency, issue_date, number.province()));
     let said = Said { kind, issued: issue_date, agency, issuer, holder_number: &holder_number };
     let warnings = number.warnings(&said);

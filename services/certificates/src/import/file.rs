@@ -8,6 +8,7 @@ use time::Date;
 use tokio::sync::mpsc;
 
 use super::columns::{Columns, Needs};
+use super::twice::Given;
 use super::{certificates, restrictions};
 use crate::domain::agency::Agencies;
 use crate::domain::certificate::{Details, PriorRegistration, Restriction, Source, Standing};
@@ -95,6 +96,27 @@ pub struct Problem {
     pub sentence: &'static str,
 }
 
+/// What deserves a look in a row that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// As of a problem.
+    pub line: i64,
+    /// The column's header.
+    pub field: &'static str,
+    /// Stable.
+    pub reason: &'static str,
+    /// For the officer.
+    pub sentence: Cow<'static, str>,
+}
+
+impl Notice {
+    /// That something in a row does not fit together.
+    pub fn of(line: i64, warning: &Warning) -> Self {
+        let field = if warning.is_of_agency() { "认定机构" } else { "证书号码" };
+        Self { line, field, reason: warning.reason(), sentence: warning.sentence() }
+    }
+}
+
 /// Rows of a file, in its order; each can be taken, or says why not.
 pub type Batch = Vec<Result<Row, Vec<Problem>>>;
 
@@ -179,9 +201,10 @@ fn read_rows(
             return Ok(());
         }
     };
+    let mut given = Given::nothing();
     while let Some(Record { line, cells }) = file.read()? {
         let row = match cells.map(|cells| cells.text(encoding)) {
-            Some(Some(cells)) => limits.row(&columns, &cells, line),
+            Some(Some(cells)) => limits.row(&columns, &cells, line).and_then(|row| given.judge(row)),
             Some(None) => Err(vec![unreadable(line, encoding)]),
             None => Err(vec![too_long(line)]),
         };

@@ -9,7 +9,7 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::domain::certificate::{
-    Conclusion, Details, Event, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source,
+    Announcement, Conclusion, Details, Event, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source,
 };
 use crate::domain::kind::Kind;
 
@@ -132,6 +132,23 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
         Event::RestrictionLifted { file_reference } => {
             plain(&wire::RestrictionLifted { certificate_id: id, file_reference: file_reference.clone() })
         }
+        Event::RestrictionAnnounced { number, announcement } => {
+            let announced = wire::RestrictionAnnounced {
+                certificate_id: id,
+                kind: restriction(announcement.kind).into(),
+                end_date: announcement.end.map(rpc::render_date).unwrap_or_default(),
+                file_reference: announcement.file_reference.clone(),
+            };
+            let inner = wire::CertificateInner {
+                number_hash: bytes(number),
+                holder_number_hash: bytes(&announcement.holder),
+                ..Default::default()
+            };
+            StoredEvent { inner: inner.encode_to_vec(), ..plain(&announced) }
+        }
+        Event::RestrictionWithdrawn { file_reference } => {
+            plain(&wire::RestrictionWithdrawn { certificate_id: id, file_reference: file_reference.clone() })
+        }
         Event::Forgotten { generation } => {
             plain(&wire::CertificateForgotten { certificate_id: id, key_generation: generation.cast_signed() })
         }
@@ -227,6 +244,19 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
             let file_reference = wire::RestrictionLifted::decode(payload).ok()?.file_reference;
             Some(Event::RestrictionLifted { file_reference })
         }
+        wire::RestrictionAnnounced::NAME => {
+            let wire::RestrictionAnnounced { kind, end_date, file_reference, .. } =
+                wire::RestrictionAnnounced::decode(payload).ok()?;
+            let inner = wire::CertificateInner::decode(inner).ok()?;
+            let end = if end_date.is_empty() { None } else { Some(read_date(&end_date)?) };
+            let (holder, kind) = (hash(&inner.holder_number_hash)?, read_restriction(kind)?);
+            let announcement = Announcement { holder, kind, end, file_reference };
+            Some(Event::RestrictionAnnounced { number: hash(&inner.number_hash)?, announcement })
+        }
+        wire::RestrictionWithdrawn::NAME => {
+            let file_reference = wire::RestrictionWithdrawn::decode(payload).ok()?.file_reference;
+            Some(Event::RestrictionWithdrawn { file_reference })
+        }
         wire::CertificateForgotten::NAME => {
             let generation = wire::CertificateForgotten::decode(payload).ok()?.key_generation;
             Some(Event::Forgotten { generation: u32::try_from(generation).ok()? })
@@ -251,11 +281,10 @@ fn plain<M: Message + Name>(message: &M) -> StoredEvent {
 }
 
 fn with_details<M: Message + Name>(message: &M, details: &Details) -> StoredEvent {
-    let hash = |hash: &Hash| Bytes::copy_from_slice(hash);
     let inner = wire::CertificateInner {
-        number_hash: hash(&details.number),
-        holder_number_hash: hash(&details.holder),
-        row_digest: hash(&details.digest),
+        number_hash: bytes(&details.number),
+        holder_number_hash: bytes(&details.holder),
+        row_digest: bytes(&details.digest),
         key_generation: details.generation.cast_signed(),
     };
     StoredEvent { inner: inner.encode_to_vec(), ..plain(message) }
@@ -263,7 +292,6 @@ fn with_details<M: Message + Name>(message: &M, details: &Details) -> StoredEven
 
 fn read_details(kind: i32, subject: String, issuing_agency: String, issue_date: &str, inner: &[u8]) -> Option<Details> {
     let inner = wire::CertificateInner::decode(inner).ok()?;
-    let hash = |bytes: &Bytes| Hash::try_from(bytes.as_ref()).ok();
     Some(Details {
         kind: Kind::of_digit(u8::try_from(kind).ok()?)?,
         subject,
@@ -274,6 +302,14 @@ fn read_details(kind: i32, subject: String, issuing_agency: String, issue_date: 
         digest: hash(&inner.row_digest)?,
         generation: u32::try_from(inner.key_generation).ok()?,
     })
+}
+
+fn bytes(hash: &Hash) -> Bytes {
+    Bytes::copy_from_slice(hash)
+}
+
+fn hash(bytes: &Bytes) -> Option<Hash> {
+    Hash::try_from(bytes.as_ref()).ok()
 }
 
 /// Reads YYYY-MM-DD.

@@ -1,12 +1,12 @@
 //! Runs over a register's source: how far each register was read, who reads now, and what was wrong with rows.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::source::Place;
 
-/// Problems of a run that are kept; more are only counted.
+/// Problems of a run that are kept, and as many warnings; more are only counted.
 const MOST_PROBLEMS: i64 = 10_000;
 /// Days for which a run that is over is remembered.
 const KEPT_DAYS: i32 = 90;
@@ -28,6 +28,15 @@ pub struct Counts {
     pub warned: i64,
 }
 
+/// What is asked of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Options {
+    /// Report only.
+    pub dry_run: bool,
+    /// Whatever was read before.
+    pub from_the_beginning: bool,
+}
+
 /// A run, as far as it has come.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Run {
@@ -35,6 +44,9 @@ pub struct Run {
     pub sync_id: Uuid,
     /// Who asked for it.
     pub actor: String,
+    /// What was asked for.
+    #[sqlx(flatten)]
+    pub options: Options,
     /// So far.
     #[sqlx(flatten)]
     pub counts: Counts,
@@ -46,7 +58,7 @@ pub struct Run {
     pub failed: Option<String>,
 }
 
-/// What was wrong with a row.
+/// What was wrong with a row, or deserves a look in it.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct RowProblem {
     /// From 1.
@@ -61,6 +73,23 @@ pub struct RowProblem {
     pub reason: String,
     /// For the officer.
     pub sentence: String,
+    /// The row is taken all the same.
+    pub is_warning: bool,
+}
+
+/// The same, before it is stored.
+#[derive(Debug)]
+pub struct NewProblem<'s> {
+    /// The row, as the source names it.
+    pub row_id: Uuid,
+    /// The column's header.
+    pub field: &'s str,
+    /// Stable.
+    pub reason: &'s str,
+    /// For the officer.
+    pub sentence: &'s str,
+    /// The row is taken all the same.
+    pub is_warning: bool,
 }
 
 /// What one page adds to a run.
@@ -74,26 +103,41 @@ pub struct Step<'s> {
     pub counts: Counts,
     /// Provinces that its numbers name.
     pub provinces: Vec<&'s str>,
-    /// Row, field, reason, sentence.
-    pub problems: &'s [(Uuid, &'static str, &'static str, &'static str)],
+    /// What was wrong with rows, or deserves a look.
+    pub problems: Vec<NewProblem<'s>>,
 }
 
-const RUN: &str = "sync_id, actor, rows_read, added, changed, unchanged, rejected, warned, provinces,
+const RUN: &str =
+    "sync_id, actor, dry_run, from_the_beginning, rows_read, added, changed, unchanged, rejected, warned, provinces,
                    finished_at IS NOT NULL AS finished, failed";
 
 /// Opens a run; gives the one that has this id already, or else the one that is open. Lets go of those that are long over.
-pub async fn open(pool: &PgPool, sync_id: Uuid, actor: &str) -> Result<Uuid, sqlx::Error> {
+/// A run from the beginning forgets how far each register was read, unless it only reports: that one has places of its own.
+pub async fn open(pool: &PgPool, sync_id: Uuid, actor: &str, options: Options) -> Result<Run, sqlx::Error> {
     let old = "DELETE FROM source_run WHERE finished_at < clock_timestamp() - make_interval(days => $1)";
     sqlx::query(old).bind(KEPT_DAYS).execute(pool).await?;
+    let Options { dry_run, from_the_beginning } = options;
     loop {
-        let insert = "INSERT INTO source_run (sync_id, actor) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        let opened = sqlx::query(insert).bind(sync_id).bind(actor).execute(pool).await?.rows_affected();
-        if opened == 1 {
-            return Ok(sync_id);
+        let mut tx = pool.begin().await?;
+        let insert = "INSERT INTO source_run (sync_id, actor, dry_run, from_the_beginning) VALUES ($1, $2, $3, $4)
+                      ON CONFLICT DO NOTHING";
+        let insert = sqlx::query(insert).bind(sync_id).bind(actor).bind(dry_run).bind(from_the_beginning);
+        if insert.execute(&mut *tx).await?.rows_affected() == 1 {
+            if dry_run && !from_the_beginning {
+                let places = "INSERT INTO source_run_place SELECT $1, register, changed_at, row_id FROM source_place";
+                sqlx::query(places).bind(sync_id).execute(&mut *tx).await?;
+            } else if from_the_beginning && !dry_run {
+                sqlx::query("DELETE FROM source_place").execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
         }
-        let known = "SELECT sync_id FROM source_run WHERE sync_id = $1 OR finished_at IS NULL ORDER BY sync_id <> $1";
+        let known = format!(
+            "SELECT {RUN} FROM source_run WHERE sync_id = $1 OR finished_at IS NULL ORDER BY sync_id <> $1 LIMIT 1"
+        );
         // The one that was open may have ended meanwhile.
-        if let Some(known) = sqlx::query_scalar(known).bind(sync_id).fetch_optional(pool).await? {
+        if let Some(known) = sqlx::query_as(sqlx::AssertSqlSafe(known)).bind(sync_id).fetch_optional(pool).await? {
             return Ok(known);
         }
     }
@@ -125,12 +169,12 @@ pub async fn release(pool: &PgPool, sync_id: Uuid, holder: Uuid) -> Result<(), s
 pub async fn advance(pool: &PgPool, sync_id: Uuid, holder: Uuid, step: &Step<'_>) -> Result<bool, sqlx::Error> {
     let Step { register, place, counts, provinces, problems } = step;
     let mut tx = pool.begin().await?;
-    let known: Option<i64> = sqlx::query_scalar(
+    let dry_run: Option<bool> = sqlx::query_scalar(
         "UPDATE source_run SET rows_read = rows_read + $3, added = added + $4, changed = changed + $5,
              unchanged = unchanged + $6, rejected = rejected + $7, warned = warned + $8,
              provinces = ARRAY(SELECT DISTINCT unnest(provinces || $9::text[]) ORDER BY 1)
          WHERE sync_id = $1 AND holder = $2 AND finished_at IS NULL
-         RETURNING (SELECT count(*) FROM source_problem WHERE source_problem.sync_id = $1)",
+         RETURNING dry_run",
     )
     .bind(sync_id)
     .bind(holder)
@@ -143,34 +187,51 @@ pub async fn advance(pool: &PgPool, sync_id: Uuid, holder: Uuid, step: &Step<'_>
     .bind(provinces)
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(known) = known else { return Ok(false) };
-    let room = usize::try_from(MOST_PROBLEMS - known).unwrap_or_default();
-    let problems = &problems[..problems.len().min(room)];
+    let Some(dry_run) = dry_run else { return Ok(false) };
+    keep(&mut tx, sync_id, register, problems).await?;
+    let sql = if dry_run {
+        "INSERT INTO source_run_place (register, changed_at, row_id, sync_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (sync_id, register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id"
+    } else {
+        "INSERT INTO source_place (register, changed_at, row_id) VALUES ($1, $2, $3)
+         ON CONFLICT (register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id"
+    };
+    let reached = sqlx::query(sql).bind(register).bind(place.changed_at).bind(place.id);
+    let reached = if dry_run { reached.bind(sync_id) } else { reached };
+    reached.execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Keeps the problems of a page as long as there is room, for warnings as much as for what is wrong.
+async fn keep(
+    tx: &mut PgConnection,
+    sync_id: Uuid,
+    register: &str,
+    problems: &[NewProblem<'_>],
+) -> Result<(), sqlx::Error> {
+    let sql = "SELECT count(*), count(*) FILTER (WHERE is_warning) FROM source_problem WHERE sync_id = $1";
+    let (known, warnings): (i64, i64) = sqlx::query_as(sql).bind(sync_id).fetch_one(&mut *tx).await?;
+    let room = |taken: i64| usize::try_from(MOST_PROBLEMS - taken).unwrap_or_default();
+    let wrong = problems.iter().filter(|it| !it.is_warning).take(room(known - warnings));
+    let kept: Vec<_> = wrong.chain(problems.iter().filter(|it| it.is_warning).take(room(warnings))).collect();
     sqlx::query(
-        "INSERT INTO source_problem (sync_id, register, ordinal, row_id, field, reason, sentence)
-         SELECT $1, $2, $3 + n, row_id, field, reason, sentence
-         FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY AS u (row_id, field, reason, sentence, n)",
+        "INSERT INTO source_problem (sync_id, register, ordinal, row_id, field, reason, sentence, is_warning)
+         SELECT $1, $2, $3 + n, row_id, field, reason, sentence, is_warning
+         FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+              WITH ORDINALITY AS u (row_id, field, reason, sentence, is_warning, n)",
     )
     .bind(sync_id)
     .bind(register)
     .bind(known)
-    .bind(problems.iter().map(|(row, ..)| *row).collect::<Vec<_>>())
-    .bind(problems.iter().map(|(_, field, ..)| *field).collect::<Vec<_>>())
-    .bind(problems.iter().map(|(_, _, reason, _)| *reason).collect::<Vec<_>>())
-    .bind(problems.iter().map(|(.., sentence)| *sentence).collect::<Vec<_>>())
-    .execute(&mut *tx)
+    .bind(kept.iter().map(|it| it.row_id).collect::<Vec<_>>())
+    .bind(kept.iter().map(|it| it.field).collect::<Vec<_>>())
+    .bind(kept.iter().map(|it| it.reason).collect::<Vec<_>>())
+    .bind(kept.iter().map(|it| it.sentence).collect::<Vec<_>>())
+    .bind(kept.iter().map(|it| it.is_warning).collect::<Vec<_>>())
+    .execute(tx)
     .await?;
-    sqlx::query(
-        "INSERT INTO source_place (register, changed_at, row_id) VALUES ($1, $2, $3)
-         ON CONFLICT (register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id",
-    )
-    .bind(register)
-    .bind(place.changed_at)
-    .bind(place.id)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 /// The run is over, with a reason where it ended before the source did.
@@ -188,21 +249,27 @@ pub async fn find(pool: &PgPool, sync_id: Uuid) -> Result<Option<Run>, sqlx::Err
 
 /// Problems of a run after one of them, a page at a time.
 pub async fn problems(pool: &PgPool, sync_id: Uuid, after: i64) -> Result<Vec<RowProblem>, sqlx::Error> {
-    let sql = "SELECT ordinal, register, row_id, field, reason, sentence FROM source_problem
+    let sql = "SELECT ordinal, register, row_id, field, reason, sentence, is_warning FROM source_problem
                WHERE sync_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT 1000";
     sqlx::query_as(sql).bind(sync_id).bind(after).fetch_all(pool).await
 }
 
-/// How far a register was read.
-pub async fn place(pool: &PgPool, register: &str) -> Result<Option<Place>, sqlx::Error> {
-    let sql = "SELECT changed_at, row_id FROM source_place WHERE register = $1";
-    let found: Option<(OffsetDateTime, Uuid)> = sqlx::query_as(sql).bind(register).fetch_optional(pool).await?;
+/// How far a register was read, or how far a run has come that only reports.
+pub async fn place(pool: &PgPool, run: &Run, register: &str) -> Result<Option<Place>, sqlx::Error> {
+    let sql = if run.options.dry_run {
+        "SELECT changed_at, row_id FROM source_run_place WHERE register = $1 AND sync_id = $2"
+    } else {
+        "SELECT changed_at, row_id FROM source_place WHERE register = $1"
+    };
+    let asked = sqlx::query_as(sql).bind(register);
+    let asked = if run.options.dry_run { asked.bind(run.sync_id) } else { asked };
+    let found: Option<(OffsetDateTime, Uuid)> = asked.fetch_optional(pool).await?;
     Ok(found.map(|(changed_at, id)| Place { changed_at, id }))
 }
 
-/// Whether no run is open and none has ended within so many minutes.
+/// Whether no run is open and none has ended within so many minutes, but for those that only report.
 pub async fn is_due(pool: &PgPool, minutes: f64) -> Result<bool, sqlx::Error> {
     let sql = "SELECT NOT EXISTS (SELECT FROM source_run WHERE finished_at IS NULL
-                                  OR finished_at > clock_timestamp() - make_interval(secs => $1 * 60))";
+                                  OR NOT dry_run AND finished_at > clock_timestamp() - make_interval(secs => $1 * 60))";
     sqlx::query_scalar(sql).bind(minutes).fetch_one(pool).await
 }

@@ -154,13 +154,15 @@ async fn say(tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
                 change.restriction = Restricted::Holds(store::events::restriction(kind).into());
             }
             Certificate::RestrictionLifted { .. } => change.restriction = Restricted::Lifted,
-            // These end the segment, behind everything else that it says; conflicts are of another view, and another holder
-            // is seen in what is said of them.
+            // These end the segment, behind everything else that it says; conflicts are of another view, another holder is seen
+            // in what is said of them, and what is announced counts once it restricts.
             Certificate::Forgotten { .. }
             | Certificate::Unmatched
             | Certificate::Merged { .. }
             | Certificate::Deleted
             | Certificate::Absorbed { .. }
+            | Certificate::RestrictionAnnounced { .. }
+            | Certificate::RestrictionWithdrawn { .. }
             | Certificate::ConflictFound { .. }
             | Certificate::ConflictSettled { .. } => {}
         }

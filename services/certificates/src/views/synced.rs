@@ -1,4 +1,4 @@
-//! The provinces whose registers were brought, and when last.
+//! The provinces whose registers were brought, wholly or in part, and when last.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,8 @@ use eventbus::{Event, View, ViewError};
 use proto::certificates::v1::SyncFinished;
 use sqlx::{PgConnection, PgPool};
 use time::{Date, UtcOffset};
+
+use crate::domain::missing::Brought;
 
 /// Name of the view.
 pub const SYNCED: &str = "synced";
@@ -21,7 +23,9 @@ impl View for Synced {
 
     fn schema(&self) -> &'static str {
         "-- When a register of a province was brought last.
-         CREATE TABLE IF NOT EXISTS synced_province (province text PRIMARY KEY, synced_on date NOT NULL)"
+         CREATE TABLE IF NOT EXISTS synced_province (province text PRIMARY KEY, synced_on date NOT NULL);
+         -- … and when all of it last, as far as that was ever said.
+         ALTER TABLE synced_province ADD COLUMN IF NOT EXISTS complete_on date"
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -34,30 +38,40 @@ impl View for Synced {
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Event]) -> Result<(), ViewError> {
         let shanghai = UtcOffset::from_hms(8, 0, 0).expect("eight hours are an offset");
-        let mut days: BTreeMap<String, Date> = BTreeMap::new();
+        let mut days: BTreeMap<String, (Date, Option<Date>)> = BTreeMap::new();
         for event in events.iter().filter(|event| self.concerns(event)) {
             let day = event.recorded_at.to_offset(shanghai).date();
-            days.extend(event.decode::<SyncFinished>()?.provinces.into_iter().map(|province| (province, day)));
+            let SyncFinished { provinces, complete, .. } = event.decode()?;
+            for province in provinces {
+                let (last, whole) = days.entry(province).or_insert((day, None));
+                *last = day;
+                *whole = complete.then_some(day).or(*whole);
+            }
         }
         if days.is_empty() {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO synced_province (province, synced_on) SELECT * FROM unnest($1::text[], $2::date[])
-             ON CONFLICT (province) DO UPDATE SET synced_on = excluded.synced_on",
+            "INSERT INTO synced_province AS known (province, synced_on, complete_on)
+             SELECT * FROM unnest($1::text[], $2::date[], $3::date[])
+             ON CONFLICT (province) DO UPDATE SET synced_on = excluded.synced_on,
+                 complete_on = coalesce(excluded.complete_on, known.complete_on)",
         )
         .bind(days.keys().map(String::as_str).collect::<Vec<_>>())
-        .bind(days.values().copied().collect::<Vec<_>>())
+        .bind(days.values().map(|(last, _)| *last).collect::<Vec<_>>())
+        .bind(days.values().map(|(_, whole)| *whole).collect::<Vec<_>>())
         .execute(tx)
         .await?;
         Ok(())
     }
 }
 
-/// On which day, in Shanghai, a register with certificates of this province was brought last.
-pub async fn last(pool: &PgPool, province: &str) -> Result<Option<Date>, sqlx::Error> {
-    sqlx::query_scalar("SELECT synced_on FROM synced_province WHERE province = $1")
-        .bind(province)
-        .fetch_optional(pool)
-        .await
+/// On which days, in Shanghai, a register with certificates of this province was brought last.
+pub async fn last(pool: &PgPool, province: &str) -> Result<Option<Brought>, sqlx::Error> {
+    let found: Option<(Date, Option<Date>)> =
+        sqlx::query_as("SELECT synced_on, complete_on FROM synced_province WHERE province = $1")
+            .bind(province)
+            .fetch_optional(pool)
+            .await?;
+    Ok(found.map(|(last, whole)| Brought { last, whole }))
 }

@@ -169,3 +169,43 @@ async fn details_are_for_applications_with_the_owners_token_only() {
     let details = for_owner.get_certificate_details(request).await.unwrap().into_inner();
     assert_eq!(details.number, "20103203221000001");
 }
+
+#[tokio::test]
+async fn what_the_register_holds_under_ones_number_and_another_name_is_refused_for_that() {
+    let running = running().await;
+    let renamed = Somebody { name: "示例改名", ..TEACHER };
+    let held = |somebody: &Somebody, number: &str| row(somebody, number, "语文").replace("2010-06-15", "2005-06-15");
+    let file = format!("{HEADER}{}", held(&renamed, "20053203221000001"));
+    import(&running, &file, false).await;
+    let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
+    let refused = teacher.add_certificate(entry("20053203221000001", "2005-06-15")).await.unwrap_err();
+    let refused = Refusal::from_status(&refused);
+    assert_eq!(refused.reason, "NAME_DIFFERS");
+    let missed = wire::ExplainMissingRequest {
+        number: "20053203221000001".to_owned(),
+        kind: 2,
+        issue_date: "2005-06-15".to_owned(),
+        issuing_agency: String::new(),
+    };
+    // In the same words, and without the other name.
+    let explained = crate::sync::eventually("the register's view", async || {
+        let answer = teacher.clone().explain_missing(missed.clone()).await.unwrap().into_inner();
+        (answer.reason == "NAME_DIFFERS").then_some(answer)
+    })
+    .await;
+    assert_eq!(explained.message, refused.sentence);
+    assert!(!refused.sentence.contains(renamed.name));
+}
+
+#[tokio::test]
+async fn what_is_about_to_be_listed_is_refused_for_that() {
+    let people = People::default();
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let held = row(&TEACHER, "20053203221000001", "语文").replace("2010-06-15", "2005-06-15");
+    import(&running, &format!("{HEADER}{held}"), false).await;
+    // The certificate asks for its holder while there is none yet; nothing tells of the account afterwards.
+    service::testing::until("the certificate to have asked", || people.was_asked()).await;
+    people.add(&TEACHER);
+    let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
+    assert_eq!(reason(teacher.add_certificate(entry("20053203221000001", "2005-06-15")).await), "MATCH_PENDING");
+}

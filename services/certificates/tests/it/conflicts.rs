@@ -302,3 +302,37 @@ async fn what_the_register_has_deleted_or_restricted_is_told_in_the_words_of_the
     assert!(answer.message.starts_with("该数据已受限，不能进行定期注册报名!"), "{}", answer.message);
     rebuilds_alike(&running).await;
 }
+
+#[tokio::test]
+async fn two_sources_contradict_each_other_also_from_2008_on() {
+    let running = running().await;
+    // 广西 is synced from 2012 on, and brought by its own officers: the year makes no difference.
+    for (year, count) in [(2010, 1), (2015, 2)] {
+        let number = format!("{year}3203221000001");
+        let held = format!("320399199001010018,示例一,{number},小学教师资格,语文,徐州市教育局,{year}-06-15,,,,正常\n");
+        let registered = format!(
+            "320399199001010026,示例二,{number},小学教师资格,语文,徐州市教育局,{year}-06-15,1,注册合格,2021-11-30,\n"
+        );
+        import(&running, &format!("{HEADER}{held}"), false).await;
+        listed(&running, TEACHER.id, count).await;
+        let reports = import(&running, &format!("{HEADER}{registered}"), false).await;
+        assert_eq!(reports.last().map(|report| (report.changed, report.rejected)), Some((1, 0)));
+        let conflict = open(&mut officer(&running, "32").await, count).await.pop().unwrap();
+        let sides = (conflict.recorded.unwrap().source(), conflict.contradicting.unwrap().source());
+        assert_eq!(sides, (wire::Source::Register, wire::Source::PriorRegistration));
+        assert_eq!(listed(&running, TEACHER.id, count).await.len(), count, "until it is settled");
+        assert_eq!(listed(&running, OTHER.id, 0).await, []);
+    }
+}
+
+#[tokio::test]
+async fn what_the_register_deletes_before_anybody_knew_of_it_is_not_entered_by_hand() {
+    let running = running().await;
+    let reports = import(&running, &format!("{HEADER}{}", held(&TEACHER, NUMBER, "删除")), false).await;
+    assert_eq!(reports.last().map(|report| (report.added, report.rejected)), Some((1, 0)));
+    let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
+    assert_eq!(reason(teacher.add_certificate(entry(NUMBER, "2005-06-15")).await), "DELETED_FROM_REGISTER");
+    explained_as(&running, TEACHER.id, NUMBER, "DELETED_FROM_REGISTER").await;
+    assert_eq!(listed(&running, TEACHER.id, 0).await, []);
+    rebuilds_alike(&running).await;
+}

@@ -7,12 +7,14 @@ use proto::certificates::v1 as wire;
 use proto::certificates::v1::ExportMyDataRequest;
 use proto::certificates::v1::export_client::ExportClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
+use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1::{AccountRegistered, Role};
 use proto::types::v1::PersonalDataErased;
 use service::testing::start;
 use uuid::Uuid;
 
 use crate::identity::{self, People, Somebody};
+use crate::register_server::Server;
 use crate::sync::{TEACHER, import, listed, row};
 
 const NUMBER: &str = "20103203221000001";
@@ -123,19 +125,36 @@ async fn a_former_holder_is_forgotten_and_the_present_one_is_not() {
     assert_eq!(running.opens_with_any_key(&[certificate]).await, 0);
 }
 
-/// Rows behind the first batch are decided before that is recorded.
+/// A file may not say two things of one certificate; rows of a source may, and are decided and recorded together.
 #[tokio::test]
 async fn holders_that_follow_each_other_within_a_run_have_a_key_each() {
     let people = People::default();
     people.add(&TEACHER);
+    let server = Server::start().await;
     let present = Somebody { id: Uuid::from_u128(0x7009), number: "320399199001010034", name: "示例三" };
-    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
-    let others: String =
-        (0..600).map(|other| row(&present, &format!("2010320322{:07}", 2_000_000 + other), "语文")).collect();
-    let [first, second] = [row(&TEACHER, NUMBER, "语文"), row(&present, NUMBER, "数学")];
-    let reports = import(&running, &format!("{HEADER}{first}{others}{second}{second}"), false).await;
-    let last = reports.last().unwrap();
-    assert_eq!((last.added, last.changed, last.unchanged, last.rejected), (601, 1, 1, 0));
+    for (id, holder, subject) in [(1, &TEACHER, "语文"), (2, &present, "数学")] {
+        let cells = [
+            ("证件号码", holder.number),
+            ("姓名", holder.name),
+            ("证书号码", NUMBER),
+            ("资格种类", "小学教师资格"),
+            ("任教学科", subject),
+            ("认定机构", "徐州市教育局"),
+            ("签发日期", "2010-06-15"),
+        ];
+        server.put("certificates", id, id, &cells);
+    }
+    let settings = Settings { source: server.settings(), ..Settings::default() };
+    let running = start::<Certificates>(settings, vec![identity::start(&people).await]).await;
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let request =
+        wire::SyncFromSourceRequest { request_id: lifecycle::ids::random().to_string(), ..Default::default() };
+    let mut answers = SyncClient::new(officer).sync_from_source(request).await.unwrap().into_inner();
+    let mut last = wire::SyncFromSourceResponse::default();
+    while let Some(answer) = answers.message().await.unwrap() {
+        last = answer;
+    }
+    assert_eq!((last.added, last.changed, last.unchanged, last.rejected), (1, 1, 0, 0));
 
     let events = running.service.ground.log.read(0, 10_000).await.unwrap();
     let changed: Vec<_> = events.iter().filter(|event| event.kind.ends_with(".CertificateChanged")).collect();

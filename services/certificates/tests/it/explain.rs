@@ -12,7 +12,7 @@ use uuid::Uuid;
 use wire::NextStep;
 
 use crate::identity::{self, People, Somebody};
-use crate::sync::{TEACHER, import, listed, row};
+use crate::sync::{TEACHER, import, import_with, listed, options, row};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 const STRANGER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
@@ -73,7 +73,8 @@ async fn what_others_hold_is_answered_as_what_nobody_holds() {
         "320399199001010026,示例二,20053203221000011,小学教师资格,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n"
             .to_owned(),
     ];
-    import(&running, &format!("{HEADER}{}{}", others[0], others[1]), false).await;
+    let whole = wire::ImportOptions { complete: true, ..options() };
+    import_with(&running, whole, &format!("{HEADER}{}{}", others[0], others[1])).await;
     listed(&running, STRANGER.id, 2).await;
     explained_as(&running, missed("20103203221999999", "2010-06-15"), "NOT_IN_REGISTER").await;
     let mut stranger = CertificatesClient::new(running.person(STRANGER.id));
@@ -165,9 +166,24 @@ async fn what_is_unknown_is_explained_with_the_messages_of_the_old_system() {
 
     import(&running, &format!("{HEADER}{}", row(&STRANGER, "20103203221000011", "语文")), true).await;
     assert_eq!(explained(&running, missed("20103203221000001", "2010-06-15")).await.reason, "NOT_SYNCED_YET");
-    import(&running, &format!("{HEADER}{}", row(&STRANGER, "20103203221000011", "语文")), false).await;
+    let file = format!("{HEADER}{}", row(&STRANGER, "20103203221000011", "语文"));
+    import(&running, &file, false).await;
+    // Nobody has said that this is all of it.
+    let answer = crate::sync::eventually("the view", async || {
+        let answer = explained(&running, missed("20103203221000001", "2010-06-15")).await;
+        answer.message.starts_with("江苏省的证书数据尚未全部同步到系统").then_some(answer)
+    })
+    .await;
+    assert_eq!((answer.reason.as_str(), answer.next_step()), ("NOT_SYNCED_YET", NextStep::Wait));
+    let whole = wire::ImportOptions { complete: true, ..options() };
+    import_with(&running, whole, &file).await;
     let answer = explained_as(&running, missed("20103203221000001", "2010-06-15"), "NOT_IN_REGISTER").await;
     says(&answer, "无此教师资格,请与发证机关确认", NextStep::AskIssuingAgency);
+    // What comes later in part takes nothing of that back.
+    import(&running, &file, false).await;
+    let head = *running.service.ground.log.head().borrow();
+    crate::sync::eventually("the view", async || running.service.bus.wait_for("synced", head).await.ok()).await;
+    assert_eq!(explained(&running, missed("20103203221000001", "2010-06-15")).await.reason, "NOT_IN_REGISTER");
     let elsewhere = explained(&running, missed("20103303221000001", "2010-06-15")).await;
     assert_eq!(elsewhere.reason, "NOT_SYNCED_YET");
     says(&elsewhere, "浙江省", NextStep::Wait);

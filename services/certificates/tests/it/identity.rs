@@ -1,5 +1,6 @@
 //! What identity knows in these tests: a few people, by id, number and name.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use proto::identity::v1 as wire;
@@ -18,12 +19,17 @@ pub struct Somebody {
 
 /// The people, shared with the test.
 #[derive(Clone, Default)]
-pub struct People(Arc<Mutex<Vec<Somebody>>>);
+pub struct People(Arc<Mutex<Vec<Somebody>>>, Arc<AtomicBool>);
 
 impl People {
     /// Ends an account.
     pub fn remove(&self, id: Uuid) {
         self.0.lock().unwrap().retain(|somebody| somebody.id != id);
+    }
+
+    /// Whether it was asked who has a number, and has answered.
+    pub fn was_asked(&self) -> bool {
+        self.1.load(Ordering::SeqCst)
     }
 
     /// Opens an account.
@@ -74,7 +80,9 @@ impl Profiles for People {
                 None => wire::PersonMatch::default(),
             }
         });
-        Ok(Response::new(wire::FindPersonByNumberResponse { matches: matches.collect() }))
+        let matches = matches.collect();
+        self.1.store(true, Ordering::SeqCst);
+        Ok(Response::new(wire::FindPersonByNumberResponse { matches }))
     }
 
     async fn get_person_details(

@@ -1,7 +1,7 @@
 //! Golden samples: every version of every stored event that was ever written decodes for ever.
 
 use certificates::domain::certificate::{
-    Conclusion, Details, Event, Evidence, Outcome, PriorRegistration, Restriction, Source,
+    Announcement, Conclusion, Details, Event, Evidence, Outcome, PriorRegistration, Restriction, Source,
 };
 use certificates::domain::correction;
 use certificates::domain::kind::Kind;
@@ -206,6 +206,33 @@ fn what_is_settled_and_merged_decodes_in_its_first_version() {
         "\
         0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031122430303030303030302d30\
         3030302d303030302d303030302d3030303030303030303030321a064d4552474544",
+        "",
+    );
+}
+
+#[test]
+fn what_is_announced_and_withdrawn_decodes_in_its_first_version() {
+    let announcement = Announcement {
+        holder: [2; 32],
+        kind: Restriction::Forfeited,
+        end: Some(date!(2029 - 01 - 31)),
+        file_reference: "2026-5".to_owned(),
+    };
+    golden(
+        &Event::RestrictionAnnounced { number: [1; 32], announcement },
+        "RestrictionAnnounced",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d30303030303030303030303110011a0a323032392d30312d\
+        33312206323032362d35",
+        "\
+        0a20010101010101010101010101010101010101010101010101010101010101010112200202020202020202020202020202\
+        020202020202020202020202020202020202",
+    );
+    golden(
+        &Event::RestrictionWithdrawn { file_reference: "2026-5".to_owned() },
+        "RestrictionWithdrawn",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311206323032362d35",
         "",
     );
 }

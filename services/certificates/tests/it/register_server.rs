@@ -8,6 +8,7 @@ use eventlog::Division;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Duration, Instant};
 
 /// What the source does with one request; by the contract where nothing else is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ struct State {
     rows: BTreeMap<&'static str, BTreeMap<(String, String), Value>>,
     ways: VecDeque<Way>,
     asked: Vec<String>,
+    /// When, each time.
+    moments: Vec<Instant>,
 }
 
 /// The source, on this machine; keeps what it was asked.
@@ -108,6 +111,12 @@ impl Server {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
+    /// How long it was left alone between one request and the next, from the first one ever.
+    pub fn pauses(&self) -> Vec<Duration> {
+        let moments = &self.state.lock().unwrap().moments;
+        moments.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
     /// How often it was asked since.
     pub fn times(&self) -> usize {
         self.state.lock().unwrap().asked.len()
@@ -125,6 +134,7 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     let (way, page) = {
         let mut state = state.lock().unwrap();
         state.asked.push(request.clone());
+        state.moments.push(Instant::now());
         let way = state.ways.pop_front().unwrap_or(Way::Right);
         (way, page(&state, &request, way))
     };

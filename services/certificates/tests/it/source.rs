@@ -15,10 +15,11 @@ use crate::identity::{self, People};
 use crate::register_server::{Server, Way};
 use crate::sync::{TEACHER, eventually, listed};
 
-/// What a run told: its last report, all rejected rows, and why it ended too soon.
+/// What a run told: its last report, all rejected and warned rows, and why it ended too soon.
 struct Told {
     report: wire::SyncFromSourceResponse,
     rejected: Vec<(String, String)>,
+    warned: Vec<(String, String)>,
     refusal: Option<String>,
 }
 
@@ -51,15 +52,29 @@ async fn running(server: &Server) -> Running<Certificates> {
 }
 
 async fn sync_as(running: &Running<Certificates>, division: &str, request_id: Uuid) -> Result<Told, tonic::Status> {
+    sync_with(running, division, asked(request_id)).await
+}
+
+fn asked(request_id: Uuid) -> wire::SyncFromSourceRequest {
+    wire::SyncFromSourceRequest { request_id: request_id.to_string(), ..Default::default() }
+}
+
+async fn sync_with(
+    running: &Running<Certificates>,
+    division: &str,
+    request: wire::SyncFromSourceRequest,
+) -> Result<Told, tonic::Status> {
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, division, None).await;
-    let request = wire::SyncFromSourceRequest { request_id: request_id.to_string() };
     let mut answers = SyncClient::new(officer).sync_from_source(request).await?.into_inner();
-    let mut told = Told { report: wire::SyncFromSourceResponse::default(), rejected: Vec::new(), refusal: None };
+    let report = wire::SyncFromSourceResponse::default();
+    let mut told = Told { report, rejected: Vec::new(), warned: Vec::new(), refusal: None };
     loop {
         match answers.message().await {
             Ok(Some(mut report)) => {
                 let rows = std::mem::take(&mut report.rejected_rows);
                 told.rejected.extend(rows.into_iter().map(|row| (row.row_id, row.reason)));
+                let rows = std::mem::take(&mut report.warned_rows);
+                told.warned.extend(rows.into_iter().map(|row| (row.row_id, row.reason)));
                 told.report = report;
             }
             Ok(None) => return Ok(told),
@@ -200,9 +215,12 @@ async fn a_source_that_fails_is_asked_again() {
 async fn a_source_that_throttles_is_asked_again() {
     let server = with_rows().await;
     let running = running(&server).await;
-    server.goes([Way::Status("429 Too Many Requests\r\nretry-after: 1")]);
+    // By itself it would be asked again after a second and a half at most.
+    server.goes([Way::Status("429 Too Many Requests\r\nretry-after: 4")]);
     assert_eq!(counts(&sync(&running).await), (true, 5, 5, 0, 0, 0));
     assert_eq!(server.times(), 6);
+    let left_alone = server.pauses()[0];
+    assert!(left_alone >= Duration::from_secs(4), "{left_alone:?}");
 }
 
 #[tokio::test]
@@ -274,8 +292,7 @@ async fn a_run_that_was_cut_off_goes_on_from_the_last_row_taken() {
     server.goes([Way::Right, Way::Silent]);
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
     let request_id = lifecycle::ids::random();
-    let request = wire::SyncFromSourceRequest { request_id: request_id.to_string() };
-    let _answers = SyncClient::new(officer).sync_from_source(request).await.unwrap();
+    let _answers = SyncClient::new(officer).sync_from_source(asked(request_id)).await.unwrap();
     service::testing::until("the second page to be asked for", || server.times() == 2).await;
     running.stop().await;
     // What a killed replica leaves behind: it holds the run until its time is over.
@@ -311,7 +328,7 @@ async fn the_same_request_is_the_same_run_and_only_whose_scope_covers_the_source
     assert_eq!((counts(&again), server.times()), (counts(&told), 0));
 
     let stranger = running.staff(Uuid::from_u128(0x0ff2), Role::RegisterOfficer, "33", None).await;
-    let request = wire::SyncFromSourceRequest { request_id: lifecycle::ids::random().to_string() };
+    let request = asked(lifecycle::ids::random());
     let refused = SyncClient::new(stranger).sync_from_source(request).await.unwrap_err();
     assert_eq!(Refusal::from_status(&refused).reason, "OUTSIDE_SCOPE");
 }
@@ -332,4 +349,98 @@ async fn a_schedule_begins_a_run_by_itself() {
     let own = Settings { source, ..Settings::default() };
     let running = start::<Certificates>(own, vec![identity::start(&people).await]).await;
     assert_eq!(listed(&running, TEACHER.id, 5).await.len(), 5);
+}
+
+fn restriction(server: &Server, second: u32, id: u32, number: &str) {
+    let cells = [
+        ("证件号码", TEACHER.number),
+        ("证书号码", number),
+        ("限制类型", "考试作弊"),
+        ("文件编号", "苏教〔2026〕1号"),
+        ("状态", "已审核"),
+    ];
+    server.put("restrictions", second, id, &cells);
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_records_nothing_and_leaves_the_place_where_it_is() {
+    let server = with_rows().await;
+    let running = running(&server).await;
+    restriction(&server, 1, 1, "20103203221000009");
+    let dry = wire::SyncFromSourceRequest { dry_run: true, ..asked(lifecycle::ids::random()) };
+    let waits = vec![("00000000-0000-0000-0000-000000000001".to_owned(), "UNKNOWN_CERTIFICATE".to_owned())];
+    for _ in 0..2 {
+        let request = wire::SyncFromSourceRequest { request_id: lifecycle::ids::random().to_string(), ..dry.clone() };
+        let told = sync_with(&running, "32", request).await.unwrap();
+        assert_eq!((counts(&told), told.report.warned), ((true, 6, 5, 1, 0, 0), 1));
+        assert_eq!(told.warned, waits);
+        assert!(running.service.ground.log.read(0, 100).await.unwrap().is_empty());
+    }
+    let told = sync(&running).await;
+    assert_eq!((counts(&told), told.report.warned), ((true, 6, 5, 1, 0, 0), 1));
+    assert_eq!(told.warned, waits, "the same report");
+
+    // It begins where the next one does, or at the beginning.
+    certificate(&server, 9, 6, "语文");
+    let told = sync_with(&running, "32", dry.clone()).await.unwrap();
+    assert_eq!(counts(&told), (true, 1, 1, 0, 0, 0));
+    let from_the_beginning = wire::SyncFromSourceRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        from_the_beginning: true,
+        ..dry.clone()
+    };
+    let told = sync_with(&running, "32", from_the_beginning).await.unwrap();
+    assert_eq!(counts(&told), (true, 7, 1, 0, 6, 0));
+    assert_eq!(counts(&sync(&running).await), (true, 1, 1, 0, 0, 0));
+    let Err(reused) = sync_with(&running, "32", wire::SyncFromSourceRequest { dry_run: false, ..dry }).await else {
+        panic!("that request was another one")
+    };
+    assert_eq!(Refusal::from_status(&reused).reason, "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn a_run_from_the_beginning_brings_again_what_was_rejected() {
+    let server = with_rows().await;
+    let running = running(&server).await;
+    server.goes([Way::OneId]);
+    assert_eq!(counts(&sync(&running).await), (true, 6, 4, 0, 0, 2));
+    assert_eq!(counts(&sync(&running).await), (true, 0, 0, 0, 0, 0), "and not by itself");
+    let again = wire::SyncFromSourceRequest { from_the_beginning: true, ..asked(lifecycle::ids::random()) };
+    assert_eq!(counts(&sync_with(&running, "32", again).await.unwrap()), (true, 5, 1, 0, 4, 0));
+    assert_eq!(counts(&sync(&running).await), (true, 0, 0, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_restriction_that_comes_before_its_certificate_is_not_lost() {
+    let server = with_rows().await;
+    let running = running(&server).await;
+    restriction(&server, 1, 1, "20103203221000006");
+    let told = sync(&running).await;
+    assert_eq!((counts(&told), told.report.warned), ((true, 6, 5, 1, 0, 0), 1));
+    certificate(&server, 6, 6, "语文");
+    assert_eq!(counts(&sync(&running).await), (true, 1, 1, 0, 0, 0));
+    let restricted = eventually("the restriction", async || {
+        listed(&running, TEACHER.id, 6).await.into_iter().find(|one| one.restricted)
+    })
+    .await;
+    assert_eq!(restricted.masked_number, "2010***********06");
+}
+
+#[tokio::test]
+async fn one_run_is_under_way_at_a_time_and_is_not_taken_for_another_one() {
+    let server = with_rows().await;
+    let running = running(&server).await;
+    server.goes([Way::Right, Way::Silent]);
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let mut client = SyncClient::new(officer);
+    let _answers = client.sync_from_source(asked(lifecycle::ids::random())).await.unwrap();
+    service::testing::until("the second page to be asked for", || server.times() == 2).await;
+    for (dry_run, from_the_beginning) in [(true, false), (false, true)] {
+        let other = wire::SyncFromSourceRequest { dry_run, from_the_beginning, ..asked(lifecycle::ids::random()) };
+        let refused = client.sync_from_source(other).await.unwrap_err();
+        assert_eq!(Refusal::from_status(&refused).reason, "SYNC_UNDER_WAY");
+    }
+    let pool = running.service.ground.log.pool();
+    let places: i64 = sqlx::query_scalar("SELECT count(*) FROM source_place").fetch_one(pool).await.unwrap();
+    assert_eq!(places, 1, "the place is where it was");
 }

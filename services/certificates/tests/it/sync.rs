@@ -37,8 +37,16 @@ pub async fn import_of(
     text: &str,
     dry_run: bool,
 ) -> Vec<wire::ImportRegisterResponse> {
+    import_with(running, wire::ImportOptions { dry_run, register: register.into(), ..options() }, text).await
+}
+
+/// The same as these options say.
+pub async fn import_with(
+    running: &Running<Certificates>,
+    options: wire::ImportOptions,
+    text: &str,
+) -> Vec<wire::ImportRegisterResponse> {
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
-    let options = wire::ImportOptions { dry_run, register: register.into(), ..options() };
     let chunks = text.as_bytes().chunks(1_000).map(|chunk| Part::Chunk(chunk.to_vec().into()));
     let parts: Vec<_> = std::iter::once(Part::Options(options))
         .chain(chunks)
@@ -214,4 +222,27 @@ async fn a_row_whose_number_disagrees_is_taken_and_reported() {
     assert!(warned.iter().all(|row| row.line == 2 && row.field == "证书号码" && !row.message.is_empty()));
     let reasons: Vec<_> = warned.iter().map(|row| row.reason.as_str()).collect();
     assert_eq!(reasons, ["NUMBER_YEAR_DIFFERS", "NUMBER_KIND_DIFFERS", "NUMBER_SEX_DIFFERS"]);
+}
+
+#[tokio::test]
+async fn rows_that_contradict_each_other_are_taken_once_and_the_file_changes_nothing_when_it_comes_again() {
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&People::default()).await]).await;
+    // Between them lies more than is looked up together.
+    let between: String = (0..600).map(|_| row(&TEACHER, "20103203221000002", "语文")).collect();
+    let (one, other) = (row(&TEACHER, "20103203221000001", "语文"), row(&TEACHER, "20103203221000001", "数学"));
+    let deleted = "320399199001010018,示例一,20103203221000001,小学教师资格,语文,徐州市教育局,2010-06-15,,,,删除\n";
+    let file = format!("{},状态\n{one}{between}{other}{deleted}", HEADER.trim_end());
+    let rejected = |reports: &[wire::ImportRegisterResponse]| -> Vec<(i64, String)> {
+        reports.iter().flat_map(|it| &it.rejected_rows).map(|row| (row.line, row.reason.clone())).collect()
+    };
+    let twice = vec![(603, "GIVEN_TWICE".to_owned()), (604, "GIVEN_TWICE".to_owned())];
+    assert_eq!(rejected(&import(&running, &file, true).await), twice);
+    let first = import(&running, &file, false).await;
+    assert_eq!(first.last().map(|report| (report.added, report.changed, report.unchanged)), Some((2, 0, 599)));
+    assert_eq!(rejected(&first), twice);
+    for _ in 0..2 {
+        let again = import(&running, &file, false).await;
+        assert_eq!(again.last().map(|report| (report.added, report.changed, report.unchanged)), Some((0, 0, 601)));
+        assert_eq!(rejected(&again), twice);
+    }
 }

@@ -7,12 +7,12 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{
-    Command, Conclusion, Conflict, Details, Event, Evidence, Hash, NOBODY, Outcome, PriorRegistration, Record,
-    Rejection, Restriction, Source, Standing, State,
+    Announcement, Command, Conclusion, Conflict, Details, Event, Evidence, Hash, NOBODY, Outcome, PriorRegistration,
+    Record, Rejection, Restriction, Source, Standing, State,
 };
 
 /// Stands for the reference of a restriction that a row of a certificate tells of: 认定历史库 names no file.
-const REGISTER: &str = "认定历史库";
+pub(super) const REGISTER: &str = "认定历史库";
 
 /// Decides about one certificate.
 pub struct Decisions;
@@ -24,97 +24,12 @@ impl Decider for Decisions {
     type Rejection = Rejection;
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
-        match (state, command) {
-            (State::Known(record), Command::Forget { person }) if record.person == Some(person) => {
-                let forgotten = Event::Forgotten { generation: record.details.generation };
-                Ok(record.conflicts.values().map(withdrawn).chain([forgotten]).collect())
-            }
-            (State::Empty, Command::Sync { standing: Standing::Deleted, .. }) | (_, Command::Forget { .. }) => {
-                Ok(Vec::new())
-            }
-            (State::Known(record), Command::Sync { source, standing: Standing::Deleted, .. }) => {
-                Ok(record.delete(source))
-            }
-            (State::Empty, Command::Sync { details, source, prior, standing }) => {
-                let synced = Event::Synced { details, source };
-                let prior = prior.map(Event::PriorRegistrationImported);
-                let restricted = (standing == Standing::Restricted).then(by_register);
-                Ok(std::iter::once(synced).chain(prior).chain(restricted).collect())
-            }
-            (State::Known(record), Command::Sync { details, source, prior, standing }) => {
-                Ok(record.sync(details, source, prior, standing))
-            }
-            (State::Empty, Command::AddByHand { details, person }) => Ok(vec![
-                Event::AddedByHand { details, person },
-                Event::Matched { person, evidence: Evidence::AddedByHand },
-            ]),
-            (State::Known(record), Command::AddByHand { details, person }) if record.may_be_entered_again() => {
-                Ok(vec![
-                    Event::AddedByHand { details: record.sealed_for_holder(details), person },
-                    Event::Matched { person, evidence: Evidence::AddedByHand },
-                ])
-            }
-            (State::Known(record), Command::AddByHand { details, person }) => {
-                Err(record.refuse_entry(&details, person))
-            }
-            (State::Known(record), Command::Match { person }) => Ok(match record.person {
-                Some(known) if known == person => Vec::new(),
-                None if record.deleted || record.merged_into.is_some() => Vec::new(),
-                _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],
-            }),
-            (State::Known(record), Command::Settle { ordinal, take, file_reference }) => {
-                record.settle(ordinal, take, file_reference)
-            }
-            (State::Known(record), Command::Merge { into, holder, file_reference }) => {
-                record.merge(into, holder, file_reference)
-            }
-            (State::Known(record), Command::Absorb { merged, person, prior_registrations, restriction }) => {
-                Ok(record.absorb(merged, person, prior_registrations, restriction))
-            }
-            (State::Known(Record { restriction: Some(_), .. }), Command::Restrict { .. }) => {
-                Err(Rejection::AlreadyRestricted)
-            }
-            (State::Known(_), Command::Restrict { kind, end, file_reference }) => {
-                Ok(vec![Event::Restricted { kind, end, file_reference }])
-            }
-            (State::Known(Record { restriction: None, .. }), Command::Lift { .. }) => Err(Rejection::NotRestricted),
-            (State::Known(_), Command::Lift { file_reference }) => {
-                Ok(vec![Event::RestrictionLifted { file_reference }])
-            }
-            (
-                State::Known(Record { merged_into: Some(_), .. }),
-                Command::SyncRestriction { .. } | Command::SyncLift { .. },
-            ) => Err(Rejection::NumberMistyped),
-            (State::Known(record), Command::SyncRestriction { holder, .. } | Command::SyncLift { holder, .. })
-                if record.details.holder != holder =>
-            {
-                Err(Rejection::HoldersDiffer)
-            }
-            (State::Known(record), Command::SyncRestriction { kind, end, file_reference, .. }) => {
-                // A row of the certificate says only that there is a decision: this is the one that it means.
-                let by_another = record.decisions.iter().any(|(decision, holds)| *holds && decision != REGISTER);
-                match (record.decisions.contains_key(&file_reference), by_another) {
-                    (true, _) => Ok(Vec::new()),
-                    (false, true) => Err(Rejection::AlreadyRestricted),
-                    (false, false) => Ok(vec![Event::Restricted { kind, end, file_reference }]),
-                }
-            }
-            (State::Known(record), Command::SyncLift { file_reference, .. }) => {
-                let holds = record.decisions.get(&file_reference) == Some(&true);
-                Ok(holds.then_some(Event::RestrictionLifted { file_reference }).into_iter().collect())
-            }
-            (
-                State::Empty,
-                Command::Match { .. }
-                | Command::Settle { .. }
-                | Command::Merge { .. }
-                | Command::Absorb { .. }
-                | Command::Restrict { .. }
-                | Command::Lift { .. }
-                | Command::SyncRestriction { .. }
-                | Command::SyncLift { .. },
-            ) => Err(Rejection::UnknownCertificate),
+        let mut events = follow(state, command)?;
+        if !events.is_empty() {
+            // What waited may have waited for this.
+            events.extend(events.iter().fold(state.clone(), Self::evolve).due());
         }
+        Ok(events)
     }
 
     fn evolve(state: State, event: &Event) -> State {
@@ -149,17 +64,95 @@ impl Decider for Decisions {
             Event::Restricted { kind, file_reference, .. } => state.changed(|record| {
                 record.restriction = Some(*kind);
                 record.end_decisions();
+                record.waiting.retain(|it| it.file_reference != *file_reference);
                 record.decisions.insert(file_reference.clone(), true);
             }),
             Event::RestrictionLifted { .. } => state.changed(|record| {
                 record.restriction = None;
                 record.end_decisions();
             }),
+            Event::RestrictionAnnounced { announcement, .. } => {
+                state.deciding(|waiting, _| waiting.push(announcement.clone()))
+            }
+            Event::RestrictionWithdrawn { file_reference } => state.deciding(|waiting, decisions| {
+                waiting.retain(|it| it.file_reference != *file_reference);
+                decisions.insert(file_reference.clone(), false);
+            }),
             Event::Forgotten { .. } => state.changed(|record| {
                 record.leave();
                 record.details.holder = NOBODY;
             }),
         }
+    }
+}
+
+/// What follows at once.
+fn follow(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
+    match (state, command) {
+        (State::Known(record), Command::Forget { person }) if record.person == Some(person) => {
+            let forgotten = Event::Forgotten { generation: record.details.generation };
+            Ok(record.conflicts.values().map(withdrawn).chain([forgotten]).collect())
+        }
+        (_, Command::Forget { .. }) => Ok(Vec::new()),
+        (State::Known(record), Command::Sync { details, source, standing: Standing::Deleted, .. }) => {
+            Ok(record.delete(details, source))
+        }
+        (State::Empty | State::Announced(_), Command::Sync { details, source, prior, standing }) => {
+            let prior = prior.map(Event::PriorRegistrationImported);
+            let standing = match standing {
+                Standing::Normal => None,
+                Standing::Restricted => Some(by_register()),
+                // Nobody enters it by hand.
+                Standing::Deleted => Some(Event::Deleted),
+            };
+            Ok(std::iter::once(Event::Synced { details, source }).chain(prior).chain(standing).collect())
+        }
+        (State::Known(record), Command::Sync { details, source, prior, standing }) => {
+            Ok(record.sync(details, source, prior, standing))
+        }
+        (State::Empty | State::Announced(_), Command::AddByHand { details, person }) => {
+            Ok(vec![Event::AddedByHand { details, person }, Event::Matched { person, evidence: Evidence::AddedByHand }])
+        }
+        (State::Known(record), Command::AddByHand { details, person }) if record.may_be_entered_again() => Ok(vec![
+            Event::AddedByHand { details: record.sealed_for_holder(details), person },
+            Event::Matched { person, evidence: Evidence::AddedByHand },
+        ]),
+        (State::Known(record), Command::AddByHand { details, person }) => Err(record.refuse_entry(&details, person)),
+        (State::Known(record), Command::Match { person }) => Ok(match record.person {
+            Some(known) if known == person => Vec::new(),
+            None if record.deleted || record.merged_into.is_some() => Vec::new(),
+            _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],
+        }),
+        (State::Known(record), Command::Settle { ordinal, take, file_reference }) => {
+            record.settle(ordinal, take, file_reference)
+        }
+        (State::Known(record), Command::Merge { into, holder, file_reference }) => {
+            record.merge(into, holder, file_reference)
+        }
+        (State::Known(record), Command::Absorb { merged, person, prior_registrations, restriction }) => {
+            Ok(record.absorb(merged, person, prior_registrations, restriction))
+        }
+        (State::Known(Record { restriction: Some(_), .. }), Command::Restrict { .. }) => {
+            Err(Rejection::AlreadyRestricted)
+        }
+        (State::Known(_), Command::Restrict { kind, end, file_reference }) => {
+            Ok(vec![Event::Restricted { kind, end, file_reference }])
+        }
+        (State::Known(Record { restriction: None, .. }), Command::Lift { .. }) => Err(Rejection::NotRestricted),
+        (State::Known(_), Command::Lift { file_reference }) => Ok(vec![Event::RestrictionLifted { file_reference }]),
+        (_, Command::SyncRestriction { number, holder, kind, end, file_reference }) => {
+            Ok(state.restrict(number, Announcement { holder, kind, end, file_reference }))
+        }
+        (_, Command::SyncLift { holder, file_reference }) => state.lift(holder, file_reference),
+        (
+            State::Empty | State::Announced(_),
+            Command::Match { .. }
+            | Command::Settle { .. }
+            | Command::Merge { .. }
+            | Command::Absorb { .. }
+            | Command::Restrict { .. }
+            | Command::Lift { .. },
+        ) => Err(Rejection::UnknownCertificate),
     }
 }
 
@@ -210,12 +203,17 @@ impl Record {
         over.into_iter().chain(is_another.then_some(Event::Unmatched)).chain([changed]).collect()
     }
 
-    /// A register takes its word back: of the record, or of what it contradicts the record in.
-    fn delete(&self, source: Source) -> Vec<Event> {
+    /// A register takes its word back: of the record, or of what it contradicts the record in. So does one that has the say over a
+    /// record with which it agrees.
+    fn delete(&self, details: Details, source: Source) -> Vec<Event> {
+        let open = self.conflicts.get(&source).map(withdrawn);
+        let deleted = self.conflicts.values().map(withdrawn).chain([Event::Deleted]);
         if source == self.source && !self.deleted {
-            self.conflicts.values().map(withdrawn).chain([Event::Deleted]).collect()
+            deleted.collect()
+        } else if source < self.source && !self.details.contradicts(&details) {
+            self.change(details, source, Vec::new()).into_iter().chain(deleted).collect()
         } else {
-            self.conflicts.get(&source).map(withdrawn).into_iter().collect()
+            open.into_iter().collect()
         }
     }
 
@@ -317,6 +315,8 @@ impl Record {
             Rejection::Deleted
         } else if self.source != Source::ByHand && !self.prior_registrations.is_empty() {
             Rejection::RegisteredBefore
+        } else if self.person.is_none() {
+            Rejection::Unmatched
         } else {
             Rejection::AlreadyListed
         }

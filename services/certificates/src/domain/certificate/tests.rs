@@ -118,7 +118,10 @@ fn a_person_enters_an_unknown_certificate() {
 fn a_known_certificate_is_not_entered_again() {
     let enter = |person, holder| Command::AddByHand { details: Details { holder, ..details() }, person };
     let imported = Event::PriorRegistrationImported(prior());
-    given::<Decisions>([synced()]).when(enter(TEACHER, [2; 32])).then_refused(&Rejection::AlreadyListed);
+    given::<Decisions>([synced(), matched(TEACHER)])
+        .when(enter(TEACHER, [2; 32]))
+        .then_refused(&Rejection::AlreadyListed);
+    given::<Decisions>([synced()]).when(enter(TEACHER, [2; 32])).then_refused(&Rejection::Unmatched);
     given::<Decisions>([synced(), imported.clone()])
         .when(enter(TEACHER, [2; 32]))
         .then_refused(&Rejection::RegisteredBefore);
@@ -225,6 +228,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     let file_reference = prop_oneof![Just("苏教〔2026〕1号"), Just("另案")].prop_map(str::to_owned);
     prop_oneof![
         (1_u8..4, file_reference.clone()).prop_map(|(holder, file_reference)| Command::SyncRestriction {
+            number: [1; 32],
             holder: [holder; 32],
             kind: Restriction::ExamCheating,
             end: None,
@@ -252,7 +256,7 @@ proptest! {
         let mut history = Vec::<Event>::new();
         let mut state = State::default();
         for command in commands {
-            let again = command.clone();
+            let (again, mut is_settled) = (command.clone(), true);
             if let Ok(events) = Decisions::decide(&state, command) {
                 for event in &events {
                     if let (Event::Changed { details, .. }, Some(before)) = (event, state.record())
@@ -269,8 +273,11 @@ proptest! {
                     if let Some(record) = state.record() {
                         let hold = record.decisions.values().filter(|holds| **holds).count();
                         prop_assert_eq!(hold, usize::from(record.restriction.is_some()), "one decision is behind it");
+                        let waits = |it: &Announcement| state.hindrance(&it.holder, &it.file_reference).is_some();
+                        is_settled = record.waiting.iter().all(waits);
                     }
                 }
+                prop_assert!(is_settled, "whatever waits has something in its way");
                 history.extend(events);
                 if matches!(again, Command::Sync { .. } | Command::SyncRestriction { .. } | Command::SyncLift { .. }) {
                     prop_assert_eq!(Decisions::decide(&state, again), Ok(Vec::new()));

@@ -27,7 +27,8 @@ fn own(number: &str) -> Own {
 }
 
 fn explain_at(digits: &str, kind: Kind, issued: Date, own: &[Own], synced_on: Option<Date>) -> Explanation {
-    explain(&Missed { number: &number(digits), kind, issued }, own, synced_on)
+    let brought = synced_on.map(|day| Brought { last: day, whole: Some(day) });
+    explain(&Missed { number: &number(digits), kind, issued }, own, brought)
 }
 
 fn explained(digits: &str, own: &[Own]) -> Explanation {
@@ -96,19 +97,31 @@ fn what_is_unknown_is_explained_by_number_kind_and_date() {
         ("20153203201000001", Kind::Primary, ISSUED, synced_on, NumberImpossible),
         ("20159903221000001", Kind::Primary, ISSUED, synced_on, NumberImpossible),
         ("20153203227000001", Kind::Primary, ISSUED, synced_on, NumberImpossible),
-        ("20153203221000001", Kind::Primary, ISSUED, None, NotSyncedYet { synced_on: None, synced_since: since }),
+        ("20153203221000001", Kind::Primary, ISSUED, None, NotSyncedYet { brought: None, synced_since: since }),
         (
             "20153203221000001",
             Kind::Primary,
             ISSUED,
             Some(ISSUED),
-            NotSyncedYet { synced_on: Some(ISSUED), synced_since: since },
+            NotSyncedYet { brought: Some(Brought { last: ISSUED, whole: Some(ISSUED) }), synced_since: since },
         ),
         ("20153203221000001", Kind::Primary, ISSUED, ISSUED.next_day(), NotInRegister { synced_since: since }),
         ("20154503221000001", Kind::Primary, ISSUED, synced_on, NotInRegister { synced_since: 2012 }),
     ] {
         assert_eq!(explain_at(digits, kind, issued, &[], synced_on), expected, "{digits} of {issued}");
     }
+}
+
+#[test]
+fn of_a_part_of_the_register_nobody_is_told_that_it_does_not_hold_them() {
+    let digits = number("20153203221000001");
+    let missed = Missed { number: &digits, kind: Kind::Primary, issued: ISSUED };
+    for whole in [None, Some(ISSUED)] {
+        let brought = Some(Brought { last: TODAY, whole });
+        assert_eq!(explain(&missed, &[], brought), Explanation::NotSyncedYet { brought, synced_since: 2008 });
+    }
+    let brought = Some(Brought { last: TODAY, whole: ISSUED.next_day() });
+    assert_eq!(explain(&missed, &[], brought), Explanation::NotInRegister { synced_since: 2008 });
 }
 
 proptest! {

@@ -58,13 +58,34 @@ fn rows_are_read_whatever_the_chunks() {
     let (details, source, prior, personal) = certificate(&read[2]);
     assert_eq!(personal.holder_number, "32039919900101001X");
     assert_eq!(prior.unwrap().ordinal, 1);
-    assert_eq!((details.kind, source), (Kind::Primary, Source::Register));
+    assert_eq!((details.kind, source), (Kind::Primary, Source::PriorRegistration));
 }
 
 #[test]
-fn an_old_certificate_with_a_registration_is_known_from_it() {
-    let row = "320399199001010018,示例一,20053203211234567,小学,语文,徐州市教育局,2005-06-15,1,注册合格,2021-11-30\n";
-    assert_eq!(certificate(&rows(&format!("{HEADER}{row}"))[0]).1, Source::PriorRegistration);
+fn a_row_with_a_registration_is_of_the_registration_in_every_year() {
+    let header = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期,状态\n";
+    for year in [2005, 2008, 2012, 2020] {
+        let row = |registration: &str, standing: &str| {
+            format!(
+                "320399199001010018,示例一,{year}3203211234567,小学,语文,徐州市教育局,{year}-06-15,{registration},{standing}\n"
+            )
+        };
+        let source = |row: String| certificate(&rows(&format!("{header}{row}"))[0]).1;
+        assert_eq!(source(row("1,注册合格,2021-11-30", "")), Source::PriorRegistration, "{year}");
+        assert_eq!(source(row(",,", "正常")), Source::Register, "{year}");
+        // That there is no such certificate is for 认定历史库 to say.
+        assert_eq!(source(row("1,注册合格,2021-11-30", "删除")), Source::Register, "{year}");
+    }
+}
+
+#[test]
+fn rows_that_contradict_each_other_are_found_in_the_whole_file() {
+    let row = |number: u32, subject: &str| {
+        format!("320399199001010018,示例一,2010320322{number:07},小学,{subject},徐州市教育局,2010-06-15,,,\n")
+    };
+    let many: String = (10..30).map(|number| row(number, "语文")).collect();
+    let file = format!("{HEADER}{}{many}{}{}", row(1, "语文"), row(1, "数学"), row(1, "语文"));
+    assert_eq!(reasons(&file), [(23, "证书号码", "GIVEN_TWICE")]);
 }
 
 #[test]
@@ -132,7 +153,7 @@ const GOOD: &str = "320399199001010018,示例一,20103203221234567,小学,语文
 
 #[test]
 fn blank_lines_and_lines_within_quotes_count() {
-    let quoted = "320399199001010018,\"示例\n一\",20103203221234567,小学,语文,徐州市教育局,2010-06-15,,,\n";
+    let quoted = "320399199001010018,\"示例\n一\",20103203227654321,小学,语文,徐州市教育局,2010-06-15,,,\n";
     let file = format!("\n{HEADER}\n\r\n{GOOD}\n,,,,,,,,,\n{quoted}\n短\n");
     let problems = reasons(&file);
     assert_eq!(problems.iter().filter(|(.., reason)| *reason == "REQUIRED").count(), 7 + 6, "{problems:?}");

@@ -173,8 +173,9 @@ fn a_deleted_certificate_is_nobodys_until_the_register_speaks_of_it_again() {
     given::<Decisions>(deleted.clone()).when(standing(Standing::Normal)).then([back.clone()]);
     let history = [deleted.to_vec(), vec![back]].concat();
     given::<Decisions>(history).when(Command::Match { person: TEACHER }).then([matched(TEACHER)]);
-    given::<Decisions>([]).when(standing(Standing::Deleted)).then_nothing();
-    // Only its own word is taken back.
+    // Also of a number that was unknown: else somebody would enter it by hand.
+    given::<Decisions>([]).when(standing(Standing::Deleted)).then([synced(), Event::Deleted]);
+    // Only its own word is taken back, unless the sources agree and it has the say.
     let by_registration = Command::Sync {
         details: details(),
         source: Source::PriorRegistration,
@@ -187,6 +188,17 @@ fn a_deleted_certificate_is_nobodys_until_the_register_speaks_of_it_again() {
         Outcome::Withdrawn,
         1,
     )]);
+    let taken = [changed(details(), Source::Register, 0), Event::Deleted];
+    let by_registration = Event::Synced { details: details(), source: Source::PriorRegistration };
+    for known in [vec![by_registration], vec![entered(), matched(TEACHER)]] {
+        given::<Decisions>(known.clone()).when(standing(Standing::Deleted)).then(taken.clone());
+        let history = [known, taken.to_vec()].concat();
+        given::<Decisions>(history.clone()).when(standing(Standing::Deleted)).then_nothing();
+        // The registration says the same as before, and does not bring it back.
+        given::<Decisions>(history).when(registered(details())).then_nothing();
+    }
+    let of_another = Event::Synced { details: other(), source: Source::PriorRegistration };
+    given::<Decisions>([of_another]).when(standing(Standing::Deleted)).then_nothing();
 }
 
 #[test]
