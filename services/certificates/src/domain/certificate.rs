@@ -126,6 +126,26 @@ pub struct Conflict {
     pub ordinal: u32,
     /// What the other source says; sealed under a key of its own, which is destroyed when the conflict is over.
     pub details: Details,
+    /// What else it tells.
+    pub besides: Besides,
+}
+
+/// What rows tell that contradict the record, besides: it counts once what they say is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Besides {
+    /// Earlier registrations, by ordinal.
+    pub registrations: BTreeMap<u32, (Conclusion, Date)>,
+    /// 受限
+    pub restricted: bool,
+}
+
+impl Besides {
+    /// With what another row tells.
+    fn and(&self, prior: Option<PriorRegistration>, standing: Standing) -> Self {
+        let told = prior.map(|it| (it.ordinal, (it.conclusion, it.concluded)));
+        let registrations = self.registrations.clone().into_iter().chain(told).collect();
+        Self { registrations, restricted: self.restricted || standing == Standing::Restricted }
+    }
 }
 
 /// How a conflict ended.

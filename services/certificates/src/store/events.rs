@@ -9,7 +9,7 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::domain::certificate::{
-    Announcement, Conclusion, Details, Event, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source,
+    Announcement, Besides, Conclusion, Details, Event, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source,
 };
 use crate::domain::kind::Kind;
 
@@ -98,12 +98,24 @@ pub fn write(certificate: Uuid, event: &Event) -> StoredEvent {
             certificate_id: id,
             registration: Some(prior_registration(prior)),
         }),
-        Event::ConflictFound { ordinal, details, source: from } => {
+        Event::ConflictFound { ordinal, details, besides, source: from } => {
             let wire::CertificateSynced { certificate_id, kind, subject, issuing_agency, issue_date, source } =
                 synced(id, details, *from);
             let ordinal = ordinal.cast_signed();
-            let found =
-                wire::ConflictFound { certificate_id, ordinal, kind, subject, issuing_agency, issue_date, source };
+            let registrations = besides.registrations.iter().map(|(&ordinal, &(conclusion, concluded))| {
+                prior_registration(&PriorRegistration { ordinal, conclusion, concluded })
+            });
+            let found = wire::ConflictFound {
+                certificate_id,
+                ordinal,
+                kind,
+                subject,
+                issuing_agency,
+                issue_date,
+                source,
+                registrations: registrations.collect(),
+                restricted: besides.restricted,
+            };
             with_details(&found, details)
         }
         Event::ConflictSettled { ordinal, outcome: how, file_reference, generation } => plain(&wire::ConflictSettled {
@@ -199,18 +211,18 @@ pub fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
         wire::CertificateUnmatched::NAME => Some(Event::Unmatched),
         wire::PriorRegistrationImported::NAME => {
             let registration = wire::PriorRegistrationImported::decode(payload).ok()?.registration?;
-            Some(Event::PriorRegistrationImported(PriorRegistration {
-                ordinal: u32::try_from(registration.ordinal).ok()?,
-                conclusion: read_conclusion(registration.conclusion)?,
-                concluded: read_date(&registration.conclude_date)?,
-            }))
+            Some(Event::PriorRegistrationImported(read_registration(&registration)?))
         }
         wire::ConflictFound::NAME => {
             let message = wire::ConflictFound::decode(payload).ok()?;
             let (ordinal, source) = (u32::try_from(message.ordinal).ok()?, read_source(message.source)?);
-            let wire::ConflictFound { kind, subject, issuing_agency, issue_date, .. } = message;
+            let wire::ConflictFound { kind, subject, issuing_agency, issue_date, registrations, restricted, .. } =
+                message;
             let details = read_details(kind, subject, issuing_agency, &issue_date, inner)?;
-            Some(Event::ConflictFound { ordinal, details, source })
+            let registrations = registrations.iter().map(read_registration);
+            let registrations = registrations.map(|it| it.map(|it| (it.ordinal, (it.conclusion, it.concluded))));
+            let besides = Besides { registrations: registrations.collect::<Option<_>>()?, restricted };
+            Some(Event::ConflictFound { ordinal, details, besides, source })
         }
         wire::ConflictSettled::NAME => {
             let message = wire::ConflictSettled::decode(payload).ok()?;
@@ -370,6 +382,14 @@ pub fn prior_registration(prior: &PriorRegistration) -> wire::PriorRegistration 
         conclusion: conclusion.into(),
         conclude_date: rpc::render_date(prior.concluded),
     }
+}
+
+fn read_registration(registration: &wire::PriorRegistration) -> Option<PriorRegistration> {
+    Some(PriorRegistration {
+        ordinal: u32::try_from(registration.ordinal).ok()?,
+        conclusion: read_conclusion(registration.conclusion)?,
+        concluded: read_date(&registration.conclude_date)?,
+    })
 }
 
 fn read_conclusion(number: i32) -> Option<Conclusion> {

@@ -98,7 +98,7 @@ impl View for Conflicts {
                 ViewError::Contradiction(format!("{} at position {} cannot be read", event.kind, event.position))
             })?;
             match read {
-                Certificate::ConflictFound { ordinal, details, source } => {
+                Certificate::ConflictFound { ordinal, details, source, .. } => {
                     sqlx::query(
                         "INSERT INTO conflict VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                     )

@@ -1,7 +1,7 @@
 //! Golden samples: every version of every stored event that was ever written decodes for ever.
 
 use certificates::domain::certificate::{
-    Announcement, Conclusion, Details, Event, Evidence, Outcome, PriorRegistration, Restriction, Source,
+    Announcement, Besides, Conclusion, Details, Event, Evidence, Outcome, PriorRegistration, Restriction, Source,
 };
 use certificates::domain::correction;
 use certificates::domain::kind::Kind;
@@ -144,6 +144,7 @@ fn what_is_settled_and_merged_decodes_in_its_first_version() {
     let found = Event::ConflictFound {
         ordinal: 3,
         details: Details { generation: 2, ..details() },
+        besides: Besides::default(),
         source: Source::PriorRegistration,
     };
     golden(
@@ -234,6 +235,26 @@ fn what_is_announced_and_withdrawn_decodes_in_its_first_version() {
         "\
         0a2430303030303030302d303030302d303030302d303030302d3030303030303030303030311206323032362d35",
         "",
+    );
+}
+
+#[test]
+fn what_a_contradicting_row_tells_besides_decodes_in_its_first_version() {
+    let registrations = [(1, (Conclusion::Qualified, date!(2021 - 11 - 30)))].into();
+    let found = Event::ConflictFound {
+        ordinal: 3,
+        details: Details { generation: 2, ..details() },
+        besides: Besides { registrations, restricted: true },
+        source: Source::PriorRegistration,
+    };
+    golden(
+        &found,
+        "ConflictFound",
+        "\
+        0a2430303030303030302d303030302d303030302d303030302d303030303030303030303031100318042206e695b0e5ada6\
+        2a12e5be90e5b79ee5b882e69599e882b2e5b180320a323031302d30362d313538024210080110011a0a323032312d31312d\
+        33304801",
+        &format!("{INNER}2002"),
     );
 }
 

@@ -7,8 +7,8 @@ use time::Date;
 use uuid::Uuid;
 
 use super::{
-    Announcement, Command, Conclusion, Conflict, Details, Event, Evidence, Hash, NOBODY, Outcome, PriorRegistration,
-    Record, Rejection, Restriction, Source, Standing, State,
+    Announcement, Besides, Command, Conclusion, Conflict, Details, Event, Evidence, Hash, NOBODY, Outcome,
+    PriorRegistration, Record, Rejection, Restriction, Source, Standing, State,
 };
 
 /// Stands for the reference of a restriction that a row of a certificate tells of: 认定历史库 names no file.
@@ -43,10 +43,11 @@ impl Decider for Decisions {
             Event::PriorRegistrationImported(prior) => state.changed(|record| {
                 record.prior_registrations.insert(prior.ordinal, (prior.conclusion, prior.concluded));
             }),
-            Event::ConflictFound { ordinal, details, source } => state.changed(|record| {
+            Event::ConflictFound { ordinal, details, besides, source } => state.changed(|record| {
                 record.newest = record.newest.max(details.generation);
                 record.conflict_count = *ordinal;
-                record.conflicts.insert(*source, Conflict { ordinal: *ordinal, details: details.clone() });
+                let (details, besides) = (details.clone(), besides.clone());
+                record.conflicts.insert(*source, Conflict { ordinal: *ordinal, details, besides });
             }),
             Event::ConflictSettled { ordinal, outcome, .. } => state.changed(|record| record.end(*ordinal, *outcome)),
             Event::Deleted => state.changed(|record| {
@@ -166,17 +167,16 @@ impl Record {
         prior: Option<PriorRegistration>,
         standing: Standing,
     ) -> Vec<Event> {
-        let known = |prior: &PriorRegistration| {
-            self.prior_registrations.get(&prior.ordinal) == Some(&(prior.conclusion, prior.concluded))
-        };
         let open = self.conflicts.get(&source);
         let digest = details.digest;
+        let before = open.filter(|conflict| conflict.details.digest == digest).map(|conflict| &conflict.besides);
+        let besides = before.unwrap_or(&Besides::default()).and(prior, standing);
         let is_own_word = self.details.holder == NOBODY || source == self.source;
         let agrees = !self.details.contradicts(&details);
         let follows = if is_own_word {
             let over = self.agreeing(&details).map(withdrawn).collect();
             if digest == self.details.digest { Vec::new() } else { self.change(details, source, over) }
-        } else if open.is_some_and(|conflict| conflict.details.digest == digest) {
+        } else if before == Some(&besides) {
             Vec::new()
         } else if agrees && source < self.source {
             self.change(details, source, open.map(withdrawn).into_iter().collect())
@@ -184,16 +184,25 @@ impl Record {
             open.map(withdrawn).into_iter().collect()
         } else {
             let (ordinal, generation) = (self.conflict_count + 1, self.newest + 1);
-            let found = Event::ConflictFound { ordinal, details: Details { generation, ..details }, source };
+            let details = Details { generation, ..details };
+            let found = Event::ConflictFound { ordinal, details, besides, source };
             open.map(withdrawn).into_iter().chain([found]).collect()
         };
-        // What else a row tells that contradicts the record counts when it is taken, and comes again.
-        let counts = is_own_word || agrees;
-        let prior = prior.filter(|prior| counts && !known(prior)).map(Event::PriorRegistrationImported);
+        // What else a row tells that contradicts the record counts when it is taken.
+        let told = Besides::default().and(prior, standing);
+        follows.into_iter().chain(if is_own_word || agrees { self.counts(&told) } else { Vec::new() }).collect()
+    }
+
+    /// What is new of what a row tells besides.
+    fn counts(&self, told: &Besides) -> Vec<Event> {
+        let is_new =
+            |(ordinal, said): &(&u32, &(Conclusion, Date))| self.prior_registrations.get(ordinal) != Some(said);
+        let news = told.registrations.iter().filter(is_new).map(|(&ordinal, &(conclusion, concluded))| {
+            Event::PriorRegistrationImported(PriorRegistration { ordinal, conclusion, concluded })
+        });
         // Once is enough: whoever lifts it has the last word.
-        let restricts =
-            standing == Standing::Restricted && self.restriction.is_none() && !self.decisions.contains_key(REGISTER);
-        follows.into_iter().chain(prior).chain((counts && restricts).then(by_register)).collect()
+        let restricts = told.restricted && self.restriction.is_none() && !self.decisions.contains_key(REGISTER);
+        news.chain(restricts.then(by_register)).collect()
     }
 
     /// The record says this from now on, and some conflicts are over. Another holder ends the match with the former one.
@@ -271,12 +280,13 @@ impl Record {
 
     fn settle(&self, ordinal: u32, take: bool, file_reference: String) -> Result<Vec<Event>, Rejection> {
         let open = self.conflicts.iter().find(|(_, conflict)| conflict.ordinal == ordinal);
-        let (source, Conflict { details, .. }) = open.ok_or(Rejection::NoSuchConflict)?;
+        let (source, Conflict { details, besides, .. }) = open.ok_or(Rejection::NoSuchConflict)?;
         let (outcome, generation) = (if take { Outcome::Taken } else { Outcome::Kept }, details.generation);
         let settled = Event::ConflictSettled { ordinal, outcome, file_reference, generation };
         let others = self.agreeing(details).filter(|conflict| conflict.ordinal != ordinal).map(withdrawn).collect();
         let changes = if take { self.change(details.clone(), *source, others) } else { Vec::new() };
-        Ok(std::iter::once(settled).chain(changes).collect())
+        let counts = if take { self.counts(besides) } else { Vec::new() };
+        Ok(std::iter::once(settled).chain(changes).chain(counts).collect())
     }
 
     fn end(&mut self, ordinal: u32, outcome: Outcome) {
@@ -337,6 +347,6 @@ fn by_register() -> Event {
 }
 
 fn withdrawn(conflict: &Conflict) -> Event {
-    let Conflict { ordinal, details: Details { generation, .. } } = *conflict;
+    let Conflict { ordinal, details: Details { generation, .. }, .. } = *conflict;
     Event::ConflictSettled { ordinal, outcome: Outcome::Withdrawn, file_reference: String::new(), generation }
 }

@@ -3,7 +3,7 @@
 use time::Date;
 use uuid::Uuid;
 
-use super::{Announcement, Details, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source, State};
+use super::{Announcement, Besides, Details, Evidence, Hash, Outcome, PriorRegistration, Restriction, Source, State};
 
 /// What happened to a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub enum Event {
         ordinal: u32,
         /// What the other source says.
         details: Details,
+        /// What else it tells.
+        besides: Besides,
         /// Which source.
         source: Source,
     },

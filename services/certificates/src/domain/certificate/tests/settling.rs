@@ -16,8 +16,12 @@ fn standing(standing: Standing) -> Command {
 }
 
 fn found(ordinal: u32, details: Details, generation: u32) -> Event {
+    telling(ordinal, details, generation, Besides::default())
+}
+
+fn telling(ordinal: u32, details: Details, generation: u32, besides: Besides) -> Event {
     let details = Details { generation, ..details };
-    Event::ConflictFound { ordinal, details, source: Source::PriorRegistration }
+    Event::ConflictFound { ordinal, details, besides, source: Source::PriorRegistration }
 }
 
 fn settled(ordinal: u32, outcome: Outcome, generation: u32) -> Event {
@@ -82,6 +86,7 @@ fn what_a_person_entered_is_not_overwritten_by_a_register_that_contradicts_it() 
     given::<Decisions>([entered(), matched(TEACHER)]).when(sync(other(), None)).then([Event::ConflictFound {
         ordinal: 1,
         details: Details { generation: 1, ..other() },
+        besides: Besides::default(),
         source: Source::Register,
     }]);
 }
@@ -118,21 +123,41 @@ fn an_officer_takes_the_other_side_and_the_record_gets_its_holder() {
 
 #[test]
 fn what_else_a_contradicting_row_tells_counts_once_it_is_taken() {
-    let row = |standing| Command::Sync {
+    let second = PriorRegistration { ordinal: 2, ..prior() };
+    let row = |prior, standing| Command::Sync {
         details: other(),
         source: Source::PriorRegistration,
-        prior: Some(prior()),
+        prior: Some(prior),
         standing,
     };
-    let open = [synced(), found(1, other(), 1)];
-    given::<Decisions>([synced()]).when(row(Standing::Restricted)).then([found(1, other(), 1)]);
-    given::<Decisions>(open.clone()).when(row(Standing::Restricted)).then_nothing();
-    let kept = [open.to_vec(), vec![settled(1, Outcome::Kept, 1)]].concat();
-    given::<Decisions>(kept).when(row(Standing::Normal)).then_nothing();
-    let taken = [settled(1, Outcome::Taken, 1), changed(other(), Source::PriorRegistration, 2)];
-    given::<Decisions>([open.to_vec(), taken.to_vec()].concat())
-        .when(row(Standing::Normal))
-        .then([Event::PriorRegistrationImported(prior())]);
+    let told = |ordinals: &[u32], restricted| {
+        let said = (prior().conclusion, prior().concluded);
+        Besides { registrations: ordinals.iter().map(|ordinal| (*ordinal, said)).collect(), restricted }
+    };
+    let open = [synced(), telling(1, other(), 1, told(&[1], false))];
+    given::<Decisions>([synced()]).when(row(prior(), Standing::Normal)).then([open[1].clone()]);
+    given::<Decisions>(open.clone()).when(row(prior(), Standing::Normal)).then_nothing();
+    // A row that tells more of the same is not lost either.
+    let more = [settled(1, Outcome::Withdrawn, 1), telling(2, other(), 2, told(&[1, 2], true))];
+    given::<Decisions>(open.clone()).when(row(second, Standing::Restricted)).then(more.clone());
+    let open = [open.to_vec(), more.to_vec()].concat();
+    for prior in [prior(), second] {
+        given::<Decisions>(open.clone()).when(row(prior, Standing::Normal)).then_nothing();
+    }
+    let kept = [open.clone(), vec![settled(2, Outcome::Kept, 2)]].concat();
+    given::<Decisions>(kept).when(row(prior(), Standing::Normal)).then_nothing();
+    let by_register =
+        Event::Restricted { kind: Restriction::Unspecified, end: None, file_reference: "认定历史库".to_owned() };
+    let taken = [
+        settled(2, Outcome::Taken, 2),
+        changed(other(), Source::PriorRegistration, 3),
+        Event::PriorRegistrationImported(prior()),
+        Event::PriorRegistrationImported(second),
+        by_register,
+    ];
+    given::<Decisions>(open.clone()).when(settle(2, true)).then(taken.clone());
+    // … and changes nothing when it comes again.
+    given::<Decisions>([open, taken.to_vec()].concat()).when(row(prior(), Standing::Restricted)).then_nothing();
     // Where the row agrees, it is a registration of this certificate.
     given::<Decisions>([synced()])
         .when(Command::Sync {
