@@ -173,7 +173,8 @@ impl Handle {
         let event = new_event(certificate, version + 1, event, ids::random(), division, Some((&key, &plain)));
         if beginning_untold {
             // Whoever counts drafts must hear that one was begun before it hears that it is filed.
-            self.0.drafts.tell_of(&self.0.log, draft.id).await?.failure.map_or(Ok(()), Err)?;
+            let told = Box::pin(self.0.drafts.tell_of(&self.0.log, draft.id)).await?;
+            told.failure.map_or(Ok(()), Err)?;
         }
         let append = asked.append(certificate, version, vec![event], answer, closing);
         match self.0.log.append(Append { not_before: opening, ..append }).await {
