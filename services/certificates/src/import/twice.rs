@@ -12,8 +12,9 @@ use crate::domain::number::FIRST_YEAR;
 #[cfg(test)]
 mod tests;
 
-/// Entries that are remembered at most, in 24 MiB; a register of a million certificates needs fewer, and what comes behind is not compared.
-const MOST: usize = 1_835_008;
+/// Entries that are remembered at most, in 13 MiB: one for each certificate and for each registration after its first. What comes behind
+/// them in a larger file is not compared.
+const MOST: usize = 917_504;
 
 /// Names a number, and who speaks of it or which registration is told of.
 type Key = [u8; 7];
