@@ -178,7 +178,7 @@ impl Service for Applications {
     fn surface(&self, ground: &Ground, bus: &BusHandle) -> Surface {
         let (handle, lifecycle) = (&self.handle, &ground.lifecycle);
         let every = Duration::from_secs(self.settings.draft_sweep_seconds);
-        sweep::start_telling(handle.clone(), self.drafts.clone(), lifecycle);
+        sweep::start_telling(ground.log.clone(), self.drafts.clone(), lifecycle);
         sweep::start(handle.clone(), self.drafts.clone(), every, self.settings.patience(), lifecycle);
         let drafts = api::DraftsApi { handle: handle.clone(), lifecycle: lifecycle.clone() };
         let watches = api::Watches {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use eventlog::EventLog;
 use lifecycle::{Lifecycle, OnDeath, Stage};
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ const UNTOLD: Duration = Duration::from_secs(1);
 const PASSED_OVER: Duration = Duration::from_secs(30);
 
 /// Tells again and again until the service stops.
-pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
+pub fn start_telling(log: EventLog, drafts: Drafts, lifecycle: &Lifecycle) {
     let stopping = lifecycle.stopping(Stage::Work);
     lifecycle.spawn("draft events", OnDeath::StopsTheService, async move {
         let telling = async {
@@ -30,7 +31,7 @@ pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
                 if looked.elapsed() > PASSED_OVER {
                     (place, looked) = (0, Instant::now());
                 }
-                match tell(&handle, &drafts, place).await {
+                match tell(&log, &drafts, place).await {
                     Some(told) => place = place.max(told),
                     None => drafts.untold(UNTOLD).await,
                 }
@@ -41,8 +42,8 @@ pub fn start_telling(handle: Handle, drafts: Drafts, lifecycle: &Lifecycle) {
 }
 
 /// Where to look next, if more may wait.
-async fn tell(handle: &Handle, drafts: &Drafts, place: i64) -> Option<i64> {
-    match drafts.tell(handle.log(), place, TOLD_AT_ONCE).await {
+async fn tell(log: &EventLog, drafts: &Drafts, place: i64) -> Option<i64> {
+    match drafts.tell(log, place, TOLD_AT_ONCE).await {
         Ok(told) => {
             if let Some(error) = told.failure {
                 tracing::warn!(%error, "events of drafts could not be recorded");

@@ -181,9 +181,7 @@ impl Applications for ApplicationsApi {
         parsing.done()?;
         let (record, reader) = self.handle.visible(&viewer, key, as_of).await?;
         let words = self.handle.words(&record, key.number, reader).await?;
-        let told = history::entries(&record, reader == Reader::Applicant, &words);
-        let entries =
-            told.filter(|(entry, _)| entry.event.number() == Some(key.number)).map(|(_, told)| told).collect();
+        let entries = history::of_application(&record, key.number, reader, &words).collect();
         Ok(Response::new(wire::GetHistoryResponse { entries }))
     }
 }

@@ -38,6 +38,7 @@ impl Explanations for ExplanationsApi {
         let explained = self.handle.explain(&viewer, key).await?;
         let found = explained.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;
         let conclusion = found.conclusion().map(|record| values::conclusion(record.conclusion).into());
+        let history: Vec<_> = history::lines(&explained.record, explained.reader, &explained.words).collect();
         Ok(Response::new(wire::ExplainApplicationResponse {
             status: values::status(found.status()).into(),
             level: found.step().map(|step| values::level(step.level).into()).unwrap_or_default(),
@@ -46,7 +47,7 @@ impl Explanations for ExplanationsApi {
             state: sentences::state(found),
             next_step: values::next_step(found.next()).into(),
             next_sentence: sentences::next(found.next()),
-            actions: explained.verdicts.iter().map(|verdict| told(&caller, &explained, verdict)).collect(),
+            actions: explained.verdicts.iter().map(|verdict| told(&caller, &explained, &history, verdict)).collect(),
             version: explained.record.version,
             time_limit: explained.time_limit.as_ref().map(time_limit),
             warnings: explained.warnings.iter().map(warning).collect(),
@@ -56,13 +57,16 @@ impl Explanations for ExplanationsApi {
 }
 
 /// One action as the caller hears of it: refused by the access table, else by the decision, else free.
-fn told(caller: &Caller, explained: &Explained, verdict: &Verdict) -> wire::ActionVerdict {
+fn told(
+    caller: &Caller,
+    explained: &Explained,
+    history: &[wire::HistoryEntry],
+    verdict: &Verdict,
+) -> wire::ActionVerdict {
     let denied = rule(verdict.action).check(caller).err();
     let refusal = denied.clone().or_else(|| verdict.refused.as_ref().map(rejected));
     let decided = verdict.refused.as_ref().filter(|_| denied.is_none());
-    let cause = decided.and_then(|_| {
-        history::entries(&explained.record, explained.own, &explained.words).nth(verdict.behind?).map(|(_, told)| told)
-    });
+    let cause = decided.and_then(|_| history.get(verdict.behind?));
     let (from, until) = if denied.is_some() { (None, None) } else { times(explained, verdict) };
     let conclusion = match verdict.action {
         Action::Conclude(conclusion) => values::conclusion(conclusion).into(),
@@ -81,7 +85,7 @@ fn told(caller: &Caller, explained: &Explained, verdict: &Verdict) -> wire::Acti
         sentence,
         from_time: from.map(rpc::timestamp),
         until_time: until.map(rpc::timestamp),
-        cause,
+        cause: cause.cloned(),
     }
 }
 

@@ -37,9 +37,8 @@ impl Export for ApplicationsApi {
 
 fn application(key: Key, seen: &Seen) -> Result<Value, Error> {
     let found = seen.record.state.application(key.number).ok_or(Rejection::NotFound)?;
-    let told = history::entries(&seen.record, true, &seen.words);
-    let own = told.filter(|(entry, _)| entry.event.number() == Some(key.number));
-    let history = own.map(|(_, wire::HistoryEntry { summary, actor, time, text, .. })| {
+    let lines = history::of_application(&seen.record, key.number, seen.reader, &seen.words);
+    let history = lines.map(|wire::HistoryEntry { summary, actor, time, text, .. }| {
         json!({ "time": time.map(|time| time.to_string()), "by": actor, "what": summary, "text": text })
     });
     Ok(json!({

@@ -4,16 +4,25 @@ use decider::Decider as _;
 use proto::applications::v1 as wire;
 
 use crate::domain::calendar::render_date;
-use crate::domain::registration::{Event, Registration, Registrations, Unit};
+use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::registration::{Event, Reader, Registration, Registrations, Unit};
 use crate::domain::values::Level;
-use crate::store::record::{Entry, Record, Words};
+use crate::store::record::{Record, Words};
 
-/// The lines of a record's history, in order. The applicant learns roles, staff also who, for whom and where it is filed.
-pub(super) fn entries<'a>(
-    record: &'a Record,
-    own: bool,
-    words: &'a Words,
-) -> impl Iterator<Item = (&'a Entry, wire::HistoryEntry)> {
+/// The lines of one application in a record's history.
+pub(super) fn of_application(
+    record: &Record,
+    number: EnrolmentNumber,
+    reader: Reader,
+    words: &Words,
+) -> impl Iterator<Item = wire::HistoryEntry> {
+    let lines = record.entries.iter().zip(lines(record, reader, words));
+    lines.filter(move |(entry, _)| entry.event.number() == Some(number)).map(|(_, line)| line)
+}
+
+/// The lines of a record's history, one for each entry. The applicant learns roles, staff also who, for whom and where it is filed.
+pub(super) fn lines(record: &Record, reader: Reader, words: &Words) -> impl Iterator<Item = wire::HistoryEntry> {
+    let own = reader == Reader::Applicant;
     let mut state = Registration::default();
     let mut proposed = "";
     record.entries.iter().map(move |entry| {
@@ -31,7 +40,7 @@ pub(super) fn entries<'a>(
             Event::ConclusionReversed { .. } | Event::RegistrationRevoked { .. } => proposed,
             _ => "",
         };
-        let line = wire::HistoryEntry {
+        wire::HistoryEntry {
             version: entry.recorded.version,
             r#type: entry.recorded.kind.clone(),
             summary,
@@ -40,8 +49,7 @@ pub(super) fn entries<'a>(
             text: words.get(&entry.recorded.version).cloned().unwrap_or_default(),
             unit_id: unit.map(unit_id).unwrap_or_default(),
             file_reference: if own { String::new() } else { filed.to_owned() },
-        };
-        (entry, line)
+        }
     })
 }
 

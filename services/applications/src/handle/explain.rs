@@ -15,8 +15,8 @@ use crate::store::record::{Record, Words};
 pub struct Explained {
     /// The record; a verdict names events by their place in it.
     pub record: Record,
-    /// Whether it is the viewer's own.
-    pub own: bool,
+    /// As whom the viewer sees it.
+    pub reader: Reader,
     /// What was written, as far as the viewer may read it.
     pub words: Words,
     /// What was asked, and what was known beside the history.
@@ -35,7 +35,6 @@ impl Handle {
     /// What the viewer may do with an application that they may see.
     pub async fn explain(&self, viewer: &Viewer, key: Key) -> Result<Explained, Error> {
         let (record, reader) = self.visible(viewer, key, None).await?;
-        let own = reader == Reader::Applicant;
         let application = record.state.application(key.number).ok_or(Rejection::NotFound)?;
         let certificate = self.0.tables.certificate(key.certificate).await?;
         self.0.certificates.require()?;
@@ -56,6 +55,6 @@ impl Handle {
         let advice = record.state.advice(application, &occasion.rules);
         let warnings = self.second_live_application(application.person, key.certificate).await?.into_iter().collect();
         let words = self.words(&record, key.number, reader).await?;
-        Ok(Explained { record, own, words, occasion, verdicts, time_limit, warnings, advice })
+        Ok(Explained { record, reader, words, occasion, verdicts, time_limit, warnings, advice })
     }
 }

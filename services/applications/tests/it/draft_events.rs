@@ -154,12 +154,14 @@ async fn what_stands_in_the_log_is_not_told_again() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let draft_id = start(&stage, &teacher).await;
+    save(&stage, &teacher, &draft_id, 1, form()).await;
     all_told(&stage).await;
     let again = "INSERT INTO untold_draft_event (draft_id, event_id, type, payload, actor, division) \
-                 SELECT stream, event_id, type, payload, 'person', '000000' FROM event_log WHERE stream::text = $1";
+                 SELECT stream, event_id, type, payload, 'person', '000000' FROM event_log \
+                 WHERE stream::text = $1 ORDER BY version";
     let pool = &stage.running.service.ground.pool;
-    assert_eq!(sqlx::query(again).bind(&draft_id).execute(pool).await.unwrap().rows_affected(), 1);
-    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted"]);
+    assert_eq!(sqlx::query(again).bind(&draft_id).execute(pool).await.unwrap().rows_affected(), 2);
+    assert_eq!(kinds(&stage, &draft_id).await, ["DraftStarted", "DraftPlaced"]);
 }
 
 /// Two replicas tell at once, of drafts with several events each.

@@ -117,14 +117,9 @@ async fn a_file_restricts_and_lifts_once_and_its_bad_rows_are_reported() {
     assert_eq!(finished.provinces, Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn what_an_officer_has_lifted_an_old_file_does_not_restrict_again() {
-    let running = begun().await;
-    let rows = format!("320399199001010018,{FIRST},丧失,苏教〔2026〕1号,,已审核\n");
-    assert_eq!(counts(&import_restrictions(&running, &rows, false).await), (true, 0, 1, 0, 0));
-    until_restricted(&running, [Some(wire::RestrictionKind::Forfeited), None]).await;
-
-    let restricted = listed(&running, TEACHER.id, 2).await.into_iter().find(|one| one.restricted).unwrap();
+/// An officer lifts the restriction of the one certificate that has one.
+async fn an_officer_lifts(running: &Running<Certificates>) {
+    let restricted = listed(running, TEACHER.id, 2).await.into_iter().find(|one| one.restricted).unwrap();
     let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
     let lift = wire::LiftRestrictionRequest {
         request_id: lifecycle::ids::random().to_string(),
@@ -132,6 +127,16 @@ async fn what_an_officer_has_lifted_an_old_file_does_not_restrict_again() {
         file_reference: "苏教〔2026〕9号".to_owned(),
     };
     RestrictionsClient::new(officer).lift_restriction(lift).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_officer_has_lifted_an_old_file_does_not_restrict_again() {
+    let running = begun().await;
+    let rows = format!("320399199001010018,{FIRST},丧失,苏教〔2026〕1号,,已审核\n");
+    assert_eq!(counts(&import_restrictions(&running, &rows, false).await), (true, 0, 1, 0, 0));
+    until_restricted(&running, [Some(wire::RestrictionKind::Forfeited), None]).await;
+
+    an_officer_lifts(&running).await;
     until_restricted(&running, [None, None]).await;
     assert_eq!(counts(&import_restrictions(&running, &rows, false).await), (true, 0, 0, 1, 0));
 }
@@ -203,13 +208,6 @@ async fn a_second_decision_holds_once_an_officer_lifts_the_first() {
     let report = import_restrictions(&running, &rows, false).await;
     assert_eq!((counts(&report), report.warned), ((true, 0, 2, 0, 0), 1));
     until_restricted(&running, [Some(wire::RestrictionKind::Forfeited), None]).await;
-    let restricted = listed(&running, TEACHER.id, 2).await.into_iter().find(|one| one.restricted).unwrap();
-    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
-    let lift = wire::LiftRestrictionRequest {
-        request_id: lifecycle::ids::random().to_string(),
-        certificate_id: restricted.certificate_id,
-        file_reference: "苏教〔2026〕9号".to_owned(),
-    };
-    RestrictionsClient::new(officer).lift_restriction(lift).await.unwrap();
+    an_officer_lifts(&running).await;
     until_restricted(&running, [Some(wire::RestrictionKind::ExamCheating), None]).await;
 }
