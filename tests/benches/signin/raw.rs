@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use identity::hashing::{LANES, MEMORY_KIB, PASSES};
 
 /// How long it is measured.
-const FOR: Duration = Duration::from_secs(5);
+const FOR: Duration = Duration::from_secs(2);
 
 /// Hashes per second of all cores together.
 pub fn per_second() -> f64 {
