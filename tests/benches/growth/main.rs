@@ -34,6 +34,8 @@ const FEW: i64 = 50_000;
 const CALLERS: usize = 128;
 /// Measurements of each log in each condition; the median of the pairs counts.
 const ROUNDS: usize = 3;
+/// Submissions to one log before it is the other one's turn.
+const TURN: usize = 500;
 /// One certificate in so many has four applications behind it.
 const LONG: usize = 50;
 /// How long the copy of a small database may take.
@@ -62,7 +64,7 @@ struct Arguments {
 enum Condition {
     /// The last checkpoint lies behind the warming up, and the next one is not due.
     BeforeCheckpoint,
-    /// Each measurement begins right after a checkpoint, when every page that is touched is written out whole.
+    /// Each pair begins right after a checkpoint, when every page that is touched is written out whole.
     AfterCheckpoint,
     /// Another connection keeps one snapshot of each database open.
     LongSnapshot,
@@ -181,7 +183,8 @@ async fn start(cluster: &mut Cluster, small: String, large: String) -> Result<[S
     Ok([Side { database: small, url }, Side { database: large, url: large_url }])
 }
 
-/// Submits the same to both, and gives how many times the cost the large log has: in turns, each time the other one first.
+/// Submits the same to both, and gives how many times the cost the large log has: in turns of [`TURN`], each time the other one
+/// first, so that neither the machine's changing speed nor what happens beside falls on one of them.
 async fn pair(
     cluster: &Cluster,
     operator: &Actor,
@@ -189,20 +192,24 @@ async fn pair(
     condition: Option<Condition>,
     submissions: Vec<Submission>,
 ) -> Result<f64> {
-    let large_first = submissions[0].request.request_id.as_bytes()[0].is_multiple_of(2);
-    let order = if large_first { [1, 0] } else { [0, 1] };
-    let mut rates = [0.0; 2];
-    for place in order {
-        let side = &sides[place];
-        follow(operator, side).await?;
-        if matches!(condition, Some(Condition::AfterCheckpoint)) {
+    let mut seconds = [0.0; 2];
+    for (turn, part) in submissions.chunks(TURN).enumerate() {
+        for side in sides {
+            follow(operator, side).await?;
+        }
+        if turn == 0 && matches!(condition, Some(Condition::AfterCheckpoint)) {
             execute(cluster, "postgres", "CHECKPOINT").await?;
         }
-        let measured = submit(&side.url, submissions.clone(), CALLERS).await?;
-        println!("  {}: {measured}", side.database);
-        rates[place] = measured.per_second;
+        let order = if turn.is_multiple_of(2) { [1, 0] } else { [0, 1] };
+        for place in order {
+            let measured = submit(&sides[place].url, part.to_vec(), CALLERS).await?;
+            seconds[place] += count(part.len()) / measured.per_second;
+        }
     }
-    Ok(rates[0] / rates[1])
+    for (side, seconds) in sides.iter().zip(seconds) {
+        println!("  {}: {:.0}/s", side.database, count(submissions.len()) / seconds);
+    }
+    Ok(seconds[1] / seconds[0])
 }
 
 /// Waits until the view of a side has read its whole log.
@@ -249,6 +256,6 @@ async fn execute(cluster: &Cluster, database: &str, sql: &str) -> Result<()> {
     Ok(())
 }
 
-fn count(events: i64) -> f64 {
-    f64::from(u32::try_from(events).expect("some millions"))
+fn count<N: TryInto<u32, Error: std::fmt::Debug>>(number: N) -> f64 {
+    f64::from(number.try_into().expect("some millions"))
 }

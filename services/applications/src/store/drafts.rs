@@ -258,7 +258,7 @@ impl Drafts {
         let done = sqlx::query(
             "DELETE FROM public.draft WHERE draft_id IN ( \
                  SELECT draft.draft_id FROM public.draft JOIN views.application AS filed \
-                     ON filed.certificate_id = draft.certificate_id AND filed.draft_id = draft.draft_id LIMIT $1)",
+                     ON filed.person_id = draft.person_id AND filed.draft_id = draft.draft_id LIMIT $1)",
         )
         .bind(at_most)
         .execute(&self.pool)

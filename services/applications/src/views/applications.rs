@@ -237,9 +237,9 @@ async fn load(tx: &mut PgConnection, keys: &[Key], rows: &mut HashMap<Key, Row>)
     if keys.is_empty() {
         return Ok(());
     }
-    let certificates: Vec<Uuid> = keys.iter().map(|(certificate, _)| *certificate).collect();
-    let found: Vec<Row> = sqlx::query_as("SELECT * FROM application WHERE certificate_id = ANY($1)")
-        .bind(certificates)
+    let numbers: Vec<&str> = keys.iter().map(|(_, number)| number.as_str()).collect();
+    let found: Vec<Row> = sqlx::query_as("SELECT * FROM application WHERE enrolment_number = ANY($1)")
+        .bind(numbers)
         .fetch_all(tx)
         .await?;
     rows.extend(found.into_iter().map(|row| ((row.certificate, row.number), row)));
@@ -265,7 +265,7 @@ async fn save(tx: &mut PgConnection, mut rows: Vec<Row>) -> Result<(), ViewError
              unnest($10::integer[]), unnest($11::integer[]), unnest($12::integer[]), unnest($13::boolean[]), \
              unnest($14::boolean[]), unnest($15::boolean[]), unnest($16::bigint[]), unnest($17::bigint[]), \
              unnest($18::timestamptz[]), unnest($19::timestamptz[]) \
-         ON CONFLICT (certificate_id, enrolment_number) DO UPDATE SET agency_id = excluded.agency_id, \
+         ON CONFLICT (enrolment_number, certificate_id) DO UPDATE SET agency_id = excluded.agency_id, \
              point_id = excluded.point_id, school_id = excluded.school_id, stage = excluded.stage, \
              status = excluded.status, level = excluded.level, conclusion = excluded.conclusion, \
              mending = excluded.mending, refused = excluded.refused, facts = excluded.facts, \

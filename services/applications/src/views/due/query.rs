@@ -174,12 +174,12 @@ impl DueSelection {
     }
 }
 
-/// Whether an application for the certificate is open.
+/// Whether an application of its holder for the certificate is open.
 fn push_applied(query: &mut QueryBuilder<Postgres>) {
     let status = |status: Status| i32::from(wire::status(status));
     query.push(format!(
-        "EXISTS (SELECT FROM views.application AS open WHERE open.certificate_id = held.certificate_id \
-             AND open.status IN ({}, {}))",
+        "EXISTS (SELECT FROM views.application AS open WHERE open.person_id = held.person_id \
+             AND open.certificate_id = held.certificate_id AND open.status IN ({}, {}))",
         status(Status::Pending),
         status(Status::Confirmed)
     ));
