@@ -10,7 +10,7 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cluster::actor::{Actor, Phones};
+use cluster::actor::{Actor, Letters};
 use cluster::journey::{Place, request_id};
 use cluster::{Cluster, Service, call, seed, settings};
 use proto::applications::v1 as wire;
@@ -222,7 +222,7 @@ fn restrictions(register: &Actor) -> RestrictionsClient<cluster::actor::Channel>
 async fn officer(cluster: &Cluster, who: &str) -> Actor {
     let layout = cluster.layout();
     let staff = call::staff(layout).unwrap();
-    Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), &staff[who]).await.unwrap()
+    Actor::sign_in(&layout.addresses(), &Letters::at(layout), &staff[who]).await.unwrap()
 }
 
 /// What everybody was told last is what the log says.

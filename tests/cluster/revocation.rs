@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cluster::actor::{Actor, Phones};
+use cluster::actor::{Actor, Letters};
 use cluster::journey::{Applicant, request_id};
 use cluster::register::Teacher;
 use cluster::{Cluster, Service, seed, wait};
@@ -37,8 +37,8 @@ impl Office {
     async fn open() -> Self {
         let cluster = Cluster::start().await.unwrap();
         let seeded = seed::fill(&cluster, 10, &|_| {}).await.unwrap();
-        let (addresses, phones) = (cluster.layout().addresses(), Phones::at(&cluster.layout().sms()));
-        let applicant = Applicant::arrive(&addresses, &phones, Teacher::new(0), PASSWORD).await.unwrap();
+        let (addresses, letters) = (cluster.layout().addresses(), Letters::at(cluster.layout()));
+        let applicant = Applicant::arrive(&addresses, &letters, Teacher::new(0), PASSWORD).await.unwrap();
         let certificate = applicant.certificate().await.unwrap();
         let draft = applicant.fill_in(&certificate.certificate_id, &seeded.place).await.unwrap();
         let submitted = applicant.submit(&draft, &request_id()).await.unwrap();

@@ -92,7 +92,7 @@ async fn what_is_refused_is_refused_with_reason_and_sentence() {
             "number": "320303199001010019", "name": "示例", "phone": "1", "password": "short"}"#,
     );
     let wrong_digit = wrong_digit.await;
-    for field in ["INVALID_FIELDS", "number: ", "phone: ", "password: "] {
+    for field in ["INVALID_FIELDS", "number: ", "phone: ", "password: ", "email: "] {
         assert!(wrong_digit.contains(field), "{field} is not in {wrong_digit}");
     }
     let nobody = refused(call::NOBODY, "dingzhu.operations.v1.Operations/GetStatus", "{}").await;

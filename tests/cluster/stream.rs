@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cluster::Cluster;
-use cluster::actor::{Actor, Phones};
+use cluster::actor::{Actor, Letters};
 use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
 use cluster::register::Teacher;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -34,12 +34,12 @@ pub struct Told {
 /// Opens accounts for teachers of the register and fills in their drafts, a few at a time.
 pub async fn ready(cluster: &Cluster, place: &Place, teachers: std::ops::Range<u32>) -> Vec<Ready> {
     let layout = cluster.layout();
-    let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+    let (addresses, letters) = (layout.addresses(), Letters::at(layout));
     stream::iter(teachers)
         .map(|index| {
-            let (addresses, phones) = (&addresses, &phones);
+            let (addresses, letters) = (&addresses, &letters);
             async move {
-                let applicant = Applicant::arrive(addresses, phones, Teacher::new(index), PASSWORD).await?;
+                let applicant = Applicant::arrive(addresses, letters, Teacher::new(index), PASSWORD).await?;
                 let certificate = applicant.certificate().await?;
                 let draft = applicant.fill_in(&certificate.certificate_id, place).await?;
                 Ok::<_, cluster::Failure>(Ready { applicant, draft })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cluster::actor::{Actor, Addresses, Phones};
+use cluster::actor::{Actor, Addresses, Letters};
 use cluster::failure::Doing as _;
 use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
 use cluster::register::Teacher;
@@ -41,7 +41,7 @@ const CONNECTIONS: usize = 8;
 /// People whose drafts are filled in.
 pub struct Prepared {
     addresses: Addresses,
-    phones: Phones,
+    letters: Letters,
     drafts: Vec<(Applicant, Vec<ReadyDraft>)>,
     wanted: usize,
 }
@@ -58,9 +58,9 @@ pub struct Submission {
 pub async fn prepare(cluster: &Cluster, place: &Place, wanted: usize, say: &dyn Fn(&str)) -> Result<Prepared> {
     let each = wanted.div_ceil(PEOPLE as usize);
     say(&format!("opening {PEOPLE} accounts"));
-    let (addresses, phones) = (cluster.layout().addresses(), Phones::at(&cluster.layout().sms()));
+    let (addresses, letters) = (cluster.layout().addresses(), Letters::at(cluster.layout()));
     let applicants: Vec<Applicant> = stream::iter(teachers())
-        .map(|teacher| Applicant::arrive(&addresses, &phones, teacher, PASSWORD))
+        .map(|teacher| Applicant::arrive(&addresses, &letters, teacher, PASSWORD))
         .buffered(4)
         .try_collect()
         .await?;
@@ -78,7 +78,7 @@ pub async fn prepare(cluster: &Cluster, place: &Place, wanted: usize, say: &dyn 
             .await?;
         drafts.push((applicant, filled));
     }
-    Ok(Prepared { addresses, phones, drafts, wanted })
+    Ok(Prepared { addresses, letters, drafts, wanted })
 }
 
 impl Prepared {
@@ -92,7 +92,7 @@ impl Prepared {
     pub async fn sign_in(&self) -> Result<Vec<Submission>> {
         let mut rows = Vec::with_capacity(self.drafts.len());
         for (applicant, filled) in &self.drafts {
-            let actor = Actor::sign_in(&self.addresses, &self.phones, &applicant.credentials).await?;
+            let actor = Actor::sign_in(&self.addresses, &self.letters, &applicant.credentials).await?;
             let bearer: MetadataValue<_> = actor.bearer().parse().doing(|| "read a token".into())?;
             let submission = |draft: &ReadyDraft| Submission {
                 request: SubmitApplicationRequest {

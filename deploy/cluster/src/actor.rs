@@ -1,4 +1,4 @@
-//! A person at the API: signs up, reads codes off the local SMS folder, signs in, and shows the token with every call.
+//! A person at the API: signs up, reads codes off the local folders of SMS and mail, signs in, and shows the token with every call.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proto::identity::v1 as identity;
 use time::OffsetDateTime;
 use tonic::service::Interceptor;
@@ -14,10 +16,11 @@ use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 
 use crate::failure::Doing as _;
+use crate::layout::Layout;
 use crate::{Failure, Result, totp, wait};
 
-/// How long an SMS may take to arrive.
-const SMS: Duration = Duration::from_secs(20);
+/// How long a message may take to arrive.
+const DELIVERY: Duration = Duration::from_secs(20);
 
 /// How long the next code of a second factor may take to come.
 const NEXT_CODE: Duration = Duration::from_secs(45);
@@ -37,10 +40,16 @@ pub struct Addresses {
     pub notifications: String,
 }
 
-/// The folder into which the local cluster delivers SMS. Clones share what was read already.
+/// The folders into which the local cluster delivers SMS and mail. Clones share what was read already.
 #[derive(Clone, Debug)]
-pub struct Phones {
-    folder: PathBuf,
+pub struct Letters {
+    sms: Folder,
+    mail: Folder,
+}
+
+#[derive(Clone, Debug)]
+struct Folder {
+    path: PathBuf,
     read: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
@@ -51,39 +60,63 @@ struct Sms {
     text: String,
 }
 
-impl Phones {
-    /// Reads from `folder` what arrives from now on.
-    pub fn at(folder: &Path) -> Self {
-        let known = files(folder).into_iter().collect();
-        Self { folder: folder.to_owned(), read: Arc::new(Mutex::new(known)) }
+impl Letters {
+    /// Reads what arrives from now on.
+    pub fn at(layout: &Layout) -> Self {
+        Self { sms: Folder::at(layout.sms()), mail: Folder::at(layout.mail()) }
     }
 
     /// Waits for the next unread code that was sent to a phone.
     pub async fn code(&self, phone: &str, template: &str) -> Result<String> {
-        wait::until("an SMS with a code", SMS, async || self.take(phone, template)).await
+        let of = |file: &[u8]| sms_code(file, phone, template);
+        wait::until("an SMS with a code", DELIVERY, async || self.sms.take(of)).await
     }
 
-    fn take(&self, phone: &str, template: &str) -> Option<String> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let unread = files(&self.folder).into_iter().filter(|path| !read.contains(path)).collect::<Vec<_>>();
-        for path in unread {
-            let Some(sms) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Sms>(&bytes).ok()) else {
-                continue;
-            };
-            if sms.to == phone && sms.template == template {
-                read.insert(path);
-                return first_code(&sms.text);
-            }
-        }
-        None
+    /// Waits for the next unread code that was sent to a mail address.
+    pub async fn mailed_code(&self, address: &str) -> Result<String> {
+        wait::until("a mail with a code", DELIVERY, async || self.mail.take(|file| mail_code(file, address))).await
     }
 }
 
+impl Folder {
+    fn at(path: PathBuf) -> Self {
+        let known = files(&path).into_iter().collect();
+        Self { path, read: Arc::new(Mutex::new(known)) }
+    }
+
+    /// What the oldest unread file has that has something; it counts as read then.
+    fn take(&self, of: impl Fn(&[u8]) -> Option<String>) -> Option<String> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let unread = files(&self.path).into_iter().filter(|path| !read.contains(path));
+        let mut found = unread.filter_map(|path| Some((fs::read(&path).ok().and_then(|file| of(&file))?, path)));
+        let (code, path) = found.next()?;
+        drop(found);
+        read.insert(path);
+        Some(code)
+    }
+}
+
+/// Files that are complete: those that are being written begin with a dot.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let mut files: Vec<PathBuf> = entries.filter(|path| !is_hidden(path)).collect();
     files.sort();
     files
+}
+
+fn sms_code(file: &[u8], phone: &str, template: &str) -> Option<String> {
+    let sms = serde_json::from_slice::<Sms>(file).ok()?;
+    if sms.to == phone && sms.template == template { first_code(&sms.text) } else { None }
+}
+
+/// A mail has its text in base 64, and says of a code what it is: links and numbers are none.
+fn mail_code(file: &[u8], address: &str) -> Option<String> {
+    let mail = std::str::from_utf8(file).ok()?;
+    let (head, body) = mail.split_once("\r\n\r\n")?;
+    head.lines().find(|line| line.strip_prefix("To: ") == Some(address))?;
+    let text = String::from_utf8(STANDARD.decode(body.replace("\r\n", "")).ok()?).ok()?;
+    first_code(text.split_once("验证码")?.1)
 }
 
 /// The first run of exactly six digits.
@@ -119,9 +152,16 @@ pub struct Actor {
 /// A channel that shows the actor's token.
 pub type Channel = InterceptedService<tonic::transport::Channel, Bearer>;
 
+impl Credentials {
+    /// The mail address that the person registers with.
+    pub fn email(&self) -> String {
+        format!("{}@mail.example", self.phone)
+    }
+}
+
 impl Actor {
     /// Signs in with number, password and the code that comes by SMS; staff pass their second factor, too.
-    pub async fn sign_in(addresses: &Addresses, phones: &Phones, who: &Credentials) -> Result<Self> {
+    pub async fn sign_in(addresses: &Addresses, letters: &Letters, who: &Credentials) -> Result<Self> {
         let mut sessions = identity::sessions_client::SessionsClient::new(channel(&addresses.identity)?);
         let request = identity::StartSignInRequest {
             document_type: identity::DocumentType::ResidentId.into(),
@@ -130,7 +170,7 @@ impl Actor {
             entry: identity::Entry::Registration.into(),
         };
         let started = sessions.start_sign_in(request).await.doing(|| "sign in with the password".into())?.into_inner();
-        let code = phones.code(&who.phone, "sign_in_code").await?;
+        let code = letters.code(&who.phone, "sign_in_code").await?;
         let request = identity::CompleteSignInRequest { attempt_id: started.attempt_id, code };
         let completed = sessions.complete_sign_in(request).await.doing(|| "sign in with the code".into())?.into_inner();
         let step = completed.second_factor();
@@ -189,22 +229,26 @@ impl Actor {
         Self { addresses: addresses.clone(), bearer: bearer.into(), expires_at, refresh: None }
     }
 
-    /// Makes an account whose phone is verified by SMS.
-    pub async fn register(addresses: &Addresses, phones: &Phones, who: &Credentials, name: &str) -> Result<()> {
+    /// Makes an account whose phone and mail address have answered their codes.
+    pub async fn register(addresses: &Addresses, letters: &Letters, who: &Credentials, name: &str) -> Result<()> {
         let mut accounts = identity::accounts_client::AccountsClient::new(channel(&addresses.identity)?);
         let request = identity::SendPhoneCodeRequest { phone: who.phone.clone() };
-        let sent = accounts.send_phone_code(request).await.doing(|| "ask for a code".into())?.into_inner();
+        let to_phone = accounts.send_phone_code(request).await.doing(|| "ask for a code".into())?.into_inner();
+        let mut contacts = identity::credentials_client::CredentialsClient::new(channel(&addresses.identity)?);
+        let request = identity::SendEmailCodeRequest { email: who.email() };
+        let mailed = contacts.send_email_code(request).await.doing(|| "ask for a code by mail".into())?.into_inner();
         let request = identity::RegisterAccountRequest {
             request_id: lifecycle::ids::random().to_string(),
             document_type: identity::DocumentType::ResidentId.into(),
             number: who.number.clone(),
             name: name.to_owned(),
             phone: who.phone.clone(),
-            phone_challenge_id: sent.challenge_id,
-            phone_code: phones.code(&who.phone, "register_code").await?,
+            phone_challenge_id: to_phone.challenge_id,
+            phone_code: letters.code(&who.phone, "register_code").await?,
             password: who.password.clone(),
-            email: format!("{}@mail.example", who.phone),
-            ..Default::default()
+            email: who.email(),
+            email_challenge_id: mailed.challenge_id,
+            email_code: letters.mailed_code(&who.email()).await?,
         };
         accounts.register_account(request).await.doing(|| "register the account".into())?;
         Ok(())
@@ -261,12 +305,25 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         };
         sms("1.json", "10000000001", "111111");
-        let phones = Phones::at(folder.path());
+        let letters = Folder::at(folder.path().to_owned());
+        let take = |phone: &str, template: &str| letters.take(|file| sms_code(file, phone, template));
         sms("2.json", "10000000002", "222222");
         sms("3.json", "10000000001", "333333");
-        assert_eq!(phones.take("10000000001", "sign_in_code").as_deref(), Some("333333"));
-        assert_eq!(phones.take("10000000001", "sign_in_code"), None);
-        assert_eq!(phones.take("10000000002", "register_code"), None);
-        assert_eq!(phones.take("10000000002", "sign_in_code").as_deref(), Some("222222"));
+        assert_eq!(take("10000000001", "sign_in_code").as_deref(), Some("333333"));
+        assert_eq!(take("10000000001", "sign_in_code"), None);
+        assert_eq!(take("10000000002", "register_code"), None);
+        assert_eq!(take("10000000002", "sign_in_code").as_deref(), Some("222222"));
+    }
+
+    #[test]
+    fn a_mailed_code_is_what_is_called_one_in_a_mail_to_that_address() {
+        let mail = |to: &str, text: &str| {
+            format!("From: <a@b.example>\r\nTo: {to}\r\n\r\n{}\r\n", STANDARD.encode(text)).into_bytes()
+        };
+        let code = mail("one@mail.example", "您好：\r\n\r\n编号 765432，验证码：123456，5分钟内有效。");
+        assert_eq!(mail_code(&code, "one@mail.example").as_deref(), Some("123456"));
+        assert_eq!(mail_code(&code, "two@mail.example"), None);
+        let link = mail("one@mail.example", "https://portal.example/reset-password#ab123456cd");
+        assert_eq!(mail_code(&link, "one@mail.example"), None);
     }
 }

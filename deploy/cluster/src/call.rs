@@ -12,7 +12,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Extensions, Request, Status};
 
-use crate::actor::{Actor, Credentials, Phones};
+use crate::actor::{Actor, Credentials, Letters};
 use crate::failure::Doing as _;
 use crate::layout::Layout;
 use crate::{Failure, Result, Service, session};
@@ -79,7 +79,7 @@ pub async fn sign_in(layout: &Layout, who: &str) -> Result<Actor> {
     if let Some(actor) = session::find(layout, who, credentials, lifecycle::clock::now()) {
         return Ok(actor);
     }
-    let actor = Actor::sign_in(&layout.addresses(), &Phones::at(&layout.sms()), credentials).await?;
+    let actor = Actor::sign_in(&layout.addresses(), &Letters::at(layout), credentials).await?;
     session::keep(layout, who, credentials, &actor)?;
     Ok(actor)
 }

@@ -10,7 +10,7 @@ use proto::scheduling::v1 as scheduling;
 use time::UtcOffset;
 use tonic::Code;
 
-use crate::actor::{Actor, Addresses, Credentials, Phones};
+use crate::actor::{Actor, Addresses, Credentials, Letters};
 use crate::failure::Doing as _;
 use crate::register::Teacher;
 use crate::{Failure, Result, wait};
@@ -58,11 +58,11 @@ pub struct ReadyDraft {
 
 impl Applicant {
     /// 账号注册, 登录, 首次登录完善个人信息 (manual 2.1, 2.2).
-    pub async fn arrive(addresses: &Addresses, phones: &Phones, teacher: Teacher, password: &str) -> Result<Self> {
+    pub async fn arrive(addresses: &Addresses, letters: &Letters, teacher: Teacher, password: &str) -> Result<Self> {
         let credentials =
             Credentials { number: teacher.number(), phone: teacher.phone(), password: password.to_owned(), totp: None };
-        Actor::register(addresses, phones, &credentials, &teacher.name()).await?;
-        let incomplete = Actor::sign_in(addresses, phones, &credentials).await?;
+        Actor::register(addresses, letters, &credentials, &teacher.name()).await?;
+        let incomplete = Actor::sign_in(addresses, letters, &credentials).await?;
         let mut profiles = identity::profiles_client::ProfilesClient::new(incomplete.channel(&addresses.identity)?);
         let request = identity::CompleteProfileRequest {
             request_id: request_id(),
@@ -70,7 +70,7 @@ impl Applicant {
             ..Default::default()
         };
         profiles.complete_profile(request).await.doing(|| "complete the profile".into())?;
-        let actor = Actor::sign_in(addresses, phones, &credentials).await?;
+        let actor = Actor::sign_in(addresses, letters, &credentials).await?;
         Ok(Self { teacher, credentials, actor })
     }
 
@@ -202,7 +202,7 @@ impl Applicant {
             address: "徐州市鼓楼区示例路1号".to_owned(),
             postcode: "221000".to_owned(),
             mobile: self.credentials.phone.clone(),
-            email: format!("{}@mail.example", self.credentials.phone),
+            email: self.credentials.email(),
             ..Default::default()
         };
         let coded = applications::CodedPart {

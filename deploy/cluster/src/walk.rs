@@ -2,7 +2,7 @@
 
 use proto::applications::v1::{ApplicationKey, Outcome, Status};
 
-use crate::actor::Phones;
+use crate::actor::Letters;
 use crate::call;
 use crate::failure::Doing as _;
 use crate::journey::{self, Applicant, request_id};
@@ -13,7 +13,7 @@ use crate::{Failure, Result};
 
 /// Walks the next teacher of the register, who is `applicant` in `deploy/call` from then on.
 pub async fn walk(layout: &Layout, seeded: &mut Seeded, say: &dyn Fn(&str)) -> Result<()> {
-    let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+    let (addresses, letters) = (layout.addresses(), Letters::at(layout));
     if seeded.walked == seeded.teachers {
         return Err(Failure::new("every teacher of the register has walked: deploy/down --wipe begins anew"));
     }
@@ -23,7 +23,7 @@ pub async fn walk(layout: &Layout, seeded: &mut Seeded, say: &dyn Fn(&str)) -> R
     seeded.save(layout)?;
 
     say(&format!("1. 账号注册、登录、完善个人信息: {}", teacher.name()));
-    let applicant = Applicant::arrive(&addresses, &phones, teacher, &people::password()).await?;
+    let applicant = Applicant::arrive(&addresses, &letters, teacher, &people::password()).await?;
     let mut staff = call::staff(layout)?;
     staff.insert("applicant".to_owned(), applicant.credentials.clone());
     people::keep(layout, &staff)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use cluster::actor::{Actor, Channel, Phones};
+use cluster::actor::{Actor, Channel, Letters};
 use cluster::failure::Doing as _;
 use cluster::journey::{Applicant, request_id};
 use cluster::register::Teacher;
@@ -61,9 +61,9 @@ pub async fn open(cluster: &Cluster) -> Result<Asking> {
     }
     until_open(&officer, &questions).await?;
     let mut bearers = Vec::new();
-    let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+    let (addresses, letters) = (layout.addresses(), Letters::at(layout));
     for teacher in (0..PEOPLE).map(Teacher::new) {
-        let applicant = Applicant::arrive(&addresses, &phones, teacher, PASSWORD).await?;
+        let applicant = Applicant::arrive(&addresses, &letters, teacher, PASSWORD).await?;
         bearers.push(applicant.actor.bearer().parse().doing(|| "read a token".into())?);
     }
     println!("{} points of {} agencies", questions.len(), agencies.len());

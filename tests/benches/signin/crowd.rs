@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cluster::actor::{Actor, Credentials, Phones};
+use cluster::actor::{Actor, Credentials, Letters};
 use cluster::failure::Doing as _;
 use cluster::register::Teacher;
 use cluster::{Cluster, Failure, Result, Service};
@@ -60,7 +60,7 @@ impl Crowd {
     /// Opens the accounts.
     pub async fn arrive(cluster: &Cluster, accounts: u32) -> Result<Self> {
         let layout = cluster.layout();
-        let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+        let (addresses, letters) = (layout.addresses(), Letters::at(layout));
         let accounts: Vec<Teacher> = (0..accounts).map(Teacher::new).collect();
         stream::iter(&accounts)
             .map(async |teacher| {
@@ -70,7 +70,7 @@ impl Crowd {
                     password: PASSWORD.to_owned(),
                     totp: None,
                 };
-                Actor::register(&addresses, &phones, &credentials, &teacher.name()).await
+                Actor::register(&addresses, &letters, &credentials, &teacher.name()).await
             })
             .buffer_unordered(4)
             .try_collect::<Vec<()>>()

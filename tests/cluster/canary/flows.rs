@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use cluster::actor::{Actor, Phones};
+use cluster::actor::{Actor, Letters};
 use cluster::journey::{self, Applicant, Place, request_id};
 use cluster::register::Teacher;
 use cluster::{Cluster, Service, call, wait};
@@ -22,6 +22,7 @@ const NEXT_PASSWORD: &str = "canary#2026b";
 /// Phones under a prefix that no operator uses: the second one, and the one that the helpdesk puts in.
 const NEXT_PHONE: &str = "10077700001";
 const LAST_PHONE: &str = "10077700002";
+const MAIL: &str = "canary77@mail.example";
 const NEXT_MAIL: &str = "canary77@school.example";
 const OPENID: &str = "oCanaryBird_7759";
 const EVIDENCE: &str = "旧号码已停机，附身份证照片编号金丝雀一号。";
@@ -32,7 +33,7 @@ const STATEMENT: &str = "金丝雀四号的证书上任教学科有误，应为�
 /// The person, and where their data goes.
 pub struct Canary {
     addresses: cluster::actor::Addresses,
-    phones: Phones,
+    letters: Letters,
     applicant: Applicant,
     password: &'static str,
     refused: Vec<String>,
@@ -43,21 +44,21 @@ impl Canary {
     /// 账号注册, 登录, 完善个人信息, after a few mistakes.
     pub async fn arrive(cluster: &Cluster, teacher: Teacher) -> Self {
         let layout = cluster.layout();
-        let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
+        let (addresses, letters) = (layout.addresses(), Letters::at(layout));
         let mut refused = Vec::new();
         let registration = |number: String, code: &str| {
             json!({"requestId": request_id(), "documentType": 1, "number": number, "name": teacher.name(),
                 "phone": teacher.phone(), "phoneChallengeId": request_id(), "phoneCode": code, "password": PASSWORD,
-                "email": "canary77@mail.example"})
+                "email": MAIL, "emailChallengeId": request_id(), "emailCode": code})
         };
         for request in
             [registration(format!("{}7", teacher.number()), "123456"), registration(teacher.number(), "000000")]
         {
             refused.extend(ask(&addresses, None, "Accounts/RegisterAccount", request).await.err().as_ref().map(shown));
         }
-        let applicant = Applicant::arrive(&addresses, &phones, teacher, PASSWORD).await.unwrap();
+        let applicant = Applicant::arrive(&addresses, &letters, teacher, PASSWORD).await.unwrap();
         let person_id = callers::person_id(&applicant.actor).await;
-        Self { addresses, phones, applicant, password: PASSWORD, refused, person_id }
+        Self { addresses, letters, applicant, password: PASSWORD, refused, person_id }
     }
 
     /// What is looked for.
@@ -69,6 +70,7 @@ impl Canary {
             NEXT_PASSWORD,
             NEXT_PHONE,
             LAST_PHONE,
+            MAIL,
             NEXT_MAIL,
             OPENID,
             EVIDENCE,
@@ -162,7 +164,7 @@ impl Canary {
         let started = self.call("Recovery/StartRecovery", start).await.unwrap();
         let begun = json!({"recoveryId": started["recoveryId"]});
         let sent = self.call("Recovery/SendRecoveryCode", begun.clone()).await.unwrap();
-        let code = self.phones.code(&teacher.phone(), "recovery_code").await.unwrap();
+        let code = self.letters.code(&teacher.phone(), "recovery_code").await.unwrap();
         let reset = json!({"requestId": request_id(), "challengeId": sent["challengeId"], "code": code,
             "newPassword": NEXT_PASSWORD});
         self.call("Recovery/ResetPasswordByCode", reset.clone()).await.unwrap();
@@ -195,13 +197,13 @@ impl Canary {
     async fn sign_in_again(&mut self) {
         self.password.clone_into(&mut self.applicant.credentials.password);
         let credentials = &self.applicant.credentials;
-        self.applicant.actor = Actor::sign_in(&self.addresses, &self.phones, credentials).await.unwrap();
+        self.applicant.actor = Actor::sign_in(&self.addresses, &self.letters, credentials).await.unwrap();
     }
 
     /// 修改手机号码; a code to another mail address.
     async fn change_contacts(&mut self) {
         let sent = self.call("Credentials/SendNewPhoneCode", json!({"phone": NEXT_PHONE})).await.unwrap();
-        let code = self.phones.code(NEXT_PHONE, "new_phone_code").await.unwrap();
+        let code = self.letters.code(NEXT_PHONE, "new_phone_code").await.unwrap();
         let change = json!({"requestId": request_id(), "password": self.password, "phone": NEXT_PHONE,
             "challengeId": sent["challengeId"], "code": code});
         self.call("Credentials/ChangePhone", change).await.unwrap();
@@ -216,7 +218,7 @@ impl Canary {
     async fn have_the_phone_put_right(&mut self, helpdesk: &Actor) {
         let teacher = self.applicant.teacher;
         let sent = self.call("PhoneFixes/SendPhoneFixCode", json!({"phone": LAST_PHONE})).await.unwrap();
-        let code = self.phones.code(LAST_PHONE, "new_phone_code").await.unwrap();
+        let code = self.letters.code(LAST_PHONE, "new_phone_code").await.unwrap();
         let request = json!({"requestId": request_id(), "documentType": 1, "number": teacher.number(),
             "name": teacher.name(), "phone": LAST_PHONE, "challengeId": sent["challengeId"], "code": code,
             "province": "32", "evidence": EVIDENCE});

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::RwLock;
 use std::time::Duration;
 
-use cluster::actor::{Actor, Channel, Phones};
+use cluster::actor::{Actor, Channel, Letters};
 use cluster::journey::{Applicant, Place, request_id};
 use cluster::register::Teacher;
 use cluster::seed::Seeded;
@@ -125,10 +125,10 @@ impl Ground {
         let chief = chief(cluster).await;
         let (places, agencies) = places(cluster, seeded, &chief).await;
         let staff = staff(cluster, &chief, &places, &agencies).await;
-        let (addresses, phones) = (cluster.layout().addresses(), Phones::at(&cluster.layout().sms()));
+        let (addresses, letters) = (cluster.layout().addresses(), Letters::at(cluster.layout()));
         let arriving = stream::iter(0..HOLDERS).map(|index| {
-            let (addresses, phones) = (&addresses, &phones);
-            async move { Applicant::arrive(addresses, phones, Teacher::new(index), PASSWORD).await }
+            let (addresses, letters) = (&addresses, &letters);
+            async move { Applicant::arrive(addresses, letters, Teacher::new(index), PASSWORD).await }
         });
         let applicants: Vec<Applicant> = arriving.buffered(4).try_collect().await.unwrap();
         let holder = |applicant: Applicant| Holder { desk: RwLock::new(Desk::of(applicant.actor.clone())), applicant };
@@ -198,7 +198,7 @@ async fn staff(cluster: &Cluster, chief: &Actor, places: &[Place], agencies: &[S
     let (credentials, addresses) = (call::staff(layout).unwrap(), layout.addresses());
     let mut staff = Vec::new();
     for name in DEMONSTRATION {
-        let actor = Actor::sign_in(&addresses, &Phones::at(&layout.sms()), &credentials[name]).await.unwrap();
+        let actor = Actor::sign_in(&addresses, &Letters::at(layout), &credentials[name]).await.unwrap();
         staff.push(RwLock::new(Desk::of(actor)));
     }
     for (units, number) in POSTS[DEMONSTRATION.len()..].iter().zip(0..) {

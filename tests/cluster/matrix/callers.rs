@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use access::ServiceIdentity;
-use cluster::actor::{Actor, Credentials, Phones};
+use cluster::actor::{Actor, Credentials, Letters};
 use cluster::journey::request_id;
 use cluster::register::Teacher;
 use cluster::{Cluster, Service, call, totp, wait};
@@ -67,11 +67,11 @@ impl Caller {
 
 /// Somebody with an account and an incomplete profile.
 pub async fn newcomer(cluster: &Cluster, teacher: Teacher) -> Actor {
-    let (addresses, phones) = (cluster.layout().addresses(), Phones::at(&cluster.layout().sms()));
+    let (addresses, letters) = (cluster.layout().addresses(), Letters::at(cluster.layout()));
     let password = "matrix#2026".to_owned();
     let who = Credentials { number: teacher.number(), phone: teacher.phone(), password, totp: None };
-    Actor::register(&addresses, &phones, &who, &teacher.name()).await.unwrap();
-    Actor::sign_in(&addresses, &phones, &who).await.unwrap()
+    Actor::register(&addresses, &letters, &who, &teacher.name()).await.unwrap();
+    Actor::sign_in(&addresses, &letters, &who).await.unwrap()
 }
 
 /// The same member of staff in a session that has passed a second factor, enrolled for it.

@@ -1,7 +1,7 @@
 //! The objects of the matrix: a season with a draft, an application, a certificate, a notice, a grant, and places in scope and out of it.
 
 use base64::Engine as _;
-use cluster::actor::{Actor, Phones};
+use cluster::actor::{Actor, Letters};
 use cluster::journey::{Applicant, Place, ReadyDraft, request_id};
 use cluster::register::Teacher;
 use cluster::{Cluster, seed, wait};
@@ -69,8 +69,9 @@ impl Season {
     pub async fn begin(cluster: &Cluster) -> Self {
         let seeded = seed::fill(cluster, TEACHERS, &|_| {}).await.unwrap();
         let layout = cluster.layout();
-        let (addresses, phones) = (layout.addresses(), Phones::at(&layout.sms()));
-        let arrive = async |index| Applicant::arrive(&addresses, &phones, Teacher::new(index), PASSWORD).await.unwrap();
+        let (addresses, letters) = (layout.addresses(), Letters::at(layout));
+        let arrive =
+            async |index| Applicant::arrive(&addresses, &letters, Teacher::new(index), PASSWORD).await.unwrap();
         let (filer, drafter, stranger) = (arrive(0).await, arrive(1).await, arrive(2).await);
 
         let certificate = filer.certificate().await.unwrap();
@@ -88,7 +89,7 @@ impl Season {
         let spare_id = person_id(&helper).await;
         let spare_grant = grant(&chief, &spare_id, Role::Helpdesk, "320000", "").await;
         let helper = with_second_factor(&helper).await;
-        ask_for_another_phone(&filer, &phones, &Teacher::new(7).phone()).await;
+        ask_for_another_phone(&filer, &letters, &Teacher::new(7).phone()).await;
         let fix_id = first_fix(&helper).await;
         let correction_id = ask_for_a_correction(&filer.actor, &submitted.certificate_id).await;
         let elsewhere = Elsewhere::find(&filer.actor).await;
@@ -173,7 +174,7 @@ impl Elsewhere {
 }
 
 /// Asks the helpdesk to put this phone in.
-async fn ask_for_another_phone(filer: &Applicant, phones: &Phones, phone: &str) {
+async fn ask_for_another_phone(filer: &Applicant, letters: &Letters, phone: &str) {
     let channel = filer.actor.channel(&filer.actor.addresses.identity).unwrap();
     let mut fixes = identity::phone_fixes_client::PhoneFixesClient::new(channel);
     let phone = phone.to_owned();
@@ -184,7 +185,7 @@ async fn ask_for_another_phone(filer: &Applicant, phones: &Phones, phone: &str) 
         document_type: identity::DocumentType::ResidentId.into(),
         number: filer.teacher.number(),
         name: filer.teacher.name(),
-        code: phones.code(&phone, "new_phone_code").await.unwrap(),
+        code: letters.code(&phone, "new_phone_code").await.unwrap(),
         phone,
         challenge_id: sent.challenge_id,
         province: "32".to_owned(),

@@ -6,11 +6,12 @@ use proto::identity::v1::{
 };
 use rpc::Violations;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::{asked, convert, origin};
 use crate::domain::document_table::DocumentTypes;
 use crate::domain::limit::Deed;
-use crate::handle::{Asked, Handle, Registration};
+use crate::handle::{Asked, Handle, NewContact, Registration};
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -66,14 +67,20 @@ fn parse(
     let document = convert::document(types, request.document_type, &request.number, &mut violations);
     let name = convert::name(&request.name, &mut violations);
     let phone = convert::phone(&request.phone, &mut violations);
-    let challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);
-    let code = convert::code("phone_code", &request.phone_code, &mut violations);
+    let phone_challenge = rpc::parse_uuid("phone_challenge_id", &request.phone_challenge_id, &mut violations);
+    let phone_code = convert::code("phone_code", &request.phone_code, &mut violations);
     let password = convert::new_password("password", request.password.clone(), &mut violations);
     let email = convert::email(&request.email, &mut violations);
-    let email_code = convert::email_code(request, &mut violations);
-    match (asked, document, name, phone, challenge, email, violations.is_empty()) {
-        (Some(asked), Some(document), Some(name), Some(phone), Some(challenge), Some(email), true) => {
-            Ok((asked, Registration { document, name, phone, email, email_code, challenge, code, password }))
+    let email_challenge = rpc::parse_uuid("email_challenge_id", &request.email_challenge_id, &mut violations);
+    let email_code = convert::code("email_code", &request.email_code, &mut violations);
+    let contact = |address: Option<String>, challenge: Option<Uuid>, code| {
+        Some(NewContact { address: address?, challenge: challenge?, code })
+    };
+    let phone = contact(phone, phone_challenge, phone_code);
+    let email = contact(email, email_challenge, email_code);
+    match (asked, document, name, phone, email, violations.is_empty()) {
+        (Some(asked), Some(document), Some(name), Some(phone), Some(email), true) => {
+            Ok((asked, Registration { document, name, phone, email, password }))
         }
         _ => Err(violations),
     }

@@ -63,28 +63,8 @@ pub(super) fn phone(text: &str, violations: &mut Violations) -> Option<String> {
     contact("phone", contact::phone(text), "手机号码应为11位半角数字。", violations)
 }
 
-/// An address that may be left out.
 pub(super) fn email(text: &str, violations: &mut Violations) -> Option<String> {
-    if text.trim().is_empty() {
-        return Some(String::new());
-    }
     contact("email", contact::email(text), MALFORMED_EMAIL, violations)
-}
-
-/// An address that has to be there.
-pub(super) fn required_email(text: &str, violations: &mut Violations) -> Option<String> {
-    contact("email", contact::email(text), MALFORMED_EMAIL, violations)
-}
-
-/// The code of a registration's mail address: both parts, or neither.
-pub(super) fn email_code(request: &api::RegisterAccountRequest, violations: &mut Violations) -> Option<(Uuid, String)> {
-    if request.email_challenge_id.is_empty() && request.email_code.is_empty() {
-        return None;
-    }
-    violations.check("email", !request.email.trim().is_empty(), REQUIRED, EMPTY);
-    let challenge = rpc::parse_uuid("email_challenge_id", &request.email_challenge_id, violations);
-    let code = code("email_code", &request.email_code, violations);
-    Some((challenge?, code))
 }
 
 const MALFORMED_EMAIL: &str = "电子邮箱格式不正确，应类似 name@example.com。";

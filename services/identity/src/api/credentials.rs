@@ -84,7 +84,7 @@ impl credentials_server::Credentials for Credentials {
     ) -> Result<Response<SendEmailCodeResponse>, Status> {
         let origin = origin::of(&request, &self.handle);
         let mut violations = Violations::new();
-        let email = convert::required_email(&request.get_ref().email, &mut violations);
+        let email = convert::email(&request.get_ref().email, &mut violations);
         let Some(email) = email else { return Err(violations.into()) };
         let handle = self.handle.clone();
         let sending = async move {
@@ -105,7 +105,7 @@ impl credentials_server::Credentials for Credentials {
         let asked = asked(&request, &request.get_ref().request_id, &mut violations);
         let request = request.into_inner();
         let password = convert::known_password("password", request.password, &mut violations);
-        let email = convert::required_email(&request.email, &mut violations);
+        let email = convert::email(&request.email, &mut violations);
         let challenge = rpc::parse_uuid("challenge_id", &request.challenge_id, &mut violations);
         let code = convert::code("code", &request.code, &mut violations);
         let (Some(asked), Some(address), Some(challenge), true) = (asked, email, challenge, violations.is_empty())

@@ -48,7 +48,9 @@ pub const fn of(deed: Deed, by: By) -> Limit {
         (Deed::SignIn, By::Account) => (30, Duration::minutes(10)),
         (Deed::Register | Deed::Recover | Deed::BindWechat, By::Account) => (10, Duration::HOUR),
         (Deed::SendCode, By::Account) => (30, Duration::HOUR),
-        (Deed::Register | Deed::SendCode | Deed::Recover | Deed::BindWechat, By::Address) => (600, Duration::HOUR),
+        (Deed::Register | Deed::Recover | Deed::BindWechat, By::Address) => (600, Duration::HOUR),
+        // A registration takes two: one to the phone, one to the mail address.
+        (Deed::SendCode, By::Address) => (1200, Duration::HOUR),
     };
     Limit { most, within }
 }
@@ -81,6 +83,13 @@ mod tests {
         for deed in DEEDS {
             assert!(of(deed, By::Address).most > of(deed, By::Account).most);
             assert!(of(deed, By::Address).within <= LONGEST && of(deed, By::Account).within <= LONGEST);
+        }
+    }
+
+    #[test]
+    fn whoever_may_register_gets_the_codes_for_it() {
+        for by in [By::Account, By::Address] {
+            assert!(of(Deed::SendCode, by).most >= 2 * of(Deed::Register, by).most);
         }
     }
 

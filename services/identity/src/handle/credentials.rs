@@ -14,7 +14,7 @@ use crate::store::codes::{Answer, Begun, Purpose};
 use crate::store::failures;
 use crate::store::sessions;
 
-/// A phone or mail address that shall take the place of the old one, with the code that was sent to it.
+/// A phone or mail address that an account shall have, with the code that was sent to it.
 #[derive(Debug)]
 pub struct NewContact {
     /// Phone or mail address.

@@ -61,7 +61,8 @@ impl Handle {
         let made_up = recovery::made_up(self.made_up.hash(&format!("{}:{name}", document.key())));
         let (person, shown) = match (&loaded.account, known) {
             (Account::Registered(account), Some(known)) => {
-                let email = if account.email_verified { vault::mask::email(&known.email) } else { String::new() };
+                // Almost everybody has a verified one: that there is none would be the sign of the others.
+                let email = if account.email_verified { vault::mask::email(&known.email) } else { made_up.email };
                 (Some(holder), Shown { phone: vault::mask::phone(&known.phone), email })
             }
             (Account::Imported(imported), Some(_)) if recovery::is_legacy(imported.created_at) => {

@@ -1,9 +1,8 @@
-//! 账号注册: a phone code, then an account; the same answer and the same work whether or not the number has one already.
+//! 账号注册: codes of phone and mail address, then an account; the same answer and the same work whether or not the number has one already.
 
 use lifecycle::{clock, ids};
-use uuid::Uuid;
 
-use super::{Asked, Handle, TRIES, account_claim, decide};
+use super::{Asked, Handle, NewContact, TRIES, account_claim, decide};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Command;
@@ -22,15 +21,9 @@ pub struct Registration {
     /// 姓名
     pub name: String,
     /// 手机
-    pub phone: String,
-    /// 电子邮件; may be empty.
-    pub email: String,
-    /// The code that was sent to the mail address, and which; without it the address stays unverified.
-    pub email_code: Option<(Uuid, String)>,
-    /// Which code was sent to the phone.
-    pub challenge: Uuid,
-    /// The code.
-    pub code: String,
+    pub phone: NewContact,
+    /// 电子邮件
+    pub email: NewContact,
     /// As the rule asks.
     pub password: Password,
 }
@@ -40,8 +33,8 @@ impl Registration {
         Personal {
             number: self.document.number().to_owned(),
             name: self.name.clone(),
-            phone: self.phone.clone(),
-            email: self.email.clone(),
+            phone: self.phone.address.clone(),
+            email: self.email.address.clone(),
             ..Personal::default()
         }
     }
@@ -73,18 +66,16 @@ impl Handle {
         }
         self.limit_account(Deed::Register, &self.accounts.hash(&registration.document)).await?;
         let place = self.hasher.admit().await?;
-        let (challenge, phone) = (registration.challenge, &registration.phone);
-        match self.codes.answer_registration(challenge, &registration.code, phone, clock::now()).await? {
+        let Registration { phone, email, .. } = registration;
+        match self.codes.answer_registration(phone.challenge, &phone.code, &phone.address, clock::now()).await? {
             Answer::Right(()) => {}
             Answer::Wrong => return Err(Error::WrongCode),
             Answer::Expired => return self.answered_meanwhile(asked, Error::CodeExpired).await,
         }
-        if let Some((challenge, code)) = &registration.email_code {
-            match self.codes.answer_email(*challenge, code, &registration.email, clock::now()).await? {
-                Answer::Right(()) => {}
-                Answer::Wrong => return Err(Error::WrongEmailCode),
-                Answer::Expired => return self.answered_meanwhile(asked, Error::EmailCodeExpired).await,
-            }
+        match self.codes.answer_email(email.challenge, &email.code, &email.address, clock::now()).await? {
+            Answer::Right(()) => {}
+            Answer::Wrong => return Err(Error::WrongEmailCode),
+            Answer::Expired => return self.answered_meanwhile(asked, Error::EmailCodeExpired).await,
         }
         let password_hash = place.hash(registration.password.clone()).await;
         for _ in 0..TRIES {
@@ -111,7 +102,7 @@ impl Handle {
             number_hash,
             password_hash: password_hash.to_owned(),
             document_table: registration.document.read_by(),
-            email_verified: registration.email_code.is_some(),
+            email_verified: true,
         };
         let events = decide(&loaded, command)?;
         let personal = registration.personal();
@@ -120,12 +111,10 @@ impl Handle {
         append.claims.extend((loaded.version == 0).then(|| account_claim(&number_hash)));
 
         let now = clock::now();
-        let Some(mut transaction) = self.codes.spend(registration.challenge, now).await? else {
+        let Some(mut transaction) = self.codes.spend(registration.phone.challenge, now).await? else {
             return self.answered_meanwhile(asked, Error::CodeExpired).await;
         };
-        if let Some((challenge, _)) = &registration.email_code
-            && !self.codes.spend_in(&mut transaction, *challenge, now).await?
-        {
+        if !self.codes.spend_in(&mut transaction, registration.email.challenge, now).await? {
             return self.answered_meanwhile(asked, Error::EmailCodeExpired).await;
         }
         let appended = self.log.append_in(transaction, append).await?;

@@ -68,6 +68,7 @@ async fn walk(desk: &Desk, canary: &Teacher, email: &str) -> Vec<Status> {
     let mut refused = Vec::new();
     let mut request = desk.registration(canary).await;
     request.email = email.to_owned();
+    (request.email_challenge_id, request.email_code) = desk.email_code(email).await;
     let wrong = api::RegisterAccountRequest { phone_code: "000000".to_owned(), ..request.clone() };
     refused.extend(desk.accounts().register_account(wrong).await.err());
     let broken = api::RegisterAccountRequest { number: format!("{}7", canary.number), ..request.clone() };

@@ -334,39 +334,6 @@ async fn a_mail_address_is_the_persons_when_the_code_came_back() {
 }
 
 #[tokio::test]
-async fn a_registration_with_the_code_of_its_mail_address_has_it_verified() {
-    let desk = Desk::open().await;
-    let (teacher, email) = (Teacher::new(1), "teacher@school.example");
-    let mut request = desk.registration(&teacher).await;
-    let sent = desk.credentials("").send_email_code(api::SendEmailCodeRequest { email: email.to_owned() }).await;
-    request.email = email.to_owned();
-    request.email_challenge_id = sent.unwrap().into_inner().challenge_id;
-    request.email_code = wrong(&desk.outbox.last(email, "email_code"));
-    let refused = refusal(desk.accounts().register_account(request.clone()).await);
-    assert_eq!(refused.reason, "WRONG_EMAIL_CODE");
-    request.email_code = desk.outbox.last(email, "email_code");
-    let head = desk.head().await;
-    desk.accounts().register_account(request.clone()).await.unwrap();
-    desk.accounts().register_account(request.clone()).await.unwrap();
-    assert_eq!(desk.head().await, head + 2, "registered, and the mail address verified");
-    let token = desk.sign_in(&teacher).await.access_token;
-    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
-    assert!(profile.email_verified);
-
-    let fresh = desk.registration(&Teacher::new(2)).await;
-    let spent = api::RegisterAccountRequest {
-        email: request.email,
-        email_challenge_id: request.email_challenge_id,
-        email_code: request.email_code,
-        ..fresh
-    };
-    assert_eq!(refusal(desk.accounts().register_account(spent.clone()).await).reason, "EMAIL_CODE_EXPIRED");
-    let half = api::RegisterAccountRequest { email_code: String::new(), email: String::new(), ..spent };
-    let refused = refusal(desk.accounts().register_account(half).await);
-    assert_eq!(violations(&refused), [("email", "REQUIRED"), ("email_code", "MALFORMED")]);
-}
-
-#[tokio::test]
 async fn a_mail_code_that_nobody_took_can_be_asked_for_again_at_once() {
     let desk = Desk::open().await;
     let request = || api::SendEmailCodeRequest { email: "teacher@school.example".to_owned() };

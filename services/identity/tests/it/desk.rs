@@ -165,9 +165,17 @@ impl Desk {
         (sent.challenge_id, self.outbox.last(phone, "register_code"))
     }
 
-    /// A registration with a fresh code, not sent yet.
+    /// Asks for a code to a mail address and reads it.
+    pub async fn email_code(&self, email: &str) -> (String, String) {
+        let request = api::SendEmailCodeRequest { email: email.to_owned() };
+        let sent = CredentialsClient::new(self.identity.anyone()).send_email_code(request).await.unwrap().into_inner();
+        (sent.challenge_id, self.outbox.last(email, "email_code"))
+    }
+
+    /// A registration with fresh codes, not sent yet.
     pub async fn registration(&self, teacher: &Teacher) -> api::RegisterAccountRequest {
         let (phone_challenge_id, phone_code) = self.phone_code(&teacher.phone).await;
+        let (email_challenge_id, email_code) = self.email_code(&teacher.email()).await;
         api::RegisterAccountRequest {
             request_id: lifecycle::ids::random().to_string(),
             document_type: api::DocumentType::ResidentId.into(),
@@ -177,7 +185,9 @@ impl Desk {
             phone_challenge_id,
             phone_code,
             password: teacher.password.clone(),
-            ..Default::default()
+            email: teacher.email(),
+            email_challenge_id,
+            email_code,
         }
     }
 
@@ -272,15 +282,15 @@ impl Desk {
 }
 
 impl Outbox {
-    /// The newest secret to a phone.
-    pub fn last(&self, phone: &str, template: &str) -> String {
+    /// The newest secret to a phone or mail address.
+    pub fn last(&self, address: &str, template: &str) -> String {
         let sent = self.sent.lock().unwrap();
-        let last = sent.iter().rev().find(|sent| sent.address == phone && sent.template == template);
+        let last = sent.iter().rev().find(|sent| sent.address == address && sent.template == template);
         last.expect("it was sent").secret.clone()
     }
 
-    pub fn count(&self, phone: &str, template: &str) -> usize {
-        self.sent.lock().unwrap().iter().filter(|sent| sent.address == phone && sent.template == template).count()
+    pub fn count(&self, address: &str, template: &str) -> usize {
+        self.sent.lock().unwrap().iter().filter(|sent| sent.address == address && sent.template == template).count()
     }
 
     pub fn secrets(&self) -> Vec<String> {
@@ -309,6 +319,11 @@ impl Teacher {
             phone: format!("100{n:08}"),
             password: format!("passwort{n}#"),
         }
+    }
+
+    /// The mail address that this person registers with.
+    pub fn email(&self) -> String {
+        format!("{}@mail.example", self.phone)
     }
 
     pub fn credentials(&self) -> api::StartSignInRequest {

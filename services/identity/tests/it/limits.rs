@@ -14,7 +14,7 @@ use crate::desk::{Desk, Teacher, refusal, retry_within};
 /// Sets the counters of addresses or accounts to their limits.
 async fn exhaust(desk: &Desk, by_address: bool) {
     desk.sql(if by_address {
-        "UPDATE attempt SET count = 600 WHERE kind > 100"
+        "UPDATE attempt SET count = CASE WHEN kind = 104 THEN 1200 ELSE 600 END WHERE kind > 100"
     } else {
         "UPDATE attempt SET count = CASE WHEN kind IN (3, 5) THEN 10 ELSE 30 END WHERE kind < 100"
     })

@@ -1,4 +1,4 @@
-//! `Accounts`: phone codes and registrations.
+//! `Accounts`: codes of phone and mail address, and registrations.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,15 +8,20 @@ use tonic::Code;
 
 use crate::desk::{Desk, Teacher, refusal, retry_within, violations};
 
+/// Events of a registration: the account, and its mail address as verified.
+const REGISTERED: i64 = 2;
+
 #[tokio::test]
-async fn a_teacher_with_a_phone_code_gets_an_account() {
+async fn a_teacher_with_codes_of_phone_and_mail_gets_an_account_with_both_verified() {
     let desk = Desk::open().await;
     let head = desk.head().await;
     let request = desk.registration(&Teacher::new(1)).await;
     let answer = desk.accounts().register_account(request).await.unwrap().into_inner();
     assert_eq!(answer.masked_number, format!("320*************{}", &Teacher::new(1).number[16..]));
-    assert_eq!(desk.head().await, head + 1);
-    desk.sign_in(&Teacher::new(1)).await;
+    assert_eq!(desk.head().await, head + REGISTERED);
+    let token = desk.sign_in(&Teacher::new(1)).await.access_token;
+    let profile = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert_eq!((profile.masked_email.as_str(), profile.email_verified), ("1***@mail.example", true));
 }
 
 #[tokio::test]
@@ -32,6 +37,8 @@ async fn all_wrong_fields_are_named_at_once_and_the_code_stays_good() {
         phone_code: "12".to_owned(),
         password: "password".to_owned(),
         email: "nowhere".to_owned(),
+        email_challenge_id: "2".to_owned(),
+        email_code: "1234567".to_owned(),
         ..good.clone()
     };
     let refused = refusal(desk.accounts().register_account(wrong).await);
@@ -45,8 +52,19 @@ async fn all_wrong_fields_are_named_at_once_and_the_code_stays_good() {
         ("phone_code", "MALFORMED"),
         ("password", "PASSWORD_RULE"),
         ("email", "MALFORMED"),
+        ("email_challenge_id", "NOT_A_UUID"),
+        ("email_code", "MALFORMED"),
     ];
     assert_eq!(violations(&refused), expected);
+    let without = api::RegisterAccountRequest {
+        email: String::new(),
+        email_challenge_id: String::new(),
+        email_code: String::new(),
+        ..good.clone()
+    };
+    let refused = refusal(desk.accounts().register_account(without).await);
+    let expected = [("email", "REQUIRED"), ("email_challenge_id", "REQUIRED"), ("email_code", "MALFORMED")];
+    assert_eq!(violations(&refused), expected, "there is no account without a mail address");
     desk.accounts().register_account(good).await.unwrap();
 }
 
@@ -101,7 +119,7 @@ async fn the_same_request_three_times_at_once_makes_one_account() {
     for answer in [answers.0, answers.1, answers.2] {
         answer.unwrap();
     }
-    assert_eq!(desk.head().await, head + 1);
+    assert_eq!(desk.head().await, head + REGISTERED);
 }
 
 #[tokio::test]
@@ -137,7 +155,7 @@ async fn two_registrations_of_one_number_at_once_make_one_account() {
     let (mut left, mut right) = (desk.accounts(), desk.accounts());
     let (first, second) = tokio::join!(left.register_account(first), right.register_account(second));
     assert_eq!(first.unwrap().into_inner(), second.unwrap().into_inner());
-    assert_eq!(desk.head().await, head + 1);
+    assert_eq!(desk.head().await, head + REGISTERED);
 }
 
 #[tokio::test]
@@ -157,6 +175,28 @@ async fn a_code_is_good_for_its_own_phone_once() {
 }
 
 #[tokio::test]
+async fn a_mail_code_is_good_for_its_own_address_once() {
+    let desk = Desk::open().await;
+    let request = desk.registration(&Teacher::new(1)).await;
+    let wrong = if request.email_code == "000000" { "000001" } else { "000000" };
+    for wrong in [
+        api::RegisterAccountRequest { email: Teacher::new(2).email(), ..request.clone() },
+        api::RegisterAccountRequest { email_code: wrong.to_owned(), ..request.clone() },
+    ] {
+        assert_eq!(refusal(desk.accounts().register_account(wrong).await).reason, "WRONG_EMAIL_CODE");
+    }
+    desk.accounts().register_account(request.clone()).await.unwrap();
+    let again = api::RegisterAccountRequest {
+        email: request.email,
+        email_challenge_id: request.email_challenge_id,
+        email_code: request.email_code,
+        ..desk.registration(&Teacher::new(3)).await
+    };
+    let refused = refusal(desk.accounts().register_account(again).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "EMAIL_CODE_EXPIRED"));
+}
+
+#[tokio::test]
 async fn the_right_code_after_five_wrong_ones_comes_too_late() {
     let desk = Desk::open().await;
     let request = desk.registration(&Teacher::new(1)).await;
@@ -172,6 +212,8 @@ async fn the_right_code_after_five_wrong_ones_comes_too_late() {
 async fn a_code_counts_for_five_minutes() {
     let desk = Desk::open().await;
     let request = desk.registration(&Teacher::new(1)).await;
+    desk.sql("UPDATE one_time_code SET expires_at = expires_at - interval '5 minutes' WHERE purpose = 5").await;
+    assert_eq!(refusal(desk.accounts().register_account(request.clone()).await).reason, "EMAIL_CODE_EXPIRED");
     desk.sql("UPDATE one_time_code SET expires_at = expires_at - interval '5 minutes'").await;
     assert_eq!(refusal(desk.accounts().register_account(request).await).reason, "CODE_EXPIRED");
 }
