@@ -160,7 +160,8 @@ impl Credentials {
 }
 
 impl Actor {
-    /// Signs in with number, password and the code that comes by SMS; staff pass their second factor, too.
+    /// Signs in with number, password and the code that comes by SMS; staff complete their profile the first time, and pass their
+    /// second factor.
     pub async fn sign_in(addresses: &Addresses, letters: &Letters, who: &Credentials) -> Result<Self> {
         let mut sessions = identity::sessions_client::SessionsClient::new(channel(&addresses.identity)?);
         let request = identity::StartSignInRequest {
@@ -175,10 +176,24 @@ impl Actor {
         let completed = sessions.complete_sign_in(request).await.doing(|| "sign in with the code".into())?.into_inner();
         let step = completed.second_factor();
         let actor = Self::with_tokens(addresses, completed.tokens)?;
-        match (step, &who.totp) {
-            (identity::SecondFactorStep::Verify, Some(secret)) => actor.pass_second_factor(secret).await,
-            _ => Ok(actor),
+        let (identity::SecondFactorStep::Verify, Some(secret)) = (step, &who.totp) else { return Ok(actor) };
+        if !completed.profile_complete {
+            actor.complete_profile().await?;
         }
+        actor.pass_second_factor(secret).await
+    }
+
+    /// 首次登录完善个人信息 (manual 2.2.1); tokens say so from the next ones on.
+    pub async fn complete_profile(&self) -> Result<()> {
+        let channel = self.channel(&self.addresses.identity)?;
+        let mut profiles = identity::profiles_client::ProfilesClient::new(channel);
+        let request = identity::CompleteProfileRequest {
+            request_id: lifecycle::ids::random().to_string(),
+            ethnicity: "01".to_owned(),
+            ..Default::default()
+        };
+        profiles.complete_profile(request).await.doing(|| "complete the profile".into())?;
+        Ok(())
     }
 
     /// Shows the code of the second factor, and the next one when it was used already.

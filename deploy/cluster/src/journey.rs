@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use proto::applications::v1 as applications;
 use proto::certificates::v1 as certificates;
-use proto::identity::v1 as identity;
 use proto::notifications::v1 as notifications;
 use proto::scheduling::v1 as scheduling;
 use time::UtcOffset;
@@ -62,14 +61,7 @@ impl Applicant {
         let credentials =
             Credentials { number: teacher.number(), phone: teacher.phone(), password: password.to_owned(), totp: None };
         Actor::register(addresses, letters, &credentials, &teacher.name()).await?;
-        let incomplete = Actor::sign_in(addresses, letters, &credentials).await?;
-        let mut profiles = identity::profiles_client::ProfilesClient::new(incomplete.channel(&addresses.identity)?);
-        let request = identity::CompleteProfileRequest {
-            request_id: request_id(),
-            ethnicity: "01".to_owned(),
-            ..Default::default()
-        };
-        profiles.complete_profile(request).await.doing(|| "complete the profile".into())?;
+        Actor::sign_in(addresses, letters, &credentials).await?.complete_profile().await?;
         let actor = Actor::sign_in(addresses, letters, &credentials).await?;
         Ok(Self { teacher, credentials, actor })
     }

@@ -53,11 +53,11 @@ impl Service for Notifications {
     const NAME: &'static str = "notifications";
 
     const ACCESS: Table = &[
-        ("dingzhu.notifications.v1.Notices/ListNotices", Rule::Admitted),
-        ("dingzhu.notifications.v1.Notices/MarkNoticeRead", Rule::Admitted),
+        ("dingzhu.notifications.v1.Notices/ListNotices", Rule::Person),
+        ("dingzhu.notifications.v1.Notices/MarkNoticeRead", Rule::Person),
         ("dingzhu.notifications.v1.Export/ExportMyData", Rule::SignedIn),
         ("dingzhu.notifications.v1.Notices/ListDeliveries", Rule::Staff(&[Role::Operator])),
-        ("dingzhu.notifications.v1.Templates/ListTemplates", Rule::Admitted),
+        ("dingzhu.notifications.v1.Templates/ListTemplates", Rule::Person),
         ("dingzhu.notifications.v1.Secrets/Deliver", Rule::Service(&["identity"])),
     ];
 

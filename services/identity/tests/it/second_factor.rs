@@ -49,8 +49,16 @@ fn totp_required() -> Result<(), (Code, String)> {
     Err((Code::PermissionDenied, "TOTP_REQUIRED".to_owned()))
 }
 
-/// An auditor by enrolment, with the second factor of the entry or without one.
+/// An auditor with a complete profile, with the second factor of the entry or without one.
 async fn auditor(desk: &Desk, teacher: &Teacher, with_totp: bool) -> Uuid {
+    let person = enrolled(desk, teacher, with_totp).await;
+    let token = desk.sign_in(teacher).await.access_token;
+    desk.complete_profile(&token).await;
+    person
+}
+
+/// An auditor by enrolment.
+async fn enrolled(desk: &Desk, teacher: &Teacher, with_totp: bool) -> Uuid {
     let member = teacher.member(Role::Auditor, "320000", None);
     let totp = with_totp.then(|| teacher.totp());
     desk.handle().await.enrol(&[identity::handle::Member { totp, ..member }]).await.unwrap();
@@ -59,6 +67,22 @@ async fn auditor(desk: &Desk, teacher: &Teacher, with_totp: bool) -> Uuid {
     let known = || authority.now().is_some_and(|known| known.grants.contains_key(&person));
     service::testing::until("the role to be known", known).await;
     person
+}
+
+#[tokio::test]
+async fn a_role_admits_nobody_whose_profile_is_incomplete() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    enrolled(&desk, &teacher, true).await;
+    let token = desk.sign_in(&teacher).await.access_token;
+    let tokens = verify(&desk, &token, teacher.totp().code(present())).await.unwrap();
+    let incomplete = Err((Code::PermissionDenied, "PROFILE_INCOMPLETE".to_owned()));
+    assert_eq!(listed(&desk, &tokens.access_token).await, incomplete);
+    desk.complete_profile(&tokens.access_token).await;
+    assert_eq!(listed(&desk, &tokens.access_token).await, incomplete, "the next token says so");
+    let refresh = api::RefreshSessionRequest { refresh_token: tokens.refresh_token };
+    let renewed = desk.sessions().refresh_session(refresh).await.unwrap().into_inner().tokens.unwrap();
+    assert_eq!(listed(&desk, &renewed.access_token).await, Ok(()));
 }
 
 #[tokio::test]

@@ -11,19 +11,19 @@ use crate::caller::sign_in_required;
 use crate::{Caller, Grant};
 
 /// Who may call an RPC. Whose object it is, is judged where the object is known.
+///
+/// A person with an incomplete profile is admitted by the first two rules only, whatever roles they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Everybody, signed in or not.
     Anyone,
-    /// Everybody who is signed in, also with an incomplete profile: for the profile itself and for ending the session.
+    /// Everybody who is signed in, also with an incomplete profile: for the profile itself and what else is the account's own.
     SignedIn,
-    /// A person with a complete profile, or one who holds any role.
-    Admitted,
-    /// A person with a complete profile.
+    /// A person.
     Person,
     /// A person who holds one of these roles.
     Staff(&'static [Role]),
-    /// A person with a complete profile, or one who holds one of these roles.
+    /// A person; one who holds one of these roles may do more than others.
     PersonOrStaff(&'static [Role]),
     /// One of these services.
     Service(&'static [&'static str]),
@@ -72,7 +72,7 @@ impl Rule {
     /// Judges a caller.
     pub(crate) fn admits(self, caller: &Caller) -> Result<(), Denied> {
         let restricted = caller.person.as_ref().is_some_and(|person| person.restricted);
-        if restricted && caller.service.is_none() && !matches!(self, Self::Anyone | Self::SignedIn) {
+        if restricted && caller.service.is_none() && !self.is_for_accounts() {
             return Err(Denied::Restricted);
         }
         let among = |grants: &[Grant], roles: &[Role]| grants.iter().any(|grant| roles.contains(&grant.role));
@@ -81,44 +81,40 @@ impl Rule {
         let person = caller.service.is_none().then_some(caller.person.as_ref()).flatten();
         let admitted = match self {
             Self::Anyone => true,
-            Self::SignedIn => person.is_some(),
-            Self::Admitted => person.is_some_and(|person| person.complete || !caller.grants.is_empty()),
-            Self::Person => person.is_some_and(|person| person.complete),
+            Self::SignedIn | Self::Person | Self::PersonOrStaff(_) => person.is_some(),
             Self::Staff(roles) => person.is_some() && role(roles),
-            Self::PersonOrStaff(roles) => person.is_some_and(|person| person.complete || role(roles)),
             Self::Service(names) => service(names),
             Self::ServiceOrStaff(names, roles) => service(names) || person.is_some() && role(roles),
         };
         match (admitted, person) {
+            (true, Some(person)) if !person.complete && !self.is_for_accounts() => Err(Denied::ProfileIncomplete),
             (true, _) => Ok(()),
             (false, None) if caller.service.is_none() => Err(Denied::SignInRequired),
             (false, Some(_)) if among(&caller.withheld, self.roles()) => Err(Denied::SecondFactorRequired),
-            (false, Some(person)) if !person.complete && self.asks_for_profile() => Err(Denied::ProfileIncomplete),
             (false, _) => Err(Denied::RoleRequired),
         }
     }
 
-    /// Whether what admits this caller is a role, not who they are.
+    /// Whether what this caller does may rest on a role, not only on who they are.
     pub(crate) fn rests_on_a_role(self, caller: &Caller) -> bool {
-        let incomplete = caller.person.as_ref().is_some_and(|person| !person.complete);
         match self {
             Self::Staff(_) => true,
             Self::ServiceOrStaff(..) => caller.service.is_none(),
-            Self::Admitted | Self::PersonOrStaff(_) => incomplete,
+            Self::PersonOrStaff(roles) => caller.grants.iter().any(|grant| roles.contains(&grant.role)),
             Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => false,
         }
     }
 
-    /// Whether a complete profile would have been enough.
-    fn asks_for_profile(self) -> bool {
-        matches!(self, Self::Admitted | Self::Person | Self::PersonOrStaff(_))
+    /// Whether it is open to accounts that nothing else is open to.
+    const fn is_for_accounts(self) -> bool {
+        matches!(self, Self::Anyone | Self::SignedIn)
     }
 
     /// The roles that it admits.
     const fn roles(self) -> &'static [Role] {
         match self {
             Self::Staff(roles) | Self::PersonOrStaff(roles) | Self::ServiceOrStaff(_, roles) => roles,
-            Self::Anyone | Self::SignedIn | Self::Admitted | Self::Person | Self::Service(_) => &[],
+            Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => &[],
         }
     }
 }
@@ -244,7 +240,7 @@ mod tests {
             assert_eq!(rule.admits(&not_passed), Ok(()));
         }
         let newcomer = operator(false, false);
-        assert_eq!(Rule::PersonOrStaff(&[Role::Operator]).admits(&newcomer), Err(Denied::SecondFactorRequired));
+        assert_eq!(OPERATOR.admits(&newcomer), Err(Denied::SecondFactorRequired));
         assert_eq!(Rule::Person.admits(&newcomer), Err(Denied::ProfileIncomplete));
     }
 
@@ -268,18 +264,22 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_profile_admits_to_nothing_but_itself_unless_its_holder_is_staff() {
+    fn an_incomplete_profile_admits_to_nothing_but_itself_whatever_role_its_holder_has() {
         let of = |complete, grants| caller(Person { complete, ..somebody() }, grants);
-        let clerk = holding(Role::Clerk);
-        let newcomer = of(false, Arc::default());
-        for rule in [Rule::Admitted, Rule::Person, Rule::PersonOrStaff(&[Role::Auditor])] {
-            assert_eq!(rule.admits(&newcomer), Err(Denied::ProfileIncomplete), "{rule:?}");
-            assert_eq!(rule.admits(&of(true, Arc::default())), Ok(()), "{rule:?}");
+        let clerk = || holding(Role::Clerk);
+        let roles = &[Role::Clerk];
+        for rule in [Rule::Person, Rule::Staff(roles), Rule::PersonOrStaff(roles), Rule::ServiceOrStaff(&["x"], roles)]
+        {
+            assert_eq!(rule.admits(&of(false, clerk())), Err(Denied::ProfileIncomplete), "{rule:?}");
+            assert_eq!(rule.admits(&of(true, clerk())), Ok(()), "{rule:?}");
             assert_eq!(rule.admits(&Caller::default()), Err(Denied::SignInRequired), "{rule:?}");
         }
-        assert_eq!(Rule::SignedIn.admits(&newcomer), Ok(()));
-        assert_eq!(Rule::Admitted.admits(&of(false, clerk.clone())), Ok(()));
-        assert_eq!(Rule::Person.admits(&of(false, clerk)), Err(Denied::ProfileIncomplete));
+        for rule in [Rule::Anyone, Rule::SignedIn] {
+            assert_eq!(rule.admits(&of(false, clerk())), Ok(()), "{rule:?}");
+        }
+        // A service that acts for somebody is judged by what it is.
+        let service = Caller { service: Some("x".to_owned()), ..of(false, clerk()) };
+        assert_eq!(Rule::Service(&["x"]).admits(&service), Ok(()));
     }
 
     #[test]
@@ -307,7 +307,6 @@ mod tests {
         for (rule, complete, incomplete) in [
             (Rule::Anyone, Ok(()), Ok(())),
             (Rule::SignedIn, Ok(()), Ok(())),
-            (Rule::Admitted, Ok(()), Err(Denied::ProfileIncomplete)),
             (Rule::Person, Ok(()), Err(Denied::ProfileIncomplete)),
             (Rule::PersonOrStaff(&[Role::Clerk]), Ok(()), Err(Denied::ProfileIncomplete)),
             (Rule::Staff(&[Role::Clerk]), Err(Denied::RoleRequired), Err(Denied::RoleRequired)),
@@ -321,14 +320,15 @@ mod tests {
 
     #[test]
     fn a_clerk_acts_by_a_role_an_applicant_and_a_service_do_not() {
-        let person = |complete| caller(Person { complete, ..somebody() }, Arc::default());
+        let (applicant, clerk) = (caller(somebody(), Arc::default()), caller(somebody(), holding(Role::Clerk)));
         let service = Caller { service: Some("identity".to_owned()), ..Caller::default() };
-        assert!(Rule::Staff(&[Role::Clerk]).rests_on_a_role(&person(true)));
-        assert!(Rule::ServiceOrStaff(SERVICES, &[Role::Operator]).rests_on_a_role(&person(true)));
-        assert!(!Rule::ServiceOrStaff(SERVICES, &[Role::Operator]).rests_on_a_role(&service));
-        assert!(Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&person(false)));
-        assert!(!Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&person(true)));
-        assert!(!Rule::Person.rests_on_a_role(&person(true)));
+        assert!(Rule::Staff(&[Role::Clerk]).rests_on_a_role(&clerk));
+        assert!(Rule::ServiceOrStaff(SERVICES, &[Role::Clerk]).rests_on_a_role(&clerk));
+        assert!(!Rule::ServiceOrStaff(SERVICES, &[Role::Clerk]).rests_on_a_role(&service));
+        assert!(Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&clerk));
+        assert!(!Rule::PersonOrStaff(&[Role::Liaison]).rests_on_a_role(&clerk));
+        assert!(!Rule::PersonOrStaff(&[Role::Clerk]).rests_on_a_role(&applicant));
+        assert!(!Rule::Person.rests_on_a_role(&clerk));
     }
 
     #[test]
