@@ -31,7 +31,7 @@ const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科
 const PRIMARY: u8 = 2;
 /// How long matching may take.
 const ARRIVAL: Duration = Duration::from_secs(600);
-/// Drafts that are filled in at once.
+/// Accounts that are opened, and drafts that are filled in, at once.
 const AT_ONCE: usize = 32;
 /// Bytes of one message of the register.
 const CHUNK: usize = 60_000;
@@ -61,7 +61,7 @@ pub async fn prepare(cluster: &Cluster, place: &Place, wanted: usize, say: &dyn 
     let (addresses, letters) = (cluster.layout().addresses(), Letters::at(cluster.layout()));
     let applicants: Vec<Applicant> = stream::iter(teachers())
         .map(|teacher| Applicant::arrive(&addresses, &letters, teacher, PASSWORD))
-        .buffered(4)
+        .buffered(AT_ONCE)
         .try_collect()
         .await?;
     say(&format!("importing {each} certificates for each"));

@@ -20,7 +20,7 @@ const PASSWORD: &str = "bench#2026";
 const WRONG: &str = "wrong#2026";
 /// Connections that the callers share.
 const CONNECTIONS: usize = 16;
-/// Puzzles that are made at once.
+/// Accounts and puzzles that are made at once.
 const AT_ONCE: usize = 16;
 /// Numbers from here on have no account.
 const STRANGERS: u32 = 100_000;
@@ -72,7 +72,7 @@ impl Crowd {
                 };
                 Actor::register(&addresses, &letters, &credentials, &teacher.name()).await
             })
-            .buffer_unordered(4)
+            .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<()>>()
             .await?;
         let mut channels = Vec::new();

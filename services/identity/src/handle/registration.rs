@@ -2,7 +2,7 @@
 
 use lifecycle::{clock, ids};
 
-use super::{Asked, Handle, NewContact, TRIES, account_claim, decide};
+use super::{Asked, Handle, NewContact, TRIES, account_claim, decide, no_earlier};
 use crate::chance;
 use crate::courier::Message;
 use crate::domain::account::Command;
@@ -10,7 +10,7 @@ use crate::domain::document::Document;
 use crate::domain::limit::Deed;
 use crate::domain::personal::Personal;
 use crate::error::Error;
-use crate::hashing::Password;
+use crate::hashing::{Password, Place};
 use crate::store::codes::{Answer, Begun, Purpose};
 
 /// A registration whose fields are all right.
@@ -77,6 +77,11 @@ impl Handle {
             Answer::Wrong => return Err(Error::WrongEmailCode),
             Answer::Expired => return self.answered_meanwhile(asked, Error::EmailCodeExpired).await,
         }
+        no_earlier(self.hash_and_register(asked, registration, place)).await
+    }
+
+    /// The password is hashed whether or not the number is taken; a new account costs a key and some events more than none.
+    async fn hash_and_register(&self, asked: &Asked, registration: &Registration, place: Place) -> Result<(), Error> {
         let password_hash = place.hash(registration.password.clone()).await;
         for _ in 0..TRIES {
             match Box::pin(self.try_to_register(asked, registration, &password_hash)).await {

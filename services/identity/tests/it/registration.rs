@@ -1,12 +1,13 @@
 //! `Accounts`: codes of phone and mail address, and registrations.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::identity::v1 as api;
 use tonic::Code;
 
 use crate::desk::{Desk, Teacher, refusal, retry_within, violations};
+use crate::legacy;
 
 /// Events of a registration: the account, and its mail address as verified.
 const REGISTERED: i64 = 2;
@@ -144,6 +145,54 @@ async fn a_number_with_an_account_is_answered_alike_and_its_owner_is_told() {
     let refused = refusal(desk.sessions().start_sign_in(stranger.credentials()).await);
     assert_eq!(refused.reason, "WRONG_CREDENTIALS");
     desk.sign_in(&owner).await;
+}
+
+/// Processor time that this process has used until now, of all threads, in ticks of 10 ms.
+fn worked() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // The name of the program may hold blanks; utime and stime are the 12th and 13th of what stands behind it.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+/// Records of registrations beside the log: what was asked for, what was answered, what is remembered.
+async fn recorded(desk: &Desk) -> (i64, i64, i64) {
+    let query = "SELECT (SELECT sum(count)::bigint FROM attempt WHERE kind IN (3, 103)),
+        (SELECT count(*) FROM one_time_code WHERE answered_at IS NOT NULL), (SELECT count(*) FROM request)";
+    sqlx::query_as(query).fetch_one(&desk.identity.service.ground.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn free_taken_and_old_numbers_cost_the_same_work_and_the_same_time() {
+    const EACH: u32 = 8;
+    let desk = Desk::open().await;
+    let (taken, old, free) = (0..EACH, EACH..2 * EACH, 2 * EACH..3 * EACH);
+    for n in taken.clone() {
+        desk.register(&Teacher::new(n)).await;
+    }
+    let lines: String = old.clone().map(|n| legacy::line(&Teacher::new(n))).collect();
+    legacy::imported(&desk, &lines, false).await;
+    let mut costs = Vec::new();
+    for numbers in [taken, old, free] {
+        let mut requests = Vec::new();
+        for n in numbers {
+            let stranger = Teacher { phone: Teacher::new(100 + n).phone, ..Teacher::new(n) };
+            requests.push(desk.registration(&stranger).await);
+        }
+        let (before, begun) = (recorded(&desk).await, worked());
+        for request in requests {
+            let asked = Instant::now();
+            desk.accounts().register_account(request).await.unwrap();
+            assert!(asked.elapsed() >= Duration::from_millis(300), "longer than the work takes");
+        }
+        let work = worked() - begun;
+        let after = recorded(&desk).await;
+        costs.push((work, (after.0 - before.0, after.1 - before.1, after.2 - before.2)));
+    }
+    assert!(costs.iter().all(|(_, records)| *records == costs[0].1), "{costs:?}");
+    let (least, most) =
+        (costs.iter().map(|cost| cost.0).min().unwrap(), costs.iter().map(|cost| cost.0).max().unwrap());
+    assert!(10 * least >= 7 * most, "each hashes a password, which is most of the work: {costs:?} ticks and records");
 }
 
 #[tokio::test]
