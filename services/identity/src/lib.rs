@@ -172,6 +172,7 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Keys/ListSigningKeys", Rule::Anyone),
         ("dingzhu.identity.v1.AccessLog/ListMyAccess", Rule::SignedIn),
         ("dingzhu.identity.v1.AccessLog/Reveal", Rule::Staff(&[Role::Helpdesk])),
+        ("dingzhu.identity.v1.AccessLog/FindPerson", Rule::Staff(&[Role::Helpdesk])),
         ("dingzhu.identity.v1.AccessLog/RecordReveal", Rule::Service(&["applications"])),
         ("dingzhu.identity.v1.Export/ExportMyData", Rule::SignedIn),
         ("dingzhu.identity.v1.Erasure/RequestErasure", Rule::SignedIn),

@@ -93,6 +93,9 @@ impl Canary {
         self.have_the_phone_put_right(&helpdesk).await;
         self.be_listed(cluster).await;
         self.register_the_certificate(cluster, place).await;
+        let find = json!({"documentType": 1, "number": self.applicant.teacher.number(), "purpose": WHY_REVEALED});
+        let found = ask(&self.addresses, Some(&helpdesk), "AccessLog/FindPerson", find).await.unwrap();
+        assert_eq!(found["personId"], self.person_id);
         let reveal = json!({"personId": self.person_id, "fields": [1, 2, 3, 4, 5], "purpose": WHY_REVEALED});
         let revealed = ask(&self.addresses, Some(&helpdesk), "AccessLog/Reveal", reveal).await.unwrap();
         assert_eq!(revealed["name"], self.applicant.teacher.name());

@@ -186,6 +186,9 @@ fn of_identity(method: &str, season: &Season) -> Value {
     match method {
         "FindPersonByNumber" => json!({"lookups": [{"number": Teacher::new(0).number(), "name": "示例"}]}),
         "GetPersonDetails" | "GetContact" => json!({"personId": season.filer_id, "purpose": "对照权限"}),
+        "FindPerson" => {
+            json!({"documentType": 1, "number": Teacher::new(0).number(), "purpose": "对照权限"})
+        }
         "Reveal" => json!({"personId": season.filer_id, "fields": [3], "purpose": "对照权限"}),
         "GrantRole" => {
             let scope = json!({"division": "320302", "unitId": season.place.school_id});

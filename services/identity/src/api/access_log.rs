@@ -1,10 +1,10 @@
-//! `AccessLog`: one's own records, a reveal, and reveals that another service is about to make.
+//! `AccessLog`: one's own records, the looks of the helpdesk, and reveals that another service is about to make.
 
 use access::Caller;
 use proto::identity::v1::access_log_server;
 use proto::identity::v1::{
-    Access as ApiAccess, ListMyAccessRequest, ListMyAccessResponse, PersonField, RecordRevealRequest,
-    RecordRevealResponse, RevealRequest, RevealResponse, Role as ApiRole,
+    Access as ApiAccess, FindPersonRequest, FindPersonResponse, ListMyAccessRequest, ListMyAccessResponse, PersonField,
+    RecordRevealRequest, RecordRevealResponse, RevealRequest, RevealResponse, Role as ApiRole,
 };
 use rpc::Violations;
 use tonic::{Request, Response, Status};
@@ -62,6 +62,27 @@ impl access_log_server::AccessLog for AccessLog {
             sex: known.sex,
             birth_date: known.birth_date,
             ethnicity: known.ethnicity,
+        }))
+    }
+
+    async fn find_person(&self, request: Request<FindPersonRequest>) -> Result<Response<FindPersonResponse>, Status> {
+        let caller = Caller::of(&request);
+        let viewer = caller.signed_in()?.id;
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let types = &self.handle.document_types;
+        let document = convert::document(types, request.document_type, &request.number, &mut violations);
+        convert::purpose(&request.purpose, &mut violations);
+        let (Some(document), true) = (document, violations.is_empty()) else { return Err(violations.into()) };
+        let provinces = staff::divisions(&caller, &[ApiRole::Helpdesk]);
+        let handle = self.handle.clone();
+        let finding = async move { handle.find_person(viewer, &provinces, &document, &request.purpose).await };
+        let found = rpc::run(&self.handle.lifecycle, finding).await?;
+        Ok(Response::new(FindPersonResponse {
+            person_id: found.person.to_string(),
+            masked_number: vault::mask::number(&found.personal.number),
+            masked_name: vault::mask::name(&found.personal.name),
+            masked_phone: vault::mask::phone(&found.personal.phone),
         }))
     }
 

@@ -1,12 +1,12 @@
-//! Who looked at whose data: recorded, listed for the person, and the one way in which staff look on purpose.
+//! Who looked at whose data: recorded, listed for the person, and the ways in which staff look on purpose.
 
 use lifecycle::clock;
 use uuid::Uuid;
 
-use super::Handle;
+use super::{Details, Handle};
 use crate::domain::access::{self, Access, Field};
 use crate::domain::account::Rejection;
-use crate::domain::document::DocumentType;
+use crate::domain::document::{Document, DocumentType};
 use crate::domain::personal::Personal;
 use crate::domain::role::{Division, Role};
 use crate::error::Error;
@@ -17,6 +17,8 @@ const DETAILS: [Field; 5] = [Field::Number, Field::Name, Field::Phone, Field::Em
 const CONTACT: [Field; 3] = [Field::Name, Field::Phone, Field::Email];
 /// Whether a name is the account's: nothing is shown, and still somebody looked.
 const MATCHED: [Field; 2] = [Field::Number, Field::Name];
+/// What the helpdesk sees of the holder of a number, masked.
+const FOUND: [Field; 3] = [Field::Number, Field::Name, Field::Phone];
 const MATCHING: &str = "按证件号码核对账号";
 const SETTLING: &str = "办理更换手机号码申请";
 
@@ -74,15 +76,39 @@ impl Handle {
         fields: &[Field],
         purpose: &str,
     ) -> Result<Personal, Error> {
+        let details = self.look(viewer, provinces, person, fields, purpose).await?;
+        Ok(access::reveal(details.personal, fields))
+    }
+
+    /// Whose account has a number, for whoever helps people where its holder belongs; the record stands before the answer.
+    pub async fn find_person(
+        &self,
+        viewer: Uuid,
+        provinces: &[Division],
+        document: &Document,
+        purpose: &str,
+    ) -> Result<Details, Error> {
+        let found = self.accounts.find(&self.accounts.hash(document)).await?;
+        self.look(viewer, provinces, found.ok_or(Error::NotFound)?, &FOUND, purpose).await
+    }
+
+    /// The helpdesk looks at a person who belongs into one of these provinces.
+    async fn look(
+        &self,
+        viewer: Uuid,
+        provinces: &[Division],
+        person: Uuid,
+        fields: &[Field],
+        purpose: &str,
+    ) -> Result<Details, Error> {
         let details = self.details(person).await?;
-        let (kind, known) = (details.document_type, details.personal);
-        let belongs = self.belongs(person, kind, &known.number).await?;
+        let belongs = self.belongs(person, details.document_type, &details.personal.number).await?;
         let covering = provinces.iter().find(|own| belongs.iter().any(|division| own.covers(*division)));
         let province = *covering.ok_or(Error::NotFound)?;
         let looking =
             Looking { service: "identity".to_owned(), viewer: Some(viewer), role: Some((Role::Helpdesk, province)) };
         self.access_log.record_first(&[looking.at(person, fields.to_vec(), purpose)]).await?;
-        Ok(access::reveal(known, fields))
+        Ok(details)
     }
 
     /// The helpdesk reads what these people's requests for another phone say; the records stand before the answer.

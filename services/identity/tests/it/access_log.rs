@@ -163,6 +163,48 @@ async fn the_helpdesk_of_the_province_sees_named_fields_and_the_person_learns_it
 }
 
 #[tokio::test]
+async fn the_helpdesk_of_the_province_finds_a_person_by_the_whole_number_and_the_person_learns_it() {
+    let desk = registry().await;
+    let teacher = Teacher::new(1);
+    let token = desk.newcomer(&teacher).await.access_token;
+    let person = desk.person_id(&token).await;
+    let (_, ours) = desk.staff(&Teacher::new(2), OwnRole::Helpdesk, "320000", None).await;
+    let (_, theirs) = desk.staff(&Teacher::new(3), OwnRole::Helpdesk, "330000", None).await;
+    let ask = async |token: &str, request: api::FindPersonRequest| log(&desk, token).find_person(request).await;
+    let by = |number: &str| api::FindPersonRequest {
+        document_type: api::DocumentType::ResidentId.into(),
+        number: number.to_owned(),
+        purpose: "来电求助登录".to_owned(),
+    };
+    let found = ask(&ours, by(&teacher.number.to_lowercase())).await.unwrap().into_inner();
+    let expected = api::FindPersonResponse {
+        person_id: person.to_string(),
+        masked_number: format!("320*************{}", &teacher.number[16..]),
+        masked_name: "示例*".to_owned(),
+        masked_phone: "100****0001".to_owned(),
+    };
+    assert_eq!(found, expected);
+    let elsewhere = ask(&theirs, by(&teacher.number)).await.unwrap_err();
+    let unknown = ask(&theirs, by(&Teacher::new(9).number)).await.unwrap_err();
+    assert_eq!((elsewhere.code(), elsewhere.details()), (Code::NotFound, unknown.details()));
+
+    let seen = records(&desk, &token, 1).await;
+    assert_eq!(seen.len(), 1, "what was refused is no look");
+    assert_eq!((seen[0].role(), seen[0].division.as_str()), (Role::Helpdesk, "320000"));
+    assert_eq!((seen[0].purpose.as_str(), seen[0].for_myself), ("来电求助登录", false));
+    let fields: Vec<PersonField> = seen[0].fields().collect();
+    assert_eq!(fields, [PersonField::Number, PersonField::Name, PersonField::Phone]);
+
+    let refused = refusal(ask(&token, by(&teacher.number)).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, "ROLE_REQUIRED"));
+    let nothing = api::FindPersonRequest { document_type: 1, ..Default::default() };
+    let refused = refusal(ask(&ours, nothing).await);
+    assert_eq!(violations(&refused), [("number", "REQUIRED"), ("purpose", "MALFORMED")]);
+    desk.sql("ALTER TABLE access_record RENAME TO access_record_away").await;
+    assert_eq!(refusal(ask(&ours, by(&teacher.number)).await).code, Code::Internal, "without its record");
+}
+
+#[tokio::test]
 async fn without_its_record_nothing_is_revealed() {
     let desk = registry().await;
     let token = desk.newcomer(&Teacher::new(1)).await.access_token;
