@@ -23,6 +23,8 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
         ("DINGZHU_SERVICE_KEY_FILE".to_owned(), file(&secret("service-key"))),
         ("DINGZHU_SERVICE_PUBLIC_KEYS_FILE".to_owned(), file(&layout.service_public_keys())),
         ("DINGZHU_REFLECTION".to_owned(), "true".to_owned()),
+        // Programs of this machine stand in for many: the portal for its visitors, a benchmark for a crowd.
+        ("DINGZHU_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()),
         ("DINGZHU_LOG".to_owned(), "info".to_owned()),
         ("DINGZHU_LOG_FORMAT".to_owned(), "json".to_owned()),
     ];
@@ -32,8 +34,6 @@ pub fn of_service(layout: &Layout, service: Service, port: u16) -> Result<Vec<(S
     match service {
         Service::Identity => {
             table.push(("DINGZHU_ROOT_KEY_FILE".to_owned(), file(&layout.root_key())));
-            // Programs of this machine stand in for many: the portal for its visitors, a benchmark for a crowd.
-            table.push(("DINGZHU_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
             table.push(("DINGZHU_PEPPER_FILE".to_owned(), file(&secret("pepper"))));
             table.push(("DINGZHU_REAL_NAME_FILE".to_owned(), file(&layout.real_names())));
             table.push(("DINGZHU_WECHAT_DIR".to_owned(), file(&layout.wechat())));

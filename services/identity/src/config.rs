@@ -1,6 +1,5 @@
-//! The settings of this service: its two secrets, from files, whom it believes and asks, and how long papers are kept.
+//! The settings of this service: its two secrets, from files, whom it asks, and how long papers are kept.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Flags and environment beyond what all services share.
@@ -12,9 +11,6 @@ pub struct Settings {
     /// File with the seed of the root key, 64 hex digits: signs keys and roles, and is nowhere else.
     #[arg(long, env = "DINGZHU_ROOT_KEY_FILE")]
     pub root_key_file: PathBuf,
-    /// Addresses of proxies, such as the portal, whose header `x-forwarded-for` says where a call comes from; nobody else's is read.
-    #[arg(long, env = "DINGZHU_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
     /// Who checks real names.
     #[command(flatten)]
     pub real_name: crate::real_name::Settings,

@@ -11,7 +11,6 @@ pub mod erasure;
 pub mod limit;
 pub mod local_id;
 pub mod lockout;
-pub mod origin;
 pub mod password;
 pub mod pattern;
 pub mod personal;

@@ -40,6 +40,7 @@ use std::thread::available_parallelism;
 
 use access::root::{RootKey, RootPublicKey};
 use access::{Rule, Table};
+use audit::{Methods, When};
 use eventbus::{Bus, BusHandle};
 use proto::identity::v1::access_log_server::AccessLogServer;
 use proto::identity::v1::accounts_server::AccountsServer;
@@ -180,6 +181,32 @@ impl Service for Identity {
         ("dingzhu.identity.v1.Erasure/GetReceipt", Rule::Anyone),
     ];
 
+    const AUDITED: Methods = &[
+        ("dingzhu.identity.v1.Accounts/RegisterAccount", When::Called),
+        ("dingzhu.identity.v1.Credentials/ChangePassword", When::Called),
+        ("dingzhu.identity.v1.Credentials/ChangePhone", When::Called),
+        ("dingzhu.identity.v1.Credentials/ChangeEmail", When::Called),
+        ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", When::Called),
+        ("dingzhu.identity.v1.Recovery/StartRecovery", When::Called),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByCode", When::Called),
+        ("dingzhu.identity.v1.Recovery/ResetPasswordByLink", When::Called),
+        ("dingzhu.identity.v1.Sessions/StartSignIn", When::Called),
+        ("dingzhu.identity.v1.Sessions/CompleteSignIn", When::Called),
+        // A session goes on every ten minutes.
+        ("dingzhu.identity.v1.Sessions/RefreshSession", When::Refused),
+        ("dingzhu.identity.v1.Sessions/EndSession", When::Called),
+        ("dingzhu.identity.v1.MySessions/EndMySession", When::Called),
+        ("dingzhu.identity.v1.MySessions/EndMyOtherSessions", When::Called),
+        ("dingzhu.identity.v1.PuzzleSignIn/SignIn", When::Called),
+        ("dingzhu.identity.v1.SecondFactor/EnrolTotp", When::Called),
+        ("dingzhu.identity.v1.SecondFactor/ConfirmTotp", When::Called),
+        ("dingzhu.identity.v1.SecondFactor/VerifyTotp", When::Called),
+        ("dingzhu.identity.v1.WechatBindings/BeginWechatBinding", When::Called),
+        ("dingzhu.identity.v1.WechatBindings/UnbindWechat", When::Called),
+        ("dingzhu.identity.v1.Erasure/RequestErasure", When::Called),
+        ("dingzhu.identity.v1.Erasure/WithdrawErasure", When::Called),
+    ];
+
     type Settings = Settings;
     type Command = Command;
 
@@ -274,7 +301,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         attempts: Attempts::new(&vault),
         puzzles: Puzzles::new(pool.clone()),
         painter: Painter::new(cores),
-        proxies: settings.trusted_proxies.clone().into(),
+        proxies: ground.proxies.clone(),
         second_factors: SecondFactors::new(pool.clone()),
         sessions: Sessions::new(pool.clone()),
         recoveries: Recoveries::new(pool.clone(), &vault),

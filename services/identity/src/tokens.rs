@@ -10,6 +10,7 @@ use eventlog::{Append, AppendError, EventLog};
 use lifecycle::{Lifecycle, OnDeath, Stage, clock, ids};
 use proto::identity::v1::{Entry as ProtoEntry, SigningKey};
 use time::OffsetDateTime;
+use uuid::Uuid;
 use vault::Vault;
 use zeroize::Zeroizing;
 
@@ -40,6 +41,10 @@ pub struct Access {
     pub token: String,
     /// When it ends.
     pub expires_at: OffsetDateTime,
+    /// Whose it is.
+    pub person: Uuid,
+    /// The session that it belongs to.
+    pub session: Uuid,
 }
 
 impl Tokens {
@@ -82,7 +87,7 @@ impl Tokens {
         let claims = Claims::new(session.person, session.id, entry, complete, now);
         let claims = claims.with_second_factor(session.passed).restricted(restricted);
         let expires_at = OffsetDateTime::from_unix_timestamp(claims.exp).expect("ten minutes from now is a time");
-        Ok(Access { token: issuer.sign(&claims), expires_at })
+        Ok(Access { token: issuer.sign(&claims), expires_at, person: session.person, session: session.id })
     }
 
     /// Keys whose tokens may be alive, signed by the root key.

@@ -1,8 +1,10 @@
 //! Between the API's messages and our own types: fields read with all their violations, values rendered.
 
+use audit::Subject;
 use prost_types::Timestamp;
 use proto::identity::v1 as api;
 use rpc::Violations;
+use tonic::Response;
 use uuid::Uuid;
 
 use crate::domain::contact::{self, ContactFlaw};
@@ -218,6 +220,18 @@ pub(super) fn tokens(pair: TokenPair) -> api::Tokens {
         refresh_token: pair.refresh.render(),
         refresh_expire_time: Some(rpc::timestamp(pair.refresh_expires_at)),
     }
+}
+
+/// An answer that begins a session: the audit trail learns whose it is.
+pub(super) fn signed_in<T>(answer: T, subject: Subject) -> Response<T> {
+    let mut response = Response::new(answer);
+    response.extensions_mut().insert(subject);
+    response
+}
+
+/// Who has signed in.
+pub(super) fn subject(tokens: &TokenPair) -> Subject {
+    Subject { person: tokens.access.person, session: tokens.access.session }
 }
 
 /// A code on its way: its id, until when it counts, when the next one may be asked for.

@@ -54,10 +54,12 @@ impl puzzle_sign_in_server::PuzzleSignIn for PuzzleSignIn {
         let (handle, answered) = (self.handle.clone(), Answered { id, offset: request.offset });
         let signing_in = async move { handle.sign_in(&document, password, entry, answered, origin).await };
         let signed_in = rpc::run(&self.handle.lifecycle, signing_in).await?;
-        Ok(Response::new(SignInResponse {
+        let subject = convert::subject(&signed_in.tokens);
+        let answer = SignInResponse {
             tokens: Some(convert::tokens(signed_in.tokens)),
             profile_complete: signed_in.profile_complete,
             second_factor: convert::next_step(signed_in.next_step).into(),
-        }))
+        };
+        Ok(convert::signed_in(answer, subject))
     }
 }

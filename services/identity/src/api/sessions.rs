@@ -58,11 +58,13 @@ impl sessions_server::Sessions for Sessions {
         let handle = self.handle.clone();
         let signed_in =
             rpc::run(&self.handle.lifecycle, async move { handle.complete_sign_in(attempt, &code).await }).await?;
-        Ok(Response::new(CompleteSignInResponse {
+        let subject = convert::subject(&signed_in.tokens);
+        let answer = CompleteSignInResponse {
             tokens: Some(convert::tokens(signed_in.tokens)),
             profile_complete: signed_in.profile_complete,
             second_factor: convert::next_step(signed_in.next_step).into(),
-        }))
+        };
+        Ok(convert::signed_in(answer, subject))
     }
 
     async fn refresh_session(

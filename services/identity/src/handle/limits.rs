@@ -1,11 +1,12 @@
 //! How often the same number, phone or address may ask: counted before anything else is done.
 
+use access::Origin;
+use lifecycle::clock;
+
 use super::Handle;
 use crate::domain::limit::Deed;
-use crate::domain::origin::Origin;
 use crate::error::Error;
 use crate::store::{Connection, Pooled};
-use lifecycle::clock;
 
 impl Handle {
     /// Counts a deed from an address, and refuses one too many.

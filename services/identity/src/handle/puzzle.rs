@@ -1,5 +1,6 @@
 //! 滑块拼图登录: a puzzle, then number and password with its answer.
 
+use access::Origin;
 use lifecycle::{clock, ids};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -8,7 +9,6 @@ use super::{Handle, SignedIn, TRIES};
 use crate::chance;
 use crate::domain::document::Document;
 use crate::domain::limit::Deed;
-use crate::domain::origin::Origin;
 use crate::domain::puzzle::{self, Puzzle, Verdict};
 use crate::domain::session::Entry;
 use crate::error::Error;

@@ -1,5 +1,6 @@
 //! 登录: number and password, then a code; sessions with refresh tokens that are spent once.
 
+use access::Origin;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::{clock, ids};
@@ -12,7 +13,6 @@ use crate::courier::Message;
 use crate::domain::account::Registered;
 use crate::domain::document::Document;
 use crate::domain::limit::Deed;
-use crate::domain::origin::Origin;
 use crate::domain::session::{Entry, Limits, Session};
 use crate::error::Error;
 use crate::hashing::{Password, Waiting};

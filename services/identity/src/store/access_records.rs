@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use audit::Target;
 use lifecycle::ids;
 use proto::identity::v1::{PersonField, Role as ProtoRole};
 use sqlx::PgPool;
@@ -41,8 +42,28 @@ impl AccessRecords {
         Self { pool, vault }
     }
 
-    /// Writes these records, in this order.
-    pub async fn insert(&self, accesses: &[Access]) -> Result<(), Error> {
+    /// A person's records before a place, newest first, each with its place; a purpose that no longer opens is empty.
+    pub async fn list(&self, person: Uuid, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Access)>, Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT sequence, record_id, person, looked_at, service, viewer, role, division, fields, purpose \
+             FROM access_record WHERE person = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
+        )
+        .bind(person)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let key = self.vault.find(person).await?;
+        Ok(rows.into_iter().map(|row| (row.sequence, row.read(key.as_ref()))).collect())
+    }
+}
+
+impl Target for AccessRecords {
+    type Record = Access;
+    type Failure = Error;
+    const NAME: &'static str = "record of access";
+
+    async fn insert(&self, accesses: &[Access]) -> Result<(), Error> {
         let people: Vec<Uuid> = accesses.iter().map(|access| access.person).collect();
         let keys = self.vault.find_all(&people).await?;
         let ids: Vec<Uuid> = accesses.iter().map(|_| ids::random()).collect();
@@ -69,21 +90,6 @@ impl AccessRecords {
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// A person's records before a place, newest first, each with its place; a purpose that no longer opens is empty.
-    pub async fn list(&self, person: Uuid, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Access)>, Error> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT sequence, record_id, person, looked_at, service, viewer, role, division, fields, purpose \
-             FROM access_record WHERE person = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
-        )
-        .bind(person)
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await?;
-        let key = self.vault.find(person).await?;
-        Ok(rows.into_iter().map(|row| (row.sequence, row.read(key.as_ref()))).collect())
     }
 }
 

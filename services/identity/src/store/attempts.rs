@@ -2,6 +2,7 @@
 //!
 //! What belongs together is counted in one statement: beside a password, round trips are what a sign-in costs.
 
+use access::Origin;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -10,7 +11,6 @@ use vault::{Index, Vault};
 use super::failures::count_failure;
 use crate::domain::limit::{self, By, Deed, Limit};
 use crate::domain::lockout::{FAILURES, LOCKED_FOR};
-use crate::domain::origin::Origin;
 use crate::domain::puzzle::Puzzle;
 
 /// Counts: $1 kind, $2 key, $3 now, $4 when a window began that is over by now, $5 the most. No row where it is one too many.

@@ -117,7 +117,6 @@ impl Desk {
         let settings = Settings {
             pepper_file: file("pepper", "07"),
             root_key_file: file("root", "01"),
-            trusted_proxies: Vec::new(),
             real_name: real_name(files.path()),
             archive_years: 6,
             wechat: wechat(files.path()),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access_log;
+mod audit_trail;
 mod canary;
 mod canary_recovery;
 mod canary_wechat;

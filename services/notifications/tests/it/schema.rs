@@ -1,14 +1,15 @@
-//! The first migrations are the platform's own tables, and every RPC has its row in the access table.
+//! Migrations have the platform's own tables, and every RPC has its row in the access table.
 
 use notifications::Notifications;
 use service::Service;
 
 #[test]
-fn the_first_two_migrations_are_the_tables_of_log_and_bus() {
+fn the_first_two_migrations_are_the_tables_of_log_and_bus_and_one_is_that_of_the_audit_trail() {
     let migrations = Notifications::migrations();
     let sql: Vec<_> = migrations.iter().map(|migration| migration.sql.as_str()).collect();
     assert_eq!(sql[0], eventlog::MIGRATION_SQL);
     assert_eq!(sql[1], eventbus::SCHEMA);
+    assert!(sql.contains(&audit::SCHEMA));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use eventbus::{BusHandle, LoadError, Reference};
 use eventlog::Division;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
 use moka::sync::Cache;
 use proto::identity::v1::{Entry, Role};
 use rpc::Refusal;
@@ -14,7 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::caller::{Caller, Grant, Person, Scope};
-use crate::peer::ServiceKeys;
+use crate::peer::{ON_BEHALF_OF, ServiceKeys};
 use crate::token::{self, Claims, ServiceClaims};
 use crate::view::AUTHORITY;
 
@@ -101,6 +103,10 @@ struct Inner {
     verified: Cache<Box<str>, Verified>,
 }
 
+/// Stands in the place of a caller whose token is wrong: why it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Unrecognised(pub(crate) Refusal);
+
 #[derive(Clone)]
 enum Verified {
     Person { person: Person, key_id: Arc<str>, exp: i64 },
@@ -131,13 +137,20 @@ impl Authority {
         self.0.known.get().and_then(Reference::age).is_some_and(|age| age <= CURRENT_FOR)
     }
 
+    /// Finds out who calls and leaves it with the request, for [`Caller::of`] and [`crate::AccessLayer`]. What is wrong with a token is
+    /// left there, too: only the access table knows whether it matters.
+    pub fn recognise<B>(&self, mut request: Request<B>) -> Request<B> {
+        let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+        match self.judge(bearer, header(ON_BEHALF_OF), lifecycle::clock::now()) {
+            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Err(refusal) => drop(request.extensions_mut().insert(Unrecognised(refusal))),
+        }
+        request
+    }
+
     /// Who shows this token, and on whose behalf; `Err` says what is wrong with it.
-    pub(crate) fn judge(
-        &self,
-        bearer: Option<&str>,
-        behalf: Option<&str>,
-        now: OffsetDateTime,
-    ) -> Result<Caller, Refusal> {
+    fn judge(&self, bearer: Option<&str>, behalf: Option<&str>, now: OffsetDateTime) -> Result<Caller, Refusal> {
         let Some(bearer) = bearer else { return Ok(Caller::default()) };
         match self.verify(bearer, now)? {
             Verified::Person { person, .. } => {
@@ -152,7 +165,11 @@ impl Authority {
                     Some(Verified::Service { .. }) => return Err(invalid()),
                     None => None,
                 };
-                Ok(Caller { person, service: Some(name), ..Caller::default() })
+                let withheld = match &person {
+                    Some(person) => self.known()?.grants.get(&person.id).cloned().unwrap_or_default(),
+                    None => Arc::default(),
+                };
+                Ok(Caller { person, service: Some(name), grants: Arc::default(), withheld })
             }
         }
     }

@@ -8,7 +8,7 @@ use rpc::Refusal;
 use tonic::Request;
 use uuid::Uuid;
 
-/// Who stands behind a call. Made by [`crate::AccessLayer`].
+/// Who stands behind a call. Made by [`crate::Authority::recognise`].
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
     /// The signed-in person, or the one that a service acts for.
@@ -17,7 +17,7 @@ pub struct Caller {
     pub service: Option<String>,
     /// Roles of the person that count in this session, as of now.
     pub grants: Arc<[Grant]>,
-    /// Roles of the person that do not count, since the session has not passed the second factor.
+    /// Roles of the person that do not count, since the session has not passed the second factor, or since a service calls.
     pub withheld: Arc<[Grant]>,
 }
 
@@ -63,9 +63,14 @@ pub struct Scope {
 impl Scope {
     /// Whether a division lies within this scope's one: 320000 covers 320300 covers 320302.
     pub fn covers(&self, division: Division) -> bool {
-        let own = self.division.as_str().as_bytes();
-        let significant = own.chunks(2).take_while(|pair| pair != b"00").count() * 2;
-        division.as_str().as_bytes()[..significant] == own[..significant]
+        division.as_str().starts_with(self.prefix())
+    }
+
+    /// How the divisions that it covers begin: `32`, `3203`, `320302`; nothing for the nation.
+    pub fn prefix(&self) -> &str {
+        let own = self.division.as_str();
+        let significant = own.as_bytes().chunks(2).take_while(|pair| pair != b"00").count() * 2;
+        &own[..significant]
     }
 }
 

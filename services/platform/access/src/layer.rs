@@ -1,4 +1,4 @@
-//! The layer in front of every RPC: reads the token, judges the caller by the table, denies what has no row.
+//! The layer in front of every RPC: judges the caller by the table, denies what has no row.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,21 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{Either, Ready, ready};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use rpc::Refusal;
 use tonic::Status;
 use tower::{Layer, Service};
 
 use crate::Authority;
+use crate::authority::Unrecognised;
 use crate::caller::Caller;
-use crate::peer::ON_BEHALF_OF;
 use crate::table::{COMMON, Rule, Table, changing};
 
 /// When staff may try again after a refusal that is nobody's fault.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Enforces an access table.
+/// Enforces an access table on whom [`Authority::recognise`] has found to call; without it everybody is nobody.
 #[derive(Clone, Debug)]
 pub struct AccessLayer {
     rules: Arc<HashMap<&'static str, Rule>>,
@@ -36,21 +35,21 @@ impl AccessLayer {
         Self { rules: Arc::new(rules), changing: Arc::new(changing()), authority }
     }
 
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let rpc = path.trim_start_matches('/');
+    fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        let rpc = request.uri().path().trim_start_matches('/');
         let rule = self.rules.get(rpc).ok_or_else(|| Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。"))?;
-        let header = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-        let caller = match self.authority.judge(bearer, header(ON_BEHALF_OF), lifecycle::clock::now()) {
+        let nobody = Caller::default();
+        let caller = match (request.extensions().get::<Caller>(), request.extensions().get::<Unrecognised>()) {
+            (Some(caller), _) => caller,
             // An expired token must not keep anybody from what is open to all, such as signing in again.
-            Err(_) if *rule == Rule::Anyone => Caller::default(),
-            judged => judged?,
+            (None, Some(Unrecognised(refusal))) if *rule != Rule::Anyone => return Err(refusal.clone()),
+            (None, _) => &nobody,
         };
-        rule.check(&caller)?;
-        if self.changing.contains(rpc) && rule.rests_on_a_role(&caller) && !self.authority.is_current() {
+        rule.check(caller)?;
+        if self.changing.contains(rpc) && rule.rests_on_a_role(caller) && !self.authority.is_current() {
             return Err(outdated());
         }
-        Ok(caller)
+        Ok(())
     }
 }
 
@@ -88,12 +87,9 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.layer.admit(request.uri().path(), request.headers()) {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-                Either::Left(self.inner.call(request))
-            }
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.layer.admit(&request) {
+            Ok(()) => Either::Left(self.inner.call(request)),
             Err(refusal) => Either::Right(ready(Ok(Status::from(refusal).into_http()))),
         }
     }

@@ -1,7 +1,8 @@
 //! Who calls, and what they may: tokens, published keys, staff roles, the access table.
 //!
-//! * [`Caller`] is what a handler knows about who calls;
+//! * [`Caller`] is what a handler knows about who calls, and [`Origin`] from where;
 //! * [`Rule`] and [`Table`] say which RPC is for whom; [`AccessLayer`] enforces it and denies what has no row;
+//!   [`Authority::recognise`] goes before it;
 //! * [`Authority`] keeps published keys and staff grants in memory, fed by identity's events, each signed by the root key;
 //! * [`token`] makes and reads access tokens; [`ServiceIdentity`] makes the tokens that services show each other.
 //!
@@ -10,6 +11,7 @@
 mod authority;
 mod caller;
 mod layer;
+mod origin;
 mod peer;
 pub mod root;
 mod table;
@@ -19,6 +21,7 @@ mod view;
 pub use authority::{Authority, Known, SigningKeyEntry};
 pub use caller::{Caller, Grant, Person, Scope};
 pub use layer::AccessLayer;
+pub use origin::Origin;
 pub use peer::{PeerToken, ServiceIdentity, ServiceKeys};
 pub use table::{COMMON, Rule, Table, uncovered};
 pub use view::{AUTHORITY, AuthorityView};

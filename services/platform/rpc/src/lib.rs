@@ -20,7 +20,7 @@
 //!
 //! Every call through it has a span of its own that continues the caller's trace, a deadline, a place within the
 //! limit of calls in hand (or a polite refusal), a record in the metrics, and an answer even when the handler panics.
-//! A layer of the service's own (access) goes between that and the services: [`Server::layer`].
+//! A layer of the service's own (access, audit) goes between that and the services: [`Server::layer`].
 //!
 //! A method in `api/` is then: parse into a command, collecting every wrong field in [`Violations`]; [`run`] the
 //! command's body; render. What goes wrong becomes a [`Refusal`] in `api/status.rs`:
@@ -79,6 +79,8 @@ mod watchers;
 pub use client::{Channel, ClientTls, ConnectError, connect};
 pub use deadline::within_deadline;
 pub use health::Health;
+pub use methods::method_name;
+pub use record::code_name;
 pub use refusal::{
     CONFLICT, DEADLINE_EXCEEDED, DEPENDENCY_UNAVAILABLE, DOMAIN, INVALID_FIELDS, NOT_FOUND, OVERLOADED, ReadRefusal,
     ReadViolation, Refusal, SHUTTING_DOWN, THROTTLED,

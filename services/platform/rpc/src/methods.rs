@@ -60,6 +60,11 @@ pub(crate) fn of(path: &str) -> &'static Method {
     path.strip_prefix('/').and_then(|name| METHODS.get(name)).unwrap_or(&UNKNOWN)
 }
 
+/// The full name of the method of a request's path, `unknown` where the API has none of that path.
+pub fn method_name(path: &str) -> &'static str {
+    &of(path).name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,15 +47,15 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         // No code was ever sent: the caller went away.
-        let code = name(self.code.unwrap_or(Code::Cancelled));
+        let code = code_name(self.code.unwrap_or(Code::Cancelled));
         let took = self.started.elapsed();
         telemetry::record_call(&self.method.name, code, took);
         tracing::debug!(parent: &self.span, code, took_us = took.as_micros(), "call ended");
     }
 }
 
-/// The code as the gRPC specification writes it.
-fn name(code: Code) -> &'static str {
+/// The code as the gRPC specification writes it: `PERMISSION_DENIED`.
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -68,7 +68,7 @@ impl Server {
 }
 
 impl<L> Server<L> {
-    /// Puts a layer (access, for one) between the standard treatment of calls and the services. One.
+    /// Puts a layer (access, for one) between the standard treatment of calls and the services. One, which may be a tuple of several.
     pub fn layer<M>(self, layer: M) -> Server<M> {
         Server { settings: self.settings, lifecycle: self.lifecycle, health: self.health, layer }
     }

@@ -1,6 +1,6 @@
 //! The server's settings: where it listens, how much it takes on, who may connect.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ pub struct Settings {
     /// Authorities (PEM) that issue the clients' certificates: with them every client must show one (mTLS).
     #[arg(long, env = "DINGZHU_TLS_CLIENT_CA", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
+    /// Addresses of proxies, such as the portal, whose header `x-forwarded-for` says where a call comes from; nobody else's is read.
+    #[arg(long, env = "DINGZHU_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Settings {
@@ -46,6 +49,7 @@ impl Settings {
             tls_cert: None,
             tls_key: None,
             tls_client_ca: None,
+            trusted_proxies: Vec::new(),
         }
     }
 

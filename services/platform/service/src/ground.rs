@@ -1,6 +1,8 @@
 //! What a service stands on once it has started: database, log, keys, neighbours.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::root::{KeyFileError, RootPublicKey};
@@ -28,6 +30,8 @@ pub struct Ground {
     pub authority: Authority,
     /// What the root key signed is trusted.
     pub root: RootPublicKey,
+    /// Whose word on the address of a call counts.
+    pub proxies: Arc<[IpAddr]>,
     /// Names the newest erasure that is applied here, outside of both databases.
     pub erasure_mark_file: Option<PathBuf>,
     /// Tasks and stop.
@@ -79,7 +83,8 @@ impl Ground {
         lifecycle.at(Stage::Store, "database pool", async move { closing.close().await });
         let authority = Authority::new(S::NAME, services);
         let erasure_mark_file = settings.erasure_mark_file.clone();
-        Ok(Self { pool, log, vault, peers, authority, root, erasure_mark_file, lifecycle: lifecycle.clone() })
+        let proxies = settings.server.trusted_proxies.clone().into();
+        Ok(Self { pool, log, vault, peers, authority, root, proxies, erasure_mark_file, lifecycle: lifecycle.clone() })
     }
 }
 

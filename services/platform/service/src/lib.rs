@@ -38,6 +38,9 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// Who may call which RPC of its own package.
     const ACCESS: access::Table;
 
+    /// The RPCs of its own package whose calls the audit trail records whoever calls; those of staff it records anyway.
+    const AUDITED: audit::Methods = &[];
+
     /// Settings beyond those that all services share.
     type Settings: clap::Args + Clone + Send + Sync + 'static;
 

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use access::{AccessLayer, AuthorityView, Caller};
+use audit::{AuditLayer, Auditors, Behind, Trail};
 use eventbus::{Bus, BusHandle};
 use lifecycle::{Lifecycle, OnDeath, Stage};
 use rpc::{Health, Server};
+use tonic::body::Body;
+use tower::util::MapRequestLayer;
 
 use crate::erasure::ON_PERSON_ERASED;
 use crate::{Failure, Ground, Service, Settings, restored};
@@ -58,11 +61,19 @@ pub async fn serve<S: Service>(
     let health = Health::new(&[DATABASE]);
     bus.report_to(health.clone());
     report_database(&ground, health.clone());
-    let surface =
-        service.surface(&ground, &bus).offer(rpc::sized!(bus.operations(actor))).offer(rpc::sized!(bus.event_feed()));
+    let trail = Trail::new(ground.pool.clone(), settings.audit);
+    trail.keep_swept(lifecycle);
+    let surface = service
+        .surface(&ground, &bus)
+        .offer(rpc::sized!(bus.operations(actor)))
+        .offer(rpc::sized!(bus.event_feed()))
+        .offer(rpc::sized!(Auditors::serve(trail.clone())));
+    let authority = ground.authority.clone();
+    let recognition = MapRequestLayer::new(move |request: http::Request<Body>| authority.recognise(request));
+    let audit = AuditLayer::new(S::AUDITED, ground.proxies.clone(), Behind::start(trail, lifecycle));
     let access = AccessLayer::new(S::ACCESS, ground.authority.clone());
-    let address = Server::new(&settings.server, lifecycle, &health).layer(access).start(surface).await?;
-    Ok(Running { address, ground, bus })
+    let server = Server::new(&settings.server, lifecycle, &health).layer((recognition, audit, access));
+    Ok(Running { address: server.start(surface).await?, ground, bus })
 }
 
 /// Who calls, as the log names them; nobody without a token.

@@ -64,6 +64,9 @@ pub struct Settings {
     /// Keys of people.
     #[command(flatten)]
     pub vault: vault::Settings,
+    /// The audit trail.
+    #[command(flatten)]
+    pub audit: audit::Settings,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: telemetry::Settings,

@@ -130,6 +130,11 @@ impl Again {
     pub fn person(&self, person: Uuid) -> Channel {
         show(&self.channel, &person_token(person, identity::Entry::Registration, true))
     }
+
+    /// A channel without a token.
+    pub fn anyone(&self) -> tonic::transport::Channel {
+        self.channel.clone()
+    }
 }
 
 /// Stops a service at its end.
@@ -406,6 +411,7 @@ fn settings(database: &TestDatabase, neighbours: &[Neighbour], files: &Path, ser
             master_key_file: Some(file("master", "0f".repeat(32))),
             master_keys: None,
         },
+        audit: audit::Settings::default(),
         telemetry: telemetry::Settings::default(),
     }
 }

@@ -14,7 +14,7 @@ mod output;
 mod propagation;
 mod trace;
 
-pub use metrics::record_call;
+pub use metrics::{count_lost, record_call};
 pub use output::{Format, Guard, InitError, Settings, init};
 pub use propagation::{TRACEPARENT, begin, current, current_traceparent, extract, inject, set_parent};
 pub use trace::{NotATraceparent, Trace};

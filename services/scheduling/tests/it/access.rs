@@ -17,9 +17,10 @@ fn every_rpc_has_its_row() {
 }
 
 #[test]
-fn the_first_migrations_are_those_of_log_and_bus() {
+fn the_platforms_tables_are_the_platforms() {
     assert_eq!(include_str!("../../migrations/20261123000001_create_event_log.sql"), eventlog::MIGRATION_SQL);
     assert_eq!(include_str!("../../migrations/20261123000002_create_bus.sql"), eventbus::SCHEMA);
+    assert_eq!(include_str!("../../migrations/20261126000082_create_audit_record.sql"), audit::SCHEMA);
 }
 
 #[tokio::test]

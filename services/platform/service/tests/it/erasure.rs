@@ -65,8 +65,8 @@ impl Service for Notes {
             Migration::new(version, "schema".into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
         };
         let note = "CREATE TABLE public.note (person uuid NOT NULL, line integer NOT NULL)";
-        let all = vec![migration(1, eventlog::MIGRATION_SQL), migration(2, eventbus::SCHEMA), migration(3, note)];
-        Migrator::with_migrations(all)
+        let all = [eventlog::MIGRATION_SQL, eventbus::SCHEMA, note, audit::SCHEMA];
+        Migrator::with_migrations((1..).zip(all).map(|(version, sql)| migration(version, sql)).collect())
     }
 
     async fn wire(ground: &Ground, attempts: Attempts, bus: Bus) -> Result<(Self, Bus), Failure> {
@@ -100,7 +100,7 @@ async fn count(running: &Running<Notes>, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(&running.service.ground.pool).await.unwrap()
 }
 
-async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     cluster::wait::until(what, std::time::Duration::from_secs(20), ask).await.unwrap()
 }
 

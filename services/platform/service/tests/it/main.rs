@@ -1,6 +1,7 @@
 //! The platform as a whole, on a service that offers nothing of its own: start, access, feeds without NATS, operations.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit_trail;
 mod erasure;
 mod restored;
 
@@ -27,7 +28,8 @@ impl Service for Empty {
         let migration = |version, sql: &'static str| {
             Migration::new(version, "schema".into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
         };
-        Migrator::with_migrations(vec![migration(1, eventlog::MIGRATION_SQL), migration(2, eventbus::SCHEMA)])
+        let all = [eventlog::MIGRATION_SQL, eventbus::SCHEMA, audit::SCHEMA];
+        Migrator::with_migrations((1..).zip(all).map(|(version, sql)| migration(version, sql)).collect())
     }
 
     async fn wire(_: &Ground, _: NoSettings, bus: Bus) -> Result<(Self, Bus), Failure> {
