@@ -130,14 +130,13 @@ async fn command<S: Service>(program: Program<S>, lifecycle: &Lifecycle) -> Resu
             }
         }
         Command::RotateMasterKey => {
+            // Whoever runs it may have changed the files just now.
+            tokio::time::sleep(vault::CHANGE_COUNTS_AFTER).await;
             let told = |rotation| tracing::info!(?rotation, "rewrapping");
             let rotation = vault::Vault::open(&settings.vault)?.rotate_master_key(told).await?;
             tracing::info!(?rotation, "the keys are rewrapped");
             if rotation.left > 0 {
-                return Err(
-                    "a replica that does not know the new master key makes keys: restart it, then run this again"
-                        .into(),
-                );
+                return Err("a replica makes keys with another master key: put the new one first in its file, then run this again".into());
             }
         }
         Command::Own(command) => {

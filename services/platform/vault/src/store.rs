@@ -72,12 +72,12 @@ pub struct Vault {
 impl Vault {
     /// Reads the master keys and prepares the pool; connects when it is loaded or migrated, or a key is asked for.
     pub fn open(settings: &Settings) -> Result<Self, VaultError> {
-        let ring = settings.ring()?;
+        let masters = settings.masters()?;
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(2))
             .connect_lazy(&settings.keys_database_url)?;
-        Ok(Self::with(pool, Arc::new(ring)))
+        Ok(Self::with(pool, masters))
     }
 
     /// A vault with one master key on a pool that is there already.
@@ -100,9 +100,10 @@ impl Vault {
             let is_used: bool = sqlx::query_scalar(is_used).fetch_one(&self.pool).await?;
             let root =
                 if is_used { self.masters.first_index_root().ok_or(VaultError::IndexRootUnknown)? } else { random() };
+            let wrapped = self.masters.wrap(Uuid::nil(), &root).await?;
             sqlx::query("INSERT INTO index_root (wrapped, master) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                .bind(self.masters.wrap(Uuid::nil(), &root).await?)
-                .bind(self.masters.current())
+                .bind(wrapped.bytes)
+                .bind(wrapped.master)
                 .execute(&self.pool)
                 .await?;
         }
@@ -176,20 +177,22 @@ impl Vault {
             return Ok(keys);
         }
         let mut made = HashMap::with_capacity(missing.len());
-        let mut wrapped = Vec::with_capacity(missing.len());
+        let (mut wrapped, mut masters) = (Vec::with_capacity(missing.len()), Vec::with_capacity(missing.len()));
         for person in &missing {
             let key = random();
-            wrapped.push(self.masters.wrap(*person, &key).await?);
+            let by_master = self.masters.wrap(*person, &key).await?;
+            wrapped.push(by_master.bytes);
+            masters.push(by_master.master);
             made.insert(*person, key);
         }
         let people: Vec<Uuid> = missing.iter().copied().collect();
         let ours: Vec<Uuid> = sqlx::query_scalar(
-            "INSERT INTO person_key (person, wrapped, master) SELECT *, $3 FROM unnest($1::uuid[], $2::bytea[])
+            "INSERT INTO person_key (person, wrapped, master) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[])
              ON CONFLICT (person) DO NOTHING RETURNING person",
         )
         .bind(&people)
         .bind(&wrapped)
-        .bind(self.masters.current())
+        .bind(&masters)
         .fetch_all(&self.pool)
         .await?;
         for person in ours {

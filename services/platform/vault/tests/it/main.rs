@@ -1,6 +1,7 @@
 //! The key store on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod files;
 mod rotation;
 
 use cluster::database::TestDatabase;
