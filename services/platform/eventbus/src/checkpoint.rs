@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::message::Place;
+use crate::source::Head;
 
 /// What is known of a feed, here and now.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,7 @@ pub(crate) struct Progress {
     pub(crate) source_head: i64,
     pub(crate) problem: Option<String>,
     pub(crate) oldest_unread_at: Option<OffsetDateTime>,
-    /// Age of the knowledge that nothing is unread, and when that age was taken.
+    /// Age of the knowledge that nothing is unread, and when that age was taken; [`Head::as_of`] is where it comes from.
     at_head: Option<(Duration, Instant)>,
 }
 
@@ -37,13 +38,15 @@ impl Progress {
     }
 
     /// After a step of this replica's own.
-    pub(crate) fn moved(&mut self, place: &Place, head: i64, changed: Option<i64>) {
+    pub(crate) fn moved(&mut self, place: &Place, head: Head, changed: Option<i64>) {
         self.known = true;
         self.changed = changed.unwrap_or(self.changed);
-        (self.epoch, self.position, self.source_head) = (place.epoch, place.position, head);
+        (self.epoch, self.position, self.source_head) = (place.epoch, place.position, head.position);
         (self.problem, self.oldest_unread_at) = (None, None);
-        if place.position >= head {
-            self.at_head = Some((Duration::ZERO, Instant::now()));
+        if place.position >= head.position
+            && let Some(as_of) = head.as_of
+        {
+            self.at_head = Some((Duration::ZERO, as_of));
         }
     }
 }
@@ -77,13 +80,14 @@ pub(crate) async fn advance(
     feed: &str,
     old: &Place,
     new: &Place,
-    head: i64,
+    head: Head,
     changed: Option<i64>,
 ) -> Result<(), MoveError> {
     let moved = sqlx::query(
         "UPDATE public.feed_checkpoint SET epoch = $4, position = $5, hash = $6, source_head = $7, changed = coalesce($8, changed), \
              problem = NULL, oldest_unread_at = NULL, \
-             at_head_at = CASE WHEN $5 >= $7 THEN clock_timestamp() ELSE at_head_at END \
+             at_head_at = CASE WHEN $5 >= $7 THEN coalesce(clock_timestamp() - make_interval(secs => $9), at_head_at) \
+                 ELSE at_head_at END \
          WHERE name = $1 AND position = $2 AND hash = $3",
     )
     .bind(feed)
@@ -92,17 +96,18 @@ pub(crate) async fn advance(
     .bind(new.epoch)
     .bind(new.position)
     .bind(new.hash)
-    .bind(head)
+    .bind(head.position)
     .bind(changed)
+    .bind(head.as_of.map(|as_of| as_of.elapsed().as_secs_f64()))
     .execute(tx)
     .await?;
     if moved.rows_affected() == 1 { Ok(()) } else { Err(MoveError::Moved) }
 }
 
 /// Records that nothing is unread.
-pub(crate) async fn at_head(pool: &PgPool, feed: &str, place: &Place) -> Result<(), MoveError> {
+pub(crate) async fn at_head(pool: &PgPool, feed: &str, place: &Place, head: Head) -> Result<(), MoveError> {
     let mut connection = pool.acquire().await?;
-    advance(&mut connection, feed, place, place, place.position, None).await
+    advance(&mut connection, feed, place, place, head, None).await
 }
 
 /// Records why the feed stands still.

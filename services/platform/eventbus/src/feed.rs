@@ -166,13 +166,13 @@ impl Worker {
             let page = page?;
             if !page.events.is_empty() {
                 place = self.consume(place, &page).await?;
-                remarked = (place.position >= page.head).then(Instant::now);
-            } else if place.position < page.head {
-                self.feed.progress.send_modify(|progress| progress.source_head = page.head);
+                remarked = page.head.as_of.filter(|_| place.position >= page.head.position).map(|_| Instant::now());
+            } else if place.position < page.head.position {
+                self.feed.progress.send_modify(|progress| progress.source_head = page.head.position);
             } else if remarked.is_none_or(|at| at.elapsed() >= REMARK) {
-                checkpoint::at_head(&self.core.pool, self.feed.name, &place).await?;
+                checkpoint::at_head(&self.core.pool, self.feed.name, &place, page.head).await?;
                 self.feed.progress.send_modify(|progress| progress.moved(&place, page.head, None));
-                remarked = Some(Instant::now());
+                remarked = page.head.as_of.map(|_| Instant::now());
             }
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use tonic::{Request, Status, Streaming};
 
 use crate::message::{Break, Place};
-use crate::source::{Page, SourceError, Token};
+use crate::source::{Head, Page, SourceError, Token};
 
 /// Largest answer: 500 events, or one of the largest size and what fits beside it.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
@@ -34,7 +34,8 @@ impl Owner {
 
     /// What comes after `place`, and what is new then.
     pub(crate) async fn follow(&self, place: Place) -> Result<Following, SourceError> {
-        let stream = self.read(place.position, true).await.map_err(|status| refused(&status, place))?;
+        let answer = timeout(SILENCE, self.read(place.position, true)).await.map_err(|_| silent())?;
+        let stream = answer.map_err(|status| refused(&status, place))?;
         Ok(Following { stream, place, opened: Instant::now() })
     }
 
@@ -67,15 +68,21 @@ impl Following {
         if self.opened.elapsed() > STAY {
             return Err(SourceError::LookAgain);
         }
+        // Whoever is frozen meanwhile must not take an answer from before for news.
+        let as_of = Some(Instant::now());
         let answer = match timeout(SILENCE, self.stream.message()).await {
             Ok(Ok(Some(answer))) => answer,
             Ok(Ok(None)) => return Err(SourceError::LookAgain),
             Ok(Err(status)) => return Err(refused(&status, self.place)),
-            Err(_) => return Err(SourceError::Unavailable("the owner is silent".to_owned())),
+            Err(_) => return Err(silent()),
         };
         let events = answer.events.into_iter().map(|event| self.place.follow(event)).collect::<Result<_, _>>()?;
-        Ok(Page { events, head: answer.head })
+        Ok(Page { events, head: Head { position: answer.head, as_of } })
     }
+}
+
+fn silent() -> SourceError {
+    SourceError::Unavailable("the owner is silent".to_owned())
 }
 
 pub(crate) fn refused(status: &Status, place: Place) -> SourceError {

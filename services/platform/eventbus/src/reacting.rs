@@ -15,7 +15,7 @@ use crate::checkpoint::{self, MoveError};
 use crate::feed::{Feed, Halt, panicked};
 use crate::message::Place;
 use crate::parking::{self, Parked};
-use crate::source::Page;
+use crate::source::{Head, Page};
 use crate::{Event, Reaction, ReactionError, ReactionIds};
 
 /// Events between two checkpoints: what a crash repeats, without effect.
@@ -59,7 +59,7 @@ pub(crate) async fn react(
 struct Step<'a> {
     core: &'a Core,
     feed: &'a Feed,
-    head: i64,
+    head: Head,
     place: Place,
     parked: Vec<Parked>,
 }

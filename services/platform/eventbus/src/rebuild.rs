@@ -16,7 +16,7 @@ use crate::copy::{self, CopyError};
 use crate::feed::Feed;
 use crate::message::Place;
 use crate::owner::{self, Owner};
-use crate::source::SourceError;
+use crate::source::{Head, SourceError};
 use crate::{Event, View, ViewError, viewing};
 
 /// Events that a view is handed at a time, and slices read ahead.
@@ -198,7 +198,7 @@ async fn swap(
         let sql = format!("ALTER TABLE rebuild.{table} SET SCHEMA views");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     }
-    let head = live.position.max(place.position);
+    let head = Head { position: live.position.max(place.position), as_of: None };
     // Other rows than before, perhaps: whoever keeps them in memory reads them again.
     checkpoint::advance(&mut tx, feed.name, &live, &place, head, Some(place.position)).await?;
     tx.commit().await?;

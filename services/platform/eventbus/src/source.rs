@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::{EventLog, ReadError};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, pending};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,15 +22,23 @@ const PAGE: i64 = 1_000;
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// Pages of the own log are read at most so often, so that under load one transaction, or message, carries many events.
 pub(crate) const PACE: Duration = Duration::from_millis(50);
-/// How often the owner is asked whether a quiet stream is right.
+/// How often the owner of a stream is asked whether it has everything.
 const ASK: Duration = Duration::from_secs(2);
 
 /// The next events of a source, proven to follow the ones before; none when nothing is new.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) events: Vec<Event>,
-    /// Newest position that the source is known to have.
-    pub(crate) head: i64,
+    pub(crate) head: Head,
+}
+
+/// How far a source is known to reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    /// Newest position that it is known to have.
+    pub(crate) position: i64,
+    /// What the source recorded before this moment is counted in. `None` where nobody has said so yet.
+    pub(crate) as_of: Option<Instant>,
 }
 
 /// Why a source gives no more.
@@ -56,31 +66,24 @@ impl From<ReadError> for SourceError {
 }
 
 /// A source opened at a place.
-pub(crate) struct Source {
-    reader: Reader,
-    /// Where the reader is a stream: who knows whether its relay still publishes.
-    owner: Option<Owner>,
-    asked_at: Instant,
-    /// Newest position that the owner has told.
-    told: i64,
-}
+pub(crate) struct Source(Reader);
 
 enum Reader {
     Own(OwnLog),
-    Stream(Box<Subscription>),
+    /// With its owner, where one is known.
+    Stream(Box<Subscription>, Option<Asking>),
     Owner(Box<Following>),
 }
 
 impl Source {
     /// The best source for what comes after `place`.
     pub(crate) async fn open(core: &Core, nats: &Nats, service: &str, place: Place) -> Result<Self, SourceError> {
-        let source = |reader, owner| Self { reader, owner, asked_at: Instant::now(), told: 0 };
         if service == core.service {
-            return OwnLog::open(&core.log, place).await.map(|log| source(Reader::Own(log), None));
+            return OwnLog::open(&core.log, place).await.map(|log| Self(Reader::Own(log)));
         }
         let owner = core.owners.get(service);
         let reason = match Subscription::open(nats, service, place).await {
-            Ok(subscription) => return Ok(source(Reader::Stream(Box::new(subscription)), owner.cloned())),
+            Ok(stream) => return Ok(Self(Reader::Stream(Box::new(stream), owner.cloned().map(Asking::new)))),
             Err(SourceError::Unavailable(reason)) => reason,
             Err(other) => return Err(other),
         };
@@ -88,39 +91,85 @@ impl Source {
         tracing::info!(service, reason, position = place.position, "reading from the owner");
         match owner.follow(place).await {
             Err(SourceError::Unavailable(owner)) => Err(SourceError::Unavailable(format!("{reason}; {owner}"))),
-            following => following.map(|following| source(Reader::Owner(Box::new(following)), None)),
+            following => following.map(|following| Self(Reader::Owner(Box::new(following)))),
         }
     }
 
-    /// The next page; an empty one after [`TICK`] with nothing new.
+    /// The next page; an empty one after [`TICK`] with nothing new, or where the owner has said how far it is.
     pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
-        let page = match &mut self.reader {
-            Reader::Own(log) => log.next().await,
-            Reader::Owner(following) => following.next().await,
-            Reader::Stream(subscription) => subscription.next().await,
-        }?;
-        if page.events.is_empty() {
-            self.ask_owner().await?;
+        let (stream, asking) = match &mut self.0 {
+            Reader::Own(log) => return log.next().await,
+            Reader::Owner(following) => return following.next().await,
+            Reader::Stream(stream, None) => return stream.next().await,
+            Reader::Stream(stream, Some(asking)) => (stream, asking),
+        };
+        asking.begin(stream.place());
+        let (mut page, is_quiet) = tokio::select! {
+            page = stream.next() => {
+                let page = page?;
+                let is_quiet = page.events.is_empty();
+                (page, is_quiet)
+            }
+            () = asking.answered() => (stream.nothing(), false),
+        };
+        page.head = asking.head(page.head.position);
+        let place = stream.place();
+        if is_quiet && asking.misses(place) {
+            tracing::warn!(position = place.position, "the stream is quiet, reading from the owner");
+            let following = asking.owner.follow(place).await?;
+            self.0 = Reader::Owner(Box::new(following));
         }
         Ok(page)
     }
+}
 
-    /// A quiet stream may be one whose relay has stopped. What the owner has told a while ago and the stream still does
-    /// not hold is read from the owner; one that does not answer has nothing new to tell.
-    async fn ask_owner(&mut self) -> Result<(), SourceError> {
-        let (Reader::Stream(subscription), Some(owner)) = (&self.reader, &self.owner) else { return Ok(()) };
-        let place = subscription.place();
-        if self.asked_at.elapsed() < ASK {
-            return Ok(());
+/// The owner of a stream, asked beside the reading. A stream does not know what its relay has not published, and whether that is nothing
+/// only the owner can say: one that does not answer may have recorded something before it fell silent.
+struct Asking {
+    owner: Owner,
+    asked_at: Option<Instant>,
+    answer: Option<BoxFuture<'static, Option<i64>>>,
+    /// Its newest position when it answered last, and when it was asked for it.
+    told: Option<(i64, Instant)>,
+    is_silent: bool,
+}
+
+impl Asking {
+    fn new(owner: Owner) -> Self {
+        Self { owner, asked_at: None, answer: None, told: None, is_silent: false }
+    }
+
+    /// Asks where it is time to: what was told before has to be read first.
+    fn begin(&mut self, place: Place) {
+        let is_read = self.told.is_none_or(|(told, _)| told <= place.position);
+        if self.answer.is_none() && is_read && self.asked_at.is_none_or(|at| at.elapsed() >= ASK) {
+            let owner = self.owner.clone();
+            self.asked_at = Some(Instant::now());
+            self.answer = Some(async move { owner.head(place).await }.boxed());
         }
-        self.asked_at = Instant::now();
-        if self.told > place.position {
-            tracing::warn!(position = place.position, told = self.told, "the stream is quiet, reading from the owner");
-            self.reader = Reader::Owner(Box::new(owner.follow(place).await?));
-        } else {
-            self.told = owner.head(place).await.unwrap_or_default();
+    }
+
+    /// Waits for the answer; for ever where nothing is asked.
+    async fn answered(&mut self) {
+        let Some(answer) = &mut self.answer else { return pending().await };
+        let head = answer.await;
+        self.answer = None;
+        if head.is_none() && !self.is_silent {
+            tracing::warn!("the owner does not say whether its stream has everything: what is known of it grows old");
         }
-        Ok(())
+        self.is_silent = head.is_none();
+        self.told = head.zip(self.asked_at).or(self.told);
+    }
+
+    /// The head of a source whose stream ends at `streamed`.
+    fn head(&self, streamed: i64) -> Head {
+        let (told, as_of) = self.told.unzip();
+        Head { position: told.map_or(streamed, |told| told.max(streamed)), as_of }
+    }
+
+    /// Whether the stream lacks what the owner has told a while ago.
+    fn misses(&self, place: Place) -> bool {
+        self.told.is_some_and(|(told, asked_at)| told > place.position && asked_at.elapsed() >= ASK)
     }
 }
 
@@ -147,6 +196,7 @@ impl OwnLog {
         sleep_until(self.next_at).await;
         // Over with an error only when the log is gone, and then the page is empty, too.
         let _ = timeout(TICK, self.head.wait_for(|head| *head > behind)).await;
+        let as_of = Some(Instant::now());
         let recorded = self.log.follow(behind, &self.place.hash, PAGE).await?;
         // What lies far behind is read without a pause.
         let all = i64::try_from(recorded.len()).is_ok_and(|count| count < PAGE);
@@ -157,8 +207,8 @@ impl OwnLog {
             self.place.pass(&event);
             events.push(event);
         }
-        let head = (*self.head.borrow()).max(self.place.position);
-        Ok(Page { events, head })
+        let position = (*self.head.borrow()).max(self.place.position);
+        Ok(Page { events, head: Head { position, as_of } })
     }
 }
 

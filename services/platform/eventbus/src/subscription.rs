@@ -6,11 +6,11 @@ use async_nats::jetstream::consumer::pull::{self, Config};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::{Context, Message};
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::message::{self, Break, Place};
 use crate::nats::{Nats, UNREACHABLE};
-use crate::source::{Page, SourceError, TICK};
+use crate::source::{Head, Page, SourceError, TICK};
 use crate::stream;
 
 /// Messages asked for at a time; more are asked for when half of them are here.
@@ -71,7 +71,10 @@ impl Subscription {
         self.place
     }
 
+    /// The next page. Whether the relay has published everything, the stream does not know: of an owner that cannot be asked it is the
+    /// last word.
     pub(crate) async fn next(&mut self) -> Result<Page, SourceError> {
+        let as_of = Some(Instant::now());
         let mut events = Vec::new();
         match timeout(TICK, self.messages.next()).await {
             Err(_) => self.look().await?,
@@ -96,7 +99,16 @@ impl Subscription {
                 }
             }
         }
-        Ok(Page { events, head: self.head.max(self.place.position) })
+        Ok(Page { events, head: self.head(as_of) })
+    }
+
+    /// A page without events.
+    pub(crate) fn nothing(&self) -> Page {
+        Page { events: Vec::new(), head: self.head(None) }
+    }
+
+    fn head(&self, as_of: Option<Instant>) -> Head {
+        Head { position: self.head.max(self.place.position), as_of }
     }
 
     fn follow(&mut self, message: Message) -> Result<crate::Event, SourceError> {

@@ -5,6 +5,7 @@ mod checks;
 mod consumers;
 mod feeds;
 mod forks;
+mod freshness;
 mod leases;
 mod mutants;
 mod reactions;
