@@ -118,10 +118,30 @@ async fn a_key_is_followed_by_the_next_one_that_was_published_before() {
 }
 
 #[tokio::test]
+async fn after_a_downtime_of_weeks_nothing_is_signed_with_a_key_that_nobody_knows_yet() {
+    let ground = Ground::lay().await;
+    let (one, unaware) = (ground.replica().await, ground.replica().await);
+    let woken = lifecycle::clock::now() + Duration::days(40);
+    let first = one.published(woken);
+    one.refresh(woken).await.unwrap();
+    let published = one.published(woken);
+    assert_eq!((published.len(), &published[0]), (2, &first[0]));
+    let begins = published[1].not_before_time.unwrap().seconds;
+    assert!(begins >= woken.unix_timestamp() + 24 * 3600, "it is out for a day before");
+    // Who knows the first key only can read what is signed until then, and not what is signed later.
+    let soon = woken + Duration::hours(23);
+    assert_eq!(token(&one, soon).unwrap(), token(&unaware, soon).unwrap());
+    let later = woken + Duration::hours(25);
+    assert_ne!(token(&one, later).unwrap(), token(&unaware, later).unwrap());
+    one.refresh(later).await.unwrap();
+    assert_eq!(one.published(later), published[1..], "the first key's last token has ended");
+}
+
+#[tokio::test]
 async fn without_a_key_nobody_is_signed_in() {
     let ground = Ground::lay().await;
     let replica = ground.replica().await;
-    let much_later = lifecycle::clock::now() + Duration::days(60);
+    let much_later = lifecycle::clock::now() + Duration::days(61);
     assert!(matches!(token(&replica, much_later), Err(Error::NoSigningKey)));
 }
 

@@ -131,8 +131,8 @@ impl Authority {
         self.0.known.get()?.require().ok()
     }
 
-    /// Whether what is known of roles is so fresh that staff may change things by it. Applicants need no role. A stream that
-    /// answers and holds nothing new is fresh, also while identity is away: nobody takes a role back then.
+    /// Whether what is known of roles is so fresh that staff may change things by it. Applicants need no role. Only identity can say
+    /// that its stream lacks nothing: what it recorded last before it fell silent may be that a role was taken back.
     pub fn is_current(&self) -> bool {
         self.0.known.get().and_then(Reference::age).is_some_and(|age| age <= CURRENT_FOR)
     }
@@ -208,7 +208,10 @@ impl Authority {
             return Ok(Verified::Service { name: claims.sub, exp: claims.exp });
         }
         let known = self.known()?;
-        let key = known.keys.get(&key_id).ok_or_else(invalid)?;
+        // A key that is published to sign at once, since no other one could, is published before identity answers anybody: what is known
+        // since then holds it, and what is older cannot say that there is no such key.
+        let unknown = || if self.is_current() { invalid() } else { not_ready() };
+        let key = known.keys.get(&key_id).ok_or_else(unknown)?;
         let claims: Claims = token::verify(token, &key.public_key).ok_or_else(invalid)?;
         let counts = key.not_before <= now && now < key.not_after;
         let entry = Entry::try_from(claims.ent).map_err(|_| invalid())?;
@@ -243,6 +246,6 @@ fn invalid() -> Refusal {
 }
 
 fn not_ready() -> Refusal {
-    Refusal::new(tonic::Code::Unavailable, "REFERENCE_NOT_READY", "系统正在启动，请稍后再试。")
+    Refusal::new(tonic::Code::Unavailable, "REFERENCE_NOT_READY", "系统正在同步数据，请稍后再试。")
         .retry_after(Duration::from_secs(2))
 }

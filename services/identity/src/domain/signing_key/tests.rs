@@ -12,7 +12,7 @@ fn publish(id: u128, now: OffsetDateTime) -> PublishIfDue {
 }
 
 fn key(id: u128, not_before: OffsetDateTime) -> Published {
-    let not_after = not_before + SIGNS_FOR + LAST_TOKEN;
+    let not_after = not_before + SIGNS_FOR + RESERVE + LAST_TOKEN;
     Published(Key { id: Uuid::from_u128(id), public_key: [1; 32], not_before, not_after })
 }
 
@@ -27,16 +27,42 @@ fn the_second_of_two_replicas_finds_nothing_to_publish() {
 }
 
 #[test]
-fn the_next_key_is_published_ahead_and_begins_where_the_last_one_ends() {
+fn the_next_key_is_published_ahead_and_takes_over_in_time() {
     let ahead = START + SIGNS_FOR - PUBLISHED_AHEAD;
     given::<KeyRing>([key(1, START)]).when(publish(2, ahead - Duration::SECOND)).then_nothing();
-    given::<KeyRing>([key(1, START)]).when(publish(2, ahead)).then([key(2, START + SIGNS_FOR)]);
+    for now in [ahead, START + SIGNS_FOR - LEAD] {
+        given::<KeyRing>([key(1, START)]).when(publish(2, now)).then([key(2, START + SIGNS_FOR)]);
+    }
 }
 
 #[test]
-fn after_a_long_sleep_the_next_key_signs_at_once() {
-    let late = START + Duration::days(90);
+fn after_a_long_sleep_the_last_key_goes_on_until_the_next_one_has_been_known_for_a_day() {
+    for late in [SIGNS_FOR - Duration::HOUR, SIGNS_FOR, Duration::days(40), SIGNS_FOR + RESERVE - LEAD] {
+        let woken = START + late;
+        given::<KeyRing>([key(1, START)]).when(publish(2, woken)).then([key(2, woken + LEAD)]);
+        let ring = given::<KeyRing>([key(1, START), key(2, woken + LEAD)]).state();
+        assert_eq!(ring.signing(woken + LEAD - Duration::SECOND).unwrap().id, Uuid::from_u128(1));
+        assert_eq!(ring.signing(woken + LEAD).unwrap().id, Uuid::from_u128(2));
+    }
+}
+
+#[test]
+fn at_the_end_of_its_reserve_a_key_hands_over_to_one_that_is_known_for_as_long_as_it_can_be() {
+    let end = START + SIGNS_FOR + RESERVE;
+    given::<KeyRing>([key(1, START)]).when(publish(2, end - Duration::HOUR)).then([key(2, end)]);
+}
+
+#[test]
+fn where_no_key_can_sign_any_more_the_next_one_signs_at_once() {
+    let late = START + SIGNS_FOR + RESERVE;
     given::<KeyRing>([key(1, START)]).when(publish(2, late)).then([key(2, late)]);
+}
+
+#[test]
+fn a_key_from_before_there_was_a_reserve_hands_over_where_it_ends() {
+    let Published(before) = key(1, START);
+    let before = Published(Key { not_after: before.not_after - RESERVE, ..before });
+    given::<KeyRing>([before]).when(publish(2, START + SIGNS_FOR - Duration::HOUR)).then([key(2, START + SIGNS_FOR)]);
 }
 
 #[test]
@@ -52,8 +78,8 @@ fn a_key_is_kept_until_its_last_token_has_ended() {
 
 proptest! {
     #[test]
-    fn a_service_that_looks_every_few_hours_always_has_a_key_that_was_published_a_day_before(
-        pauses in proptest::collection::vec(1..20_i64, 1..400)
+    fn a_service_that_sleeps_for_a_month_at_most_always_has_a_key_that_was_published_a_day_before(
+        pauses in proptest::collection::vec(prop_oneof![1..20_i64, 1..31 * 24_i64], 1..400)
     ) {
         let (mut ring, mut now) = (KeyRing::default(), START);
         let mut published_at = Vec::new();

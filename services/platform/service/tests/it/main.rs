@@ -10,7 +10,7 @@ use proto::identity::v1::{Entry, Role};
 use proto::operations::v1::GetStatusRequest;
 use proto::operations::v1::operations_client::OperationsClient;
 use rpc::Refusal;
-use service::testing::{person_token, start};
+use service::testing::{person_token, start, until};
 use service::{Failure, Ground, NoCommand, NoSettings, Service};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use tonic::{Code, Status};
@@ -94,6 +94,27 @@ async fn a_forged_an_expired_and_a_strange_services_token_are_refused() {
     // A token for another service does not open this one.
     let identity = access::ServiceIdentity::from_seed("applications", &[9; 32]);
     assert_eq!(ask(&identity.token_for("scheduling").token()).await, invalid);
+}
+
+#[tokio::test]
+async fn a_token_of_a_key_that_is_not_known_is_called_invalid_only_by_who_hears_of_new_keys() {
+    let mut running = start::<Empty>(NoSettings {}, Vec::new()).await;
+    let person = Uuid::from_u128(7);
+    let claims =
+        access::token::Claims::new(person, Uuid::from_u128(1), Entry::Registration, true, lifecycle::clock::now());
+    let strange = access::token::Issuer::new("next-key", &[5; 32]).sign(&claims);
+    let ask = async |running: &service::testing::Running<Empty>, token: &str| {
+        refused(OperationsClient::new(running.with_token(token)).get_status(GetStatusRequest {}).await)
+    };
+    assert_eq!(ask(&running, &strange).await, (Code::Unauthenticated, "TOKEN_INVALID".to_owned()));
+
+    // Identity is away, and may come back with a key that signs at once.
+    running.neighbours.clear();
+    until("identity to be unheard of", || !running.service.ground.authority.is_current()).await;
+    assert_eq!(ask(&running, &strange).await, (Code::Unavailable, "REFERENCE_NOT_READY".to_owned()));
+    let known = person_token(person, Entry::Registration, true);
+    assert_eq!(ask(&running, &known).await, (Code::PermissionDenied, "ROLE_REQUIRED".to_owned()));
+    assert_eq!(ask(&running, "nonsense").await, (Code::Unauthenticated, "TOKEN_INVALID".to_owned()));
 }
 
 #[tokio::test]
