@@ -165,5 +165,5 @@ async fn staff_with_an_old_account_is_enrolled_in_its_place() {
         .fetch_one(&desk.identity.service.ground.pool)
         .await
         .unwrap();
-    assert_eq!(versions.get::<i64, _>("version"), 4, "imported, registered, given the role, and a second factor");
+    assert_eq!(versions.get::<i64, _>("version"), 5, "imported, registered, role, second factor, profile");
 }

@@ -241,7 +241,7 @@ async fn one_address_begins_bindings_and_asks_for_codes_so_often_and_no_more() {
     ticket(&desk, &token, &teacher).await;
     let begun = started(&desk, &teacher).await;
     anyone(&desk).send_recovery_wechat_code(begun.clone()).await.unwrap();
-    desk.sql("UPDATE attempt SET count = 600 WHERE kind > 100").await;
+    desk.sql("UPDATE attempt SET count = 1200 WHERE kind > 100").await;
     assert_eq!(refusal(wechat(&desk, &token).begin_wechat_binding(begin(&teacher)).await).reason, "THROTTLED");
     assert_eq!(refusal(anyone(&desk).send_recovery_wechat_code(begun).await).reason, "THROTTLED");
 }
