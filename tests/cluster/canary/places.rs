@@ -1,6 +1,6 @@
-//! Where personal data could lie: tables, sealed parts, streams, files; and the search there, in every form that bytes take.
+//! Where personal data could lie: tables, streams, files; and the search there, in every form that bytes take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Span};
@@ -8,9 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cluster::layout::Layout;
 use cluster::{Cluster, Service};
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
-use uuid::Uuid;
-use vault::Vault;
+use sqlx::{AssertSqlSafe, PgPool};
 
 /// All that the services log themselves, and what libraries say to operators.
 pub const EVERYTHING: &str = "debug,h2=info,hyper=info,identity=trace,certificates=trace,scheduling=trace,applications=trace,\
@@ -42,31 +40,46 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-pub fn search(place: &str, text: &str, secrets: &[String]) -> Vec<Hit> {
-    search_bytes(place, text.as_bytes(), secrets)
+/// What is looked for.
+pub struct Secrets {
+    texts: Vec<String>,
+    patterns: AhoCorasick,
+    forms_of_each: usize,
 }
 
-pub fn search_bytes(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<Hit> {
-    let all: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
-    let each = all.len() / secrets.len();
-    let patterns = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&all).unwrap();
-    let mut found = BTreeMap::new();
-    for hit in patterns.find_overlapping_iter(bytes) {
-        found.entry(hit.pattern().as_usize() / each).or_insert(hit.span());
+impl Secrets {
+    pub fn new(texts: impl IntoIterator<Item = String>) -> Self {
+        let texts: Vec<String> = texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let all: Vec<Vec<u8>> = texts.iter().flat_map(|text| forms(text)).collect();
+        let patterns = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&all).unwrap();
+        Self { forms_of_each: all.len() / texts.len(), texts, patterns }
     }
-    let hit = |(which, span): (usize, Span)| {
-        let beside = &bytes[span.start.saturating_sub(BESIDE)..(span.end + BESIDE).min(bytes.len())];
-        let beside = String::from_utf8_lossy(beside).into_owned();
-        Hit { place: place.to_owned(), secret: secrets[which].clone(), beside }
-    };
-    found.into_iter().map(hit).collect()
+
+    /// Each that is there, once.
+    pub fn search(&self, place: &str, bytes: &[u8]) -> Vec<Hit> {
+        let mut found = BTreeMap::new();
+        for hit in self.patterns.find_overlapping_iter(bytes) {
+            found.entry(hit.pattern().as_usize() / self.forms_of_each).or_insert(hit.span());
+        }
+        let hit = |(which, span): (usize, Span)| {
+            let beside = &bytes[span.start.saturating_sub(BESIDE)..(span.end + BESIDE).min(bytes.len())];
+            let beside = String::from_utf8_lossy(beside).into_owned();
+            Hit { place: place.to_owned(), secret: self.texts[which].clone(), beside }
+        };
+        found.into_iter().map(hit).collect()
+    }
+
+    /// Whether anything is there.
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.patterns.find_overlapping_iter(bytes).next().is_some()
+    }
 }
 
-async fn pool(cluster: &Cluster, database: &str) -> PgPool {
+pub async fn pool(cluster: &Cluster, database: &str) -> PgPool {
     PgPool::connect(&cluster.layout().superuser_url(database).unwrap()).await.unwrap()
 }
 
-async fn tables(pool: &PgPool, schemas: &str) -> Vec<String> {
+pub async fn tables(pool: &PgPool, schemas: &str) -> Vec<String> {
     let sql = format!("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE {schemas}");
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap()
 }
@@ -78,7 +91,7 @@ async fn rows(pool: &PgPool, table: &str) -> String {
 }
 
 /// Every table of a service's database and of its key database.
-pub async fn in_databases(cluster: &Cluster, service: Service, secrets: &[String]) -> Vec<Hit> {
+pub async fn in_databases(cluster: &Cluster, service: Service, secrets: &Secrets) -> Vec<Hit> {
     let mut hits = Vec::new();
     let database = cluster.layout().database(service);
     for database in [database.clone(), format!("{database}_keys")] {
@@ -86,7 +99,8 @@ pub async fn in_databases(cluster: &Cluster, service: Service, secrets: &[String
         let tables = tables(&pool, "schemaname NOT IN ('pg_catalog', 'information_schema')").await;
         assert!(!tables.is_empty(), "{database} is empty");
         for table in tables {
-            hits.extend(search(&format!("{database} {table}"), &rows(&pool, &table).await, secrets));
+            let rows = rows(&pool, &table).await;
+            hits.extend(secrets.search(&format!("{database} {table}"), rows.as_bytes()));
         }
     }
     hits
@@ -104,37 +118,8 @@ pub async fn in_views(cluster: &Cluster, service: Service, person: &str) -> Vec<
     naming
 }
 
-/// The events whose sealed part can be opened by a key that is there, and says something of the canary.
-pub async fn unsealed(cluster: &Cluster, secrets: &[String]) -> Vec<String> {
-    let layout = cluster.layout();
-    let mut telling = Vec::new();
-    for service in Service::ALL {
-        let database = layout.database(service);
-        let keys = format!("{database}_keys");
-        let settings = vault::Settings {
-            keys_database_url: layout.superuser_url(&keys).unwrap(),
-            master_key_file: Some(layout.secret(service, "master-key")),
-            master_keys: None,
-        };
-        let vault = Vault::open(&settings).unwrap();
-        let people: Vec<Uuid> =
-            sqlx::query_scalar("SELECT person FROM person_key").fetch_all(&pool(cluster, &keys).await).await.unwrap();
-        let keys = vault.find_all(&people).await.unwrap();
-        let sql = "SELECT event_id, stream, version, type, sealed FROM event_log WHERE sealed <> ''";
-        for event in sqlx::query(sql).fetch_all(&pool(cluster, &database).await).await.unwrap() {
-            let place = vault::binding(event.get("event_id"), event.get("stream"), event.get("version"));
-            let sealed: Vec<u8> = event.get("sealed");
-            let opened = keys.values().find_map(|key| key.open(&sealed, &place));
-            if opened.is_some_and(|opened| !search_bytes("", &opened, secrets).is_empty()) {
-                telling.push(event.get("type"));
-            }
-        }
-    }
-    telling
-}
-
 /// Every message of a service's stream, headers and payload.
-pub async fn in_stream(cluster: &Cluster, service: Service, secrets: &[String]) -> Vec<Hit> {
+pub async fn in_stream(cluster: &Cluster, service: Service, secrets: &Secrets) -> Vec<Hit> {
     let layout = cluster.layout();
     let password = std::fs::read_to_string(layout.secret(service, "nats")).unwrap();
     let options =
@@ -149,18 +134,18 @@ pub async fn in_stream(cluster: &Cluster, service: Service, secrets: &[String]) 
         bytes.extend(format!("{} {:?}\n", message.subject, message.headers).into_bytes());
         bytes.extend_from_slice(&message.payload);
     }
-    search_bytes(&format!("stream {}", service.stream()), &bytes, secrets)
+    secrets.search(&format!("stream {}", service.stream()), &bytes)
 }
 
 /// Every file of a cluster that is stopped: logs, NATS, PostgreSQL with its journal, secrets, messages.
-pub fn in_files(layout: &Layout, secrets: &[String]) -> Vec<Hit> {
+pub fn in_files(layout: &Layout, secrets: &Secrets) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut logs = 0;
     for root in [&layout.folder, &layout.postgres_folder] {
         for path in files(root) {
             let place = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
             logs += usize::from(path.extension().is_some_and(|end| end == "log"));
-            hits.extend(search_bytes(&place, &std::fs::read(&path).unwrap(), secrets));
+            hits.extend(secrets.search(&place, &std::fs::read(&path).unwrap()));
         }
         if layout.postgres_folder.starts_with(&layout.folder) {
             break;
@@ -186,12 +171,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_text_is_found_in_every_form_and_place() {
     use base64::engine::general_purpose::STANDARD;
-    let secret = ["金丝雀 100123".to_owned()];
+    let secret = "金丝雀 100123";
+    let secrets = Secrets::new([secret.to_owned(), "something else".to_owned()]);
     for before in ["", "a", "ab", "abc", "abcd"] {
-        let text = format!("{before}{}suffix", secret[0]);
+        let text = format!("{before}{secret}suffix");
         for form in [text.clone(), hex::encode(&text), STANDARD.encode(&text)] {
-            assert_eq!(search("here", &form, &secret).len(), 1, "{form}");
+            let found = secrets.search("here", form.as_bytes());
+            assert!(matches!(found.as_slice(), [hit] if hit.secret == secret), "{form}");
         }
     }
-    assert_eq!(search("here", "金丝雁 100123", &secret), []);
+    assert_eq!(secrets.search("here", "金丝雁 100123".as_bytes()), []);
 }
