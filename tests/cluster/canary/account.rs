@@ -78,7 +78,7 @@ impl Canary {
     pub async fn recover_by_code(&mut self) {
         let started = self.tell("Recovery/StartRecovery", self.recovery()).await;
         let sent = self.tell("Recovery/SendRecoveryCode", json!({"recoveryId": started["recoveryId"]})).await;
-        let code = self.api.phones.code(&self.phone, "recovery_code").await.unwrap();
+        let code = self.api.letters.code(&self.phone, "recovery_code").await.unwrap();
         let password = self.say("canary#2026-by-code");
         let reset = json!({"requestId": request_id(), "challengeId": sent["challengeId"], "code": code, "newPassword": password});
         self.reset("Recovery/ResetPasswordByCode", reset, password).await;
@@ -133,7 +133,7 @@ impl Canary {
     pub async fn change_credentials(&mut self) {
         let (phone, mail) = (self.say("10077700091"), self.say("canary91@school.example"));
         let sent = self.tell("Credentials/SendNewPhoneCode", json!({"phone": phone})).await;
-        let code = self.api.phones.code(&phone, "new_phone_code").await.unwrap();
+        let code = self.api.letters.code(&phone, "new_phone_code").await.unwrap();
         let change = json!({"requestId": request_id(), "password": self.password, "phone": phone,
             "challengeId": sent["challengeId"], "code": code});
         self.tell("Credentials/ChangePhone", change.clone()).await;
@@ -142,7 +142,7 @@ impl Canary {
 
         let sent = self.tell("Credentials/SendEmailCode", json!({"email": mail})).await;
         let change = json!({"requestId": request_id(), "password": self.password, "email": mail,
-            "challengeId": sent["challengeId"], "code": self.api.mails.code(&mail).await});
+            "challengeId": sent["challengeId"], "code": self.api.letters.mailed_code(&mail).await.unwrap()});
         self.tell("Credentials/ChangeEmail", change.clone()).await;
         self.must_be_refused("Credentials/ChangeEmail", anew(change)).await;
         self.mail = mail;
@@ -158,7 +158,7 @@ impl Canary {
     pub async fn ask_for_another_phone(&mut self) -> String {
         let (phone, evidence) = (self.say("10077700092"), self.say("旧号码已停机，附身份证照片编号金丝雀一号。"));
         let sent = self.tell("PhoneFixes/SendPhoneFixCode", json!({"phone": phone})).await;
-        let code = self.api.phones.code(&phone, "new_phone_code").await.unwrap();
+        let code = self.api.letters.code(&phone, "new_phone_code").await.unwrap();
         let request = json!({"requestId": request_id(), "documentType": self.papers.document_type,
             "number": self.papers.number, "name": self.papers.name, "phone": phone, "challengeId": sent["challengeId"],
             "code": code, "province": "32", "evidence": evidence});

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cluster::actor::{Actor, Addresses, Phones};
+use cluster::actor::{Actor, Addresses, Letters};
 use cluster::{Cluster, wait};
 use serde_json::Value;
 use tonic::{Code, Status};
@@ -19,7 +19,7 @@ pub const ARRIVAL: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Api {
     pub addresses: Addresses,
-    pub phones: Phones,
+    pub letters: Letters,
     pub mails: Mails,
 }
 
@@ -34,7 +34,7 @@ impl Api {
     pub fn of(cluster: &Cluster) -> Self {
         let layout = cluster.layout();
         let mails = Mails { folder: layout.mail(), read: Arc::default() };
-        Self { addresses: layout.addresses(), phones: Phones::at(&layout.sms()), mails }
+        Self { addresses: layout.addresses(), letters: Letters::at(layout), mails }
     }
 
     /// Calls an RPC, of identity where no package is named, and gives the last answer as JSON. An array is a stream of requests.
@@ -82,23 +82,8 @@ impl Api {
 }
 
 impl Mails {
-    /// The code of the next unread mail to an address that has one.
-    pub async fn code(&self, to: &str) -> String {
-        self.next(to, |text| text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).map(str::to_owned))
-            .await
-    }
-
     /// What stands behind the # of the link in the next unread mail to an address that has one.
     pub async fn token(&self, to: &str) -> String {
-        self.next(to, |text| {
-            let (_, token) = text.split_once('#')?;
-            let token: String = token.chars().take_while(char::is_ascii_hexdigit).collect();
-            (token.len() == 64).then_some(token)
-        })
-        .await
-    }
-
-    async fn next(&self, to: &str, find: impl Fn(&str) -> Option<String>) -> String {
         wait::until("a mail", ARRIVAL, async || {
             let mut read = self.read.lock().unwrap();
             for path in std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
@@ -108,7 +93,7 @@ impl Mails {
                 if !head.contains(&format!("To: {to}\r\n")) {
                     continue;
                 }
-                if let Some(found) = find(&decoded(head, body)) {
+                if let Some(found) = link_token(&decoded(head, body)) {
                     read.insert(path);
                     return Some(found);
                 }
@@ -118,6 +103,12 @@ impl Mails {
         .await
         .unwrap()
     }
+}
+
+fn link_token(text: &str) -> Option<String> {
+    let (_, token) = text.split_once('#')?;
+    let token: String = token.chars().take_while(char::is_ascii_hexdigit).collect();
+    (token.len() == 64).then_some(token)
 }
 
 /// The text of a mail, whichever way its bytes are written.

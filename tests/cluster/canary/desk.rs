@@ -124,6 +124,10 @@ pub async fn help(api: &Api, helpdesk: &Actor, canary: &mut Canary) -> String {
     api.must(helpdesk, "PhoneFixes/SettlePhoneFix", settle).await;
     canary.sign_in().await;
     let purpose = canary.say("应金丝雀本人要求核对账号信息");
+    let papers = &canary.papers;
+    let find = json!({"documentType": papers.document_type, "number": papers.number, "purpose": purpose});
+    let found = api.must(helpdesk, "AccessLog/FindPerson", find).await;
+    assert_eq!(found["personId"], Value::String(canary.person_id.clone()));
     let reveal = json!({"personId": canary.person_id, "fields": [1, 2, 3, 4, 5], "purpose": purpose});
     let revealed = api.must(helpdesk, "AccessLog/Reveal", reveal).await;
     assert_eq!(revealed["name"], Value::String(canary.papers.name.clone()));

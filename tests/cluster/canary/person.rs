@@ -109,9 +109,9 @@ impl Canary {
         let registration = json!({"requestId": request_id(), "documentType": self.papers.document_type,
             "number": self.papers.number, "name": self.papers.name, "password": self.password,
             "phone": self.phone, "phoneChallengeId": sent["challengeId"],
-            "phoneCode": self.api.phones.code(&self.phone, "register_code").await.unwrap(),
+            "phoneCode": self.api.letters.code(&self.phone, "register_code").await.unwrap(),
             "email": self.mail, "emailChallengeId": mailed["challengeId"],
-            "emailCode": self.api.mails.code(&self.mail).await});
+            "emailCode": self.api.letters.mailed_code(&self.mail).await.unwrap()});
         for (field, wrong) in [("number", format!("{}7", self.papers.number)), ("phoneCode", WRONG_CODE.to_owned())] {
             let mut mistaken = registration.clone();
             mistaken["requestId"] = request_id().into();
@@ -142,7 +142,7 @@ impl Canary {
         let start = json!({"documentType": self.papers.document_type, "number": self.papers.number,
             "password": self.password, "entry": 1});
         let started = self.tell("Sessions/StartSignIn", start).await;
-        let code = self.api.phones.code(&self.phone, "sign_in_code").await.unwrap();
+        let code = self.api.letters.code(&self.phone, "sign_in_code").await.unwrap();
         let done = self.tell("Sessions/CompleteSignIn", json!({"attemptId": started["attemptId"], "code": code})).await;
         self.hold(&done["tokens"]);
         done
