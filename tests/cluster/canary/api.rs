@@ -88,7 +88,7 @@ impl Mails {
             let mut read = self.read.lock().unwrap();
             for path in std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
                 let is_mail = path.extension().is_some_and(|end| end == "eml") && !read.contains(&path);
-                let text = is_mail.then(|| std::fs::read_to_string(&path).unwrap()).unwrap_or_default();
+                let text = if is_mail { std::fs::read_to_string(&path).unwrap() } else { String::new() };
                 let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
                 if !head.contains(&format!("To: {to}\r\n")) {
                     continue;

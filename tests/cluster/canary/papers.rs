@@ -44,8 +44,10 @@ impl Register<'_> {
             rows += &held(canary, &number, "2010-06-15");
         }
         // Two rows that are not taken.
-        rows += &format!("{0},{0},{0},小学教师资格,语文,徐州市教育局,2010-06-15,,,\n", canaries[0].papers.name);
-        rows += &format!("{0},{0},{0},小学教师资格,语文,徐州市教育局,2010-06-15,,,\n", canaries[0].papers.number);
+        for wrong in [&canaries[0].papers.name, &canaries[0].papers.number] {
+            let row = format!("{wrong},{wrong},{wrong},小学教师资格,语文,徐州市教育局,2010-06-15,,,\n");
+            rows += &row;
+        }
         let report = self.import(1, rows).await;
         assert_eq!(report["added"], canaries.len().to_string(), "{report}");
         canaries[0].refused.push(report.to_string());
