@@ -16,7 +16,7 @@ const AUDITOR: u32 = 90;
 
 /// An auditor of the nation.
 async fn auditor(desk: &Desk) -> String {
-    desk.staff(&Teacher::new(AUDITOR), Role::Auditor, "00", None).await.1
+    desk.staff(&Teacher::new(AUDITOR), Role::Auditor, "000000", None).await.1
 }
 
 /// The records of a method, newest first, once there are so many.
