@@ -56,6 +56,13 @@ impl AccessLog for Reveals {
     async fn reveal(&self, _: Request<identity::RevealRequest>) -> Result<Response<identity::RevealResponse>, Status> {
         Err(Status::unimplemented("not asked for"))
     }
+
+    async fn find_person(
+        &self,
+        _: Request<identity::FindPersonRequest>,
+    ) -> Result<Response<identity::FindPersonResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
 }
 
 pub(crate) async fn certificates() -> Neighbour {
