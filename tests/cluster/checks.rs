@@ -11,8 +11,8 @@ use proto::operations::v1::relay_status::State;
 use proto::operations::v1::{GetStatusRequest, GetStatusResponse, RebuildViewRequest, VerifyLogRequest};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-/// How long backlogs may take to drain.
-const QUIET: Duration = Duration::from_secs(120);
+/// How long backlogs may take to drain: thousands of certificates are matched one after the other, by programs that are not optimised.
+const QUIET: Duration = Duration::from_secs(600);
 
 fn operations(operator: &Actor, cluster: &Cluster, service: Service) -> OperationsClient<cluster::actor::Channel> {
     OperationsClient::new(operator.channel(&cluster.layout().url(service)).unwrap())
