@@ -174,11 +174,11 @@ impl DueSelection {
     }
 }
 
-/// Whether an application of its holder for the certificate is open.
+/// Whether an application for the certificate is open: none but the newest one can be.
 fn push_applied(query: &mut QueryBuilder<Postgres>) {
     let status = |status: Status| i32::from(wire::status(status));
     query.push(format!(
-        "EXISTS (SELECT FROM views.application AS open WHERE open.person_id = held.person_id \
+        "EXISTS (SELECT FROM views.application AS open WHERE open.enrolment_number = due.enrolment_number \
              AND open.certificate_id = held.certificate_id AND open.status IN ({}, {}))",
         status(Status::Pending),
         status(Status::Confirmed)
