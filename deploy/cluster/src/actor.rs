@@ -76,6 +76,11 @@ impl Letters {
     pub async fn mailed_code(&self, address: &str) -> Result<String> {
         wait::until("a mail with a code", DELIVERY, async || self.mail.take(|file| mail_code(file, address))).await
     }
+
+    /// Waits for the next unread link that was sent to a mail address: what stands behind its `#`.
+    pub async fn mailed_token(&self, address: &str) -> Result<String> {
+        wait::until("a mail with a link", DELIVERY, async || self.mail.take(|file| mail_token(file, address))).await
+    }
 }
 
 impl Folder {
@@ -110,13 +115,24 @@ fn sms_code(file: &[u8], phone: &str, template: &str) -> Option<String> {
     if sms.to == phone && sms.template == template { first_code(&sms.text) } else { None }
 }
 
-/// A mail has its text in base 64, and says of a code what it is: links and numbers are none.
+/// A mail says of a code what it is: links and numbers are none.
 fn mail_code(file: &[u8], address: &str) -> Option<String> {
+    first_code(mail_text(file, address)?.split_once("验证码")?.1)
+}
+
+fn mail_token(file: &[u8], address: &str) -> Option<String> {
+    let text = mail_text(file, address)?;
+    let (_, behind) = text.split_once('#')?;
+    let token: String = behind.chars().take_while(char::is_ascii_hexdigit).collect();
+    (token.len() == 64).then_some(token)
+}
+
+/// The text of a mail to this address, which is in base 64.
+fn mail_text(file: &[u8], address: &str) -> Option<String> {
     let mail = std::str::from_utf8(file).ok()?;
     let (head, body) = mail.split_once("\r\n\r\n")?;
     head.lines().find(|line| line.strip_prefix("To: ") == Some(address))?;
-    let text = String::from_utf8(STANDARD.decode(body.replace("\r\n", "")).ok()?).ok()?;
-    first_code(text.split_once("验证码")?.1)
+    String::from_utf8(STANDARD.decode(body.replace("\r\n", "")).ok()?).ok()
 }
 
 /// The first run of exactly six digits.
@@ -340,5 +356,17 @@ mod tests {
         assert_eq!(mail_code(&code, "two@mail.example"), None);
         let link = mail("one@mail.example", "https://portal.example/reset-password#ab123456cd");
         assert_eq!(mail_code(&link, "one@mail.example"), None);
+    }
+
+    #[test]
+    fn a_mailed_token_is_what_stands_behind_the_link_to_that_address() {
+        let token = "0123456789abcdef".repeat(4);
+        let mail = |token: &str| {
+            let text = format!("https://portal.example/reset-password#{token}\r\n24小时内有效。");
+            format!("To: one@mail.example\r\n\r\n{}\r\n", STANDARD.encode(text)).into_bytes()
+        };
+        assert_eq!(mail_token(&mail(&token), "one@mail.example"), Some(token.clone()));
+        assert_eq!(mail_token(&mail(&token), "two@mail.example"), None);
+        assert_eq!(mail_token(&mail(&token[1..]), "one@mail.example"), None);
     }
 }

@@ -88,7 +88,7 @@ impl Canary {
     pub async fn recover_by_link(&mut self) {
         let started = self.tell("Recovery/StartRecovery", self.recovery()).await;
         self.tell("Recovery/SendRecoveryLink", json!({"recoveryId": started["recoveryId"]})).await;
-        let token = self.api.mails.token(&self.mail).await;
+        let token = self.api.letters.mailed_token(&self.mail).await.unwrap();
         let (token, password) = (self.say(token), self.say("canary#2026-by-link"));
         let reset = json!({"requestId": request_id(), "token": token, "newPassword": password});
         self.reset("Recovery/ResetPasswordByLink", reset, password).await;

@@ -1,18 +1,13 @@
 //! How canaries and those who deal with them call: any RPC by its name with JSON, and what comes by SMS and mail.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use cluster::actor::{Actor, Addresses, Letters};
 use cluster::{Cluster, wait};
 use serde_json::Value;
 use tonic::{Code, Status};
 
-/// How long what travels by events or by mail may take to arrive.
+/// How long what travels by events may take to arrive.
 pub const ARRIVAL: Duration = Duration::from_secs(60);
 
 /// Where to call, and where messages arrive. Clones share what was read already.
@@ -20,21 +15,12 @@ pub const ARRIVAL: Duration = Duration::from_secs(60);
 pub struct Api {
     pub addresses: Addresses,
     pub letters: Letters,
-    pub mails: Mails,
-}
-
-/// The folder into which the local cluster delivers mail.
-#[derive(Clone)]
-pub struct Mails {
-    folder: PathBuf,
-    read: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Api {
     pub fn of(cluster: &Cluster) -> Self {
         let layout = cluster.layout();
-        let mails = Mails { folder: layout.mail(), read: Arc::default() };
-        Self { addresses: layout.addresses(), letters: Letters::at(layout), mails }
+        Self { addresses: layout.addresses(), letters: Letters::at(layout) }
     }
 
     /// Calls an RPC, of identity where no package is named, and gives the last answer as JSON. An array is a stream of requests.
@@ -79,56 +65,6 @@ impl Api {
             Err(failure) => panic!("{failure}: {last}"),
         }
     }
-}
-
-impl Mails {
-    /// What stands behind the # of the link in the next unread mail to an address that has one.
-    pub async fn token(&self, to: &str) -> String {
-        wait::until("a mail", ARRIVAL, async || {
-            let mut read = self.read.lock().unwrap();
-            for path in std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-                let is_mail = path.extension().is_some_and(|end| end == "eml") && !read.contains(&path);
-                let text = if is_mail { std::fs::read_to_string(&path).unwrap() } else { String::new() };
-                let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-                if !head.contains(&format!("To: {to}\r\n")) {
-                    continue;
-                }
-                if let Some(found) = link_token(&decoded(head, body)) {
-                    read.insert(path);
-                    return Some(found);
-                }
-            }
-            None
-        })
-        .await
-        .unwrap()
-    }
-}
-
-fn link_token(text: &str) -> Option<String> {
-    let (_, token) = text.split_once('#')?;
-    let token: String = token.chars().take_while(char::is_ascii_hexdigit).collect();
-    (token.len() == 64).then_some(token)
-}
-
-/// The text of a mail, whichever way its bytes are written.
-fn decoded(head: &str, body: &str) -> String {
-    let head = head.to_ascii_lowercase();
-    if head.contains("content-transfer-encoding: base64") {
-        let packed: String = body.split_whitespace().collect();
-        return String::from_utf8(STANDARD.decode(packed).unwrap()).unwrap();
-    }
-    if !head.contains("content-transfer-encoding: quoted-printable") {
-        return body.to_owned();
-    }
-    let whole = body.replace("=\r\n", "");
-    let mut parts = whole.split('=');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        bytes.extend(hex::decode(&part[..2]).unwrap());
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).unwrap()
 }
 
 /// Refusals that end by themselves once the events have arrived.
