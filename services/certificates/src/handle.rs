@@ -412,10 +412,15 @@ fn claim(certificate: Uuid, version: i64, before: &State, event: &Event) -> Opti
             ..,
         ) if version == 1 => (CERTIFICATE, number.to_vec()),
         (Event::Forgotten { .. }, Some(person), _) => (FORGOTTEN, forgotten_key(person, certificate)),
-        (_, _, Some((person, generation))) => (FORMER, former_key(person, certificate, generation)),
+        (_, _, Some((person, generation))) => return Some(former(person, certificate, generation)),
         _ => return None,
     };
     Some(Claim::Take { kind, key })
+}
+
+/// Remembers that a key of a record is destroyed with this person.
+fn former(person: Uuid, certificate: Uuid, generation: u32) -> Claim {
+    Claim::Take { kind: FORMER, key: former_key(person, certificate, generation) }
 }
 
 /// The province that a number names.

@@ -2,6 +2,7 @@
 
 pub mod corrections;
 pub mod events;
+pub mod holders;
 pub mod lookup;
 pub mod source;
 

@@ -155,7 +155,7 @@ pub enum Outcome {
     Kept,
     /// An officer took what the other source says.
     Taken,
-    /// The sources agree now, or the other one says something else again, or the record was forgotten.
+    /// The sources agree now, or the other one says something else again, or the record or whom the other one names was forgotten.
     Withdrawn,
 }
 

@@ -1,11 +1,13 @@
 //! What officers settle: which of two sources is right, and which records are one certificate.
 
+use std::collections::HashMap;
+
 use decider::Decider;
-use eventlog::Recorded;
+use eventlog::{Append, Appended, Claim, Recorded};
 use uuid::Uuid;
 
-use super::{Answered, Asked, Handle, Loaded, Said, fold, key_id, read, rejected};
-use crate::domain::certificate::{Command, Decisions, Event};
+use super::{Answered, Asked, Handle, Loaded, Said, fold, former, key_id, read, rejected};
+use crate::domain::certificate::{Command, Decisions, Event, Hash};
 use crate::error::Error;
 use crate::store::{self, Personal};
 
@@ -93,6 +95,32 @@ impl Handle {
         }
         let command = Command::Absorb { merged, person, prior_registrations, restriction };
         self.change(asked, into, command, Vec::new()).await.map(drop)
+    }
+
+    /// What sources say of a person against the record of somebody else is over with the person's erasure; their keys are among those
+    /// that are destroyed with the person.
+    pub async fn forget_claims(
+        &self,
+        asked: &Asked,
+        certificate: Uuid,
+        person: Uuid,
+        holder: Hash,
+    ) -> Result<Answered, Error> {
+        let attempt = || async move {
+            let loaded = self.load(certificate).await?;
+            let events = Decisions::decide(&loaded.state, Command::ForgetClaims { holder }).map_err(rejected)?;
+            let generations = events.iter().filter_map(|event| match event {
+                Event::ConflictSettled { generation, .. } => Some(*generation),
+                _ => None,
+            });
+            let theirs: Vec<Claim> = generations.map(|it| former(person, certificate, it)).collect();
+            let said: Vec<Said> = events.into_iter().map(|event| (event, None)).collect();
+            let append = self.prepare(asked, &loaded, &said, &HashMap::new(), Vec::new()).ok_or(Error::Conflict)?;
+            let claims = append.claims.into_iter().chain(theirs).collect();
+            let Appended { answer, position, .. } = self.log().append(Append { claims, ..append }).await?;
+            Ok(Answered { answer, position })
+        };
+        self.again(asked, attempt).await
     }
 
     /// Destroys the key of what one side of a conflict said.

@@ -8,10 +8,11 @@ use tonic::Code;
 use uuid::Uuid;
 
 use super::{is_settled, judge};
-use crate::domain::certificate::Command;
+use crate::domain::certificate::{Command, Hash};
 use crate::domain::name;
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
+use crate::store::holders;
 use crate::views::register;
 
 /// Written into the person's own access log.
@@ -51,11 +52,25 @@ impl Reaction for OnProfileCompleted {
             Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => return Ok(()),
             Err(status) => return Err(ReactionError::Transient(format!("identity: {:?}", status.code()))),
         };
+        self.remember(person, &self.handle.holder_hash(&details.number)).await?;
         self.match_all(person, &details.number, &details.name, ids).await
     }
 }
 
 impl OnProfileCompleted {
+    /// So that their erasure finds what is said of them.
+    async fn remember(&self, person: Uuid, hash: &Hash) -> Result<(), ReactionError> {
+        let pool = self.handle.log().pool();
+        let stored = |error| judge(&Error::from(error));
+        holders::remember(pool, person, hash).await.map_err(stored)?;
+        // Identity's answer may be from before an erasure, which has removed it already.
+        if self.handle.is_erased(person).await.map_err(|error| judge(&error))? {
+            let mut connection = pool.acquire().await.map_err(stored)?;
+            holders::forget(&mut connection, person).await.map_err(stored)?;
+        }
+        Ok(())
+    }
+
     async fn match_all(&self, person: Uuid, number: &str, name: &str, ids: &ReactionIds) -> Result<(), ReactionError> {
         let pool = self.handle.log().pool();
         let stored = |error| judge(&Error::from(error));

@@ -7,7 +7,7 @@ use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::conflicts_client::ConflictsClient;
 use proto::certificates::v1::restrictions_client::RestrictionsClient;
-use proto::identity::v1::Role;
+use proto::identity::v1::{AccountRegistered, Role};
 use service::testing::{Channel, Running, start};
 use uuid::Uuid;
 use wire::{ConflictSide, NextStep};
@@ -183,6 +183,55 @@ async fn what_the_register_says_against_an_entry_by_hand_is_taken_and_finds_its_
     .await;
     running.erase(OTHER.id).await;
     assert_eq!(running.opens_with_any_key(&[id]).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_said_of_somebody_without_a_certificate_is_unreadable_once_they_are_erased() {
+    let people = People::default();
+    let later = Somebody { id: Uuid::from_u128(0x7011), number: "320399199001010042", name: "示例四" };
+    for somebody in [&TEACHER, &OTHER, &later] {
+        people.add(somebody);
+    }
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let register = async |somebody: &Somebody| {
+        let account = AccountRegistered { person_id: somebody.id.to_string(), document_type: 1, document_table: 1 };
+        running.neighbour("identity").publish(somebody.id, "00", &account).await;
+    };
+    let pool = &running.service.ground.pool;
+    let known = async |somebody: &Somebody, count: i64| {
+        eventually("whose number is known", async || {
+            let sql = "SELECT count(*) FROM public.holder WHERE person_id = $1";
+            let found: i64 = sqlx::query_scalar(sql).bind(somebody.id).fetch_one(pool).await.unwrap();
+            (found == count).then_some(())
+        })
+        .await;
+    };
+    register(&OTHER).await;
+    known(&OTHER, 1).await;
+    import(&running, &format!("{HEADER}{}", held(&TEACHER, NUMBER, "正常")), false).await;
+    let id: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
+    import(&running, &format!("{HEADER}{}", registered(&OTHER, NUMBER, "2005-06-15")), false).await;
+    let mut officer = officer(&running, "32").await;
+    open(&mut officer, 1).await;
+    assert_eq!(running.opens_with_any_key(&[id]).await, 2);
+
+    let confirmed = running.erase(OTHER.id).await;
+    let counts: Vec<_> = confirmed.erased.iter().map(|erased| (erased.kind.as_str(), erased.count)).collect();
+    assert_eq!(counts, [("certificate", 1), ("sealed_event", 1), ("correction", 0)]);
+    assert_eq!(running.opens_with_any_key(&[id]).await, 1, "what is said of the holder");
+    assert_eq!(open(&mut officer, 0).await, []);
+    eventually("nobody to contradict", async || {
+        listed(&running, TEACHER.id, 1).await[0].warning_reasons.is_empty().then_some(())
+    })
+    .await;
+    rebuilds_alike(&running).await;
+
+    // Identity's answer from before the erasure arrives late.
+    known(&OTHER, 0).await;
+    register(&OTHER).await;
+    register(&later).await;
+    known(&later, 1).await;
+    known(&OTHER, 0).await;
 }
 
 #[tokio::test]

@@ -38,6 +38,11 @@ pub enum Command {
         /// Whose it may be.
         person: Uuid,
     },
+    /// Whoever bears this document number was erased, and does not hold the certificate: what others than the record say of them is over.
+    ForgetClaims {
+        /// Its keyed hash.
+        holder: Hash,
+    },
     /// An officer settles a conflict.
     Settle {
         /// Which one.

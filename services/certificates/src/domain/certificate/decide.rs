@@ -94,7 +94,11 @@ fn follow(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
             let forgotten = Event::Forgotten { generation: record.details.generation };
             Ok(record.conflicts.values().map(withdrawn).chain([forgotten]).collect())
         }
-        (_, Command::Forget { .. }) => Ok(Vec::new()),
+        (State::Known(record), Command::ForgetClaims { holder }) => {
+            let claims = record.conflicts.values().filter(|conflict| conflict.details.holder == holder);
+            Ok(claims.map(withdrawn).collect())
+        }
+        (_, Command::Forget { .. } | Command::ForgetClaims { .. }) => Ok(Vec::new()),
         (State::Known(record), Command::Sync { details, source, standing: Standing::Deleted, .. }) => {
             Ok(record.delete(details, source))
         }

@@ -122,6 +122,19 @@ fn an_officer_takes_the_other_side_and_the_record_gets_its_holder() {
 }
 
 #[test]
+fn what_is_said_of_somebody_who_is_erased_is_over_and_the_record_stays() {
+    let open = [synced(), matched(TEACHER), found(1, other(), 1)];
+    let forget = |holder| Command::ForgetClaims { holder };
+    given::<Decisions>(open.clone()).when(forget([9; 32])).then([settled(1, Outcome::Withdrawn, 1)]);
+    given::<Decisions>(open.clone()).when(forget([2; 32])).then_nothing();
+    let over = [open.to_vec(), vec![settled(1, Outcome::Withdrawn, 1)]].concat();
+    given::<Decisions>(over.clone()).when(forget([9; 32])).then_nothing();
+    given::<Decisions>([]).when(forget([9; 32])).then_nothing();
+    // A source that says it once more says something new.
+    given::<Decisions>(over).when(registered(other())).then([found(2, other(), 2)]);
+}
+
+#[test]
 fn what_else_a_contradicting_row_tells_counts_once_it_is_taken() {
     let second = PriorRegistration { ordinal: 2, ..prior() };
     let row = |prior, standing| Command::Sync {
