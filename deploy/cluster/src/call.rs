@@ -22,7 +22,7 @@ pub const NOBODY: &str = "nobody";
 /// Every service offers these two.
 const OPERATIONS: &str = "dingzhu.operations.v1.";
 
-/// Who may be named: `applicant`, `liaison`, `clerk`, `county`, `city`, `province`, `operator`, and who else was made.
+/// Who may be named: `applicant`, `liaison`, `clerk`, `county`, `city`, `province`, `operator`, `auditor`, and who else was made.
 pub type Staff = BTreeMap<String, Credentials>;
 
 /// Reads who the demonstration actors are.

@@ -85,6 +85,7 @@ pub async fn fill(cluster: &Cluster, teachers: u32, say: &dyn Fn(&str)) -> Resul
         Post::at("county", Role::Reviewer, &county.division, &county.agency_id),
         Post::at("city", Role::Reviewer, &city.division, &city.agency_id),
         Post::at("province", Role::Reviewer, &province.division, &province.agency_id),
+        Post::of_province("auditor", Role::Auditor),
         Post::of_province("security", Role::SecurityAdmin),
         Post::of_nation("chief", Role::SecurityAdmin),
     ];

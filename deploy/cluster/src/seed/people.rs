@@ -19,9 +19,9 @@ const NATION: &str = "000000";
 /// Teachers from this number on are staff: beyond every register.
 const FIRST: u32 = 990_000;
 /// Everybody, in the order of their numbers: only ever add at the end.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "security", "schedule", "rules", "register", "operator", "approver", "liaison", "clerk", "county", "city",
-    "province", "chief",
+    "province", "chief", "auditor",
 ];
 
 /// Somebody to be enrolled.
