@@ -204,7 +204,7 @@ impl Actor {
         let channel = self.channel(&self.addresses.identity)?;
         let mut profiles = identity::profiles_client::ProfilesClient::new(channel);
         let request = identity::CompleteProfileRequest {
-            request_id: lifecycle::ids::random().to_string(),
+            request_id: lifecycle::ids::in_time().to_string(),
             ethnicity: "01".to_owned(),
             ..Default::default()
         };
@@ -269,7 +269,7 @@ impl Actor {
         let request = identity::SendEmailCodeRequest { email: who.email() };
         let mailed = contacts.send_email_code(request).await.doing(|| "ask for a code by mail".into())?.into_inner();
         let request = identity::RegisterAccountRequest {
-            request_id: lifecycle::ids::random().to_string(),
+            request_id: lifecycle::ids::in_time().to_string(),
             document_type: identity::DocumentType::ResidentId.into(),
             number: who.number.clone(),
             name: name.to_owned(),

@@ -315,7 +315,7 @@ fn good_facts(last_year: i32) -> applications::Facts {
 
 /// A fresh id for a request.
 pub fn request_id() -> String {
-    lifecycle::ids::random().to_string()
+    lifecycle::ids::in_time().to_string()
 }
 
 fn review(reviewer: &Actor) -> Result<applications::review_client::ReviewClient<crate::actor::Channel>> {

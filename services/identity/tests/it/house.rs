@@ -45,10 +45,11 @@ fn an_incomplete_profile_admits_to_nothing_but_itself() {
 }
 
 #[test]
-fn the_first_migrations_are_those_of_log_and_bus_and_one_is_that_of_the_audit_trail() {
+fn the_first_migrations_are_those_of_log_and_bus_and_later_ones_those_of_the_audit_trail_and_the_key_of_requests() {
     let migrations = Identity::migrations();
     let sql: Vec<&str> = migrations.iter().map(|migration| migration.sql.as_str()).collect();
     assert_eq!(sql[0], eventlog::MIGRATION_SQL);
     assert_eq!(sql[1], eventbus::SCHEMA);
     assert!(sql.contains(&audit::SCHEMA));
+    assert!(sql.contains(&eventlog::REQUEST_KEY_SQL));
 }

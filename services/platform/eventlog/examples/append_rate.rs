@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use cluster::database::TestDatabase;
-use eventlog::{Append, Division, EventLog, MIGRATION_SQL, NewEvent, RequestKey, Settings, Verdict, digest, pool};
+use eventlog::{
+    Append, Division, EventLog, MIGRATION_SQL, NewEvent, REQUEST_KEY_SQL, RequestKey, Settings, Verdict, digest, pool,
+};
 use lifecycle::{Lifecycle, ids};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -31,7 +33,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let database = TestDatabase::create().await?;
     let lifecycle = Lifecycle::new(Duration::from_secs(20));
     let pool = pool(&database.url(), "append_rate", 4)?;
-    sqlx::raw_sql(MIGRATION_SQL).execute(&pool).await?;
+    for sql in [MIGRATION_SQL, REQUEST_KEY_SQL] {
+        sqlx::raw_sql(sql).execute(&pool).await?;
+    }
     let mut logs = Vec::new();
     for _ in 0..arguments.writers {
         logs.push(EventLog::start(pool.clone(), Settings::default(), &lifecycle).await?);

@@ -38,3 +38,6 @@ pub use verify::{Verdict, VerifyError};
 
 /// The tables `event_log`, `request` and `claim`: the first migration of every service that has a log is a copy of it.
 pub const MIGRATION_SQL: &str = include_str!("schema.sql");
+
+/// How `request` is found, in place of what [`MIGRATION_SQL`] says of it: a later migration of every service is a copy of it.
+pub const REQUEST_KEY_SQL: &str = include_str!("request_key.sql");

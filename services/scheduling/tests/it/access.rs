@@ -21,6 +21,7 @@ fn the_platforms_tables_are_the_platforms() {
     assert_eq!(include_str!("../../migrations/20261123000001_create_event_log.sql"), eventlog::MIGRATION_SQL);
     assert_eq!(include_str!("../../migrations/20261123000002_create_bus.sql"), eventbus::SCHEMA);
     assert_eq!(include_str!("../../migrations/20261126000082_create_audit_record.sql"), audit::SCHEMA);
+    assert_eq!(include_str!("../../migrations/20261127000001_key_requests_by_id.sql"), eventlog::REQUEST_KEY_SQL);
 }
 
 #[tokio::test]

@@ -25,8 +25,9 @@ const ACTOR: &str = "x-actor";
 pub async fn database() -> TestDatabase {
     let database = TestDatabase::create().await.unwrap();
     let pool = eventlog::pool(&database.url(), "test", 1).unwrap();
-    sqlx::raw_sql(eventlog::MIGRATION_SQL).execute(&pool).await.unwrap();
-    sqlx::raw_sql(eventbus::SCHEMA).execute(&pool).await.unwrap();
+    for sql in [eventlog::MIGRATION_SQL, eventbus::SCHEMA, eventlog::REQUEST_KEY_SQL] {
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    }
     pool.close().await;
     database
 }
