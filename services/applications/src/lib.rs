@@ -62,7 +62,6 @@ use crate::store::serials::Serials;
 use crate::views::Tables;
 use crate::views::certificates::{CERTIFICATES, Certificates};
 use crate::views::directory::{DIRECTORY, DirectoryView};
-use crate::views::due::DueView;
 use crate::views::rules::{RULES, RuleBook, Rules};
 use crate::views::schools::Schools;
 use crate::views::texts::{TEXTS, TextBook, Texts};
@@ -143,7 +142,6 @@ impl Service for Applications {
     async fn wire(ground: &Ground, settings: Settings, bus: Bus) -> Result<(Self, Bus), Failure> {
         let bus = bus
             .own_view(views::applications::Applications)
-            .own_view(DueView)
             .own_view(Rules)
             .own_view(Texts)
             .view("scheduling", DirectoryView)

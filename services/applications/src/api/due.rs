@@ -13,8 +13,8 @@ use super::request::{Parsing, viewer};
 use super::status::reached;
 use crate::domain::registration::DueState;
 use crate::handle::{DueCertificate, Handle};
-use crate::views::applications::Scope;
-use crate::views::due::{DUE, DueFilter, DueGroup};
+use crate::views::applications::{APPLICATIONS, Scope};
+use crate::views::due::{DueFilter, DueGroup};
 
 /// The service.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ impl DueDates for DueDatesApi {
             read_place(&asked, place)
         });
         parsing.done()?;
-        reached(&self.bus, DUE, message.min_position).await?;
+        reached(&self.bus, APPLICATIONS, message.min_position).await?;
         let selection = self.handle.due_selection(&viewer, filter)?;
         // Nobody has many of their own; those never registered have no day to go on from.
         let own = matches!(selection.scope, Scope::Own(_));
@@ -61,7 +61,7 @@ impl DueDates for DueDatesApi {
         let mut parsing = Parsing::default();
         let filter = parsing.due_filter(&message.filter.unwrap_or_default());
         parsing.done()?;
-        reached(&self.bus, DUE, message.min_position).await?;
+        reached(&self.bus, APPLICATIONS, message.min_position).await?;
         let selection = self.handle.due_selection(&viewer, filter)?;
         let groups = self.handle.count_due(&selection).await?;
         let total = groups.iter().map(|group| group.count).sum();

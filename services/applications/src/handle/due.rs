@@ -9,8 +9,9 @@ use super::{Handle, Viewer};
 use crate::domain::calendar::shanghai_date;
 use crate::domain::registration::{Due, DueState};
 use crate::error::Error;
-use crate::views::applications::MOST_GROUPS;
-use crate::views::due::{Cycles, DueFilter, DueGroup, DueRow, DueSelection};
+use crate::store::record;
+use crate::views::applications::{MOST_GROUPS, Scope};
+use crate::views::due::{Cycles, DueFilter, DueGroup, DueRow, DueSelection, Newest};
 
 /// A certificate with its due dates.
 #[derive(Debug)]
@@ -47,13 +48,32 @@ impl Handle {
         at_most: usize,
     ) -> Result<Vec<DueCertificate>, Error> {
         let today = shanghai_date(clock::now());
-        let rows = self.0.tables.due(selection, after, at_most).await?.into_iter();
+        let mut rows = self.0.tables.due(selection, after, at_most).await?;
+        if matches!(selection.scope, Scope::Own(_)) {
+            self.tell_own(&mut rows).await?;
+        }
+        let rows = rows.into_iter();
         rows.map(|row| {
             let province = row.held.newest.as_ref().map_or("", |newest| newest.province.as_str());
             let due = Due::of(&row.held.standings(), self.rules(province)?.as_ref());
             Ok(DueCertificate { state: due.state(today), row, due })
         })
         .collect()
+    }
+
+    /// To its holder a certificate is told with its newest application, also where no conclusion stands yet: by its record.
+    async fn tell_own(&self, rows: &mut [DueRow]) -> Result<(), Error> {
+        let directory = self.directory()?;
+        let certificates: Vec<Uuid> = rows.iter().map(|row| row.certificate).collect();
+        let records = record::load_many(&self.0.log, &certificates).await?;
+        for row in rows {
+            let newest = records.get(&row.certificate).and_then(|record| record.applications.last());
+            let Some(newest) = newest.filter(|newest| newest.merged_into.is_none()) else { continue };
+            let agency = directory.agencies.get(&newest.place.agency).ok_or(Error::NotReady)?;
+            row.held.newest = Some(Newest::of_record(newest, &agency.division));
+            row.applied = newest.lives();
+        }
+        Ok(())
     }
 
     /// How many expire in each half-year, by agency.

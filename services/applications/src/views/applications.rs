@@ -1,4 +1,4 @@
-//! All applications as lists show them: by person, school, point and agency, newest first.
+//! All applications as lists show them: by person, school, point and agency, newest first; and what due dates are computed from.
 
 mod selection;
 
@@ -12,6 +12,7 @@ use sqlx::{FromRow, PgConnection, PgPool, QueryBuilder, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::due;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::Place;
 use crate::domain::registration::{Event, Submitted};
@@ -169,7 +170,8 @@ impl From<&Recorded> for Stamp {
     }
 }
 
-type Key = (Uuid, EnrolmentNumber);
+/// A certificate, and the number of an application for it.
+pub(super) type Key = (Uuid, EnrolmentNumber);
 
 #[eventbus::async_trait]
 impl View for Applications {
@@ -178,25 +180,28 @@ impl View for Applications {
     }
 
     fn schema(&self) -> &'static str {
-        include_str!("applications.sql")
+        concat!(include_str!("applications.sql"), include_str!("due.sql"))
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["application"]
+        &["application", "registration_due"]
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
         let understood = understood(events)?;
+        let keyed = understood.iter().filter_map(|(published, event)| {
+            event.number().map(|number| ((published.stream, number), *published, event))
+        });
         let mut rows: HashMap<Key, Row> = HashMap::with_capacity(understood.len());
         let submitted = |event: &Event| matches!(event, Event::ApplicationSubmitted(_));
-        let changed: Vec<Key> =
-            understood.iter().filter(|(_, _, event)| !submitted(event)).map(|(key, ..)| *key).collect();
+        let changed: Vec<Key> = keyed.clone().filter(|(.., event)| !submitted(event)).map(|(key, ..)| key).collect();
         load(tx, &changed, &mut rows).await?;
-        for (key, published, event) in &understood {
+        for (key, published, event) in keyed {
             let missing = || ViewError::Contradiction(format!("no application for position {}", published.position));
-            let row = Row::after(rows.remove(key), event, Stamp::from(*published)).ok_or_else(missing)?;
-            rows.insert(*key, row);
+            let row = Row::after(rows.remove(&key), event, Stamp::from(published)).ok_or_else(missing)?;
+            rows.insert(key, row);
         }
+        due::follow(tx, &understood, &rows).await?;
         save(tx, rows.into_values().collect()).await?;
         forget(tx, events).await
     }
@@ -217,8 +222,8 @@ async fn forget(tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewE
     Ok(())
 }
 
-/// The events of applications among all others, decoded.
-fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, ViewError> {
+/// The events of records among all others, decoded.
+fn understood(events: &[Published]) -> Result<Vec<(&Published, Event)>, ViewError> {
     let mut understood = Vec::with_capacity(events.len());
     for published in events {
         if !is_of_a_record(&published.kind) {
@@ -226,9 +231,7 @@ fn understood(events: &[Published]) -> Result<Vec<(Key, &Published, Event)>, Vie
         }
         let event = decode(&published.kind, &published.payload, &published.inner)
             .map_err(|corrupt| ViewError::Contradiction(format!("{corrupt} at position {}", published.position)))?;
-        if let Some(number) = event.number() {
-            understood.push(((published.stream, number), published, event));
-        }
+        understood.push((published, event));
     }
     Ok(understood)
 }

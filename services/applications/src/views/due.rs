@@ -1,38 +1,33 @@
-//! When each certificate was registered last, and where its newest application belongs: what due dates are computed from.
-//! Holds no person: whose a certificate is, the view of certificates says.
+//! When each certificate was registered last, and where its newest application belongs: what due dates are computed from. A table of the
+//! view of applications. Holds no person: whose a certificate is, the view of certificates says.
+//!
+//! Only a certificate with a conclusion that stands has a row: a first submission, of which a season brings most, writes nothing here.
 
 mod query;
 
 use std::collections::HashMap;
 
-use eventbus::{Event as Published, View, ViewError};
-use proto::applications::v1 as events;
+use eventbus::{Event as Published, ViewError};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row as _};
 use time::Date;
 use uuid::Uuid;
 
+use super::applications::{Key, Row};
 use crate::domain::calendar::{parse_date, render_date};
 use crate::domain::enrolment_number::EnrolmentNumber;
-use crate::domain::registration::{Event, Standing};
+use crate::domain::form::Place;
+use crate::domain::registration::{Application, Event, Standing};
 use crate::domain::values::Conclusion;
-use crate::store::event::decode;
 use crate::{store, wire};
 
 pub use query::{Cycles, DueFilter, DueGroup, DueRow, DueSelection};
 
-/// Name of the feed.
-pub const DUE: &str = "due";
-
-/// Fed by the service's own events.
-#[derive(Debug)]
-pub struct DueView;
-
-/// A row of the view.
+/// A row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Held {
     certificate: Uuid,
-    /// The newest application here, and where it belongs.
+    /// The newest application, and where it belongs, as far as it was filed, amended or concluded since a conclusion stands.
     pub newest: Option<Newest>,
     kept: Vec<Kept>,
 }
@@ -70,17 +65,20 @@ impl Held {
         qualified.map(|kept| kept.standing.on).max()
     }
 
-    fn evolve(&mut self, event: &Event, division: &str) {
+    /// `place` is where the application of the event belongs now.
+    fn evolve(&mut self, event: &Event, place: Option<Place>, division: &str) {
         match event {
             Event::PriorRegistrationRecorded(prior) => {
                 let (ordinal, conclusion, on) = (prior.ordinal, prior.conclusion, prior.on);
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: None });
             }
-            Event::ApplicationSubmitted(submitted) => self.settle(submitted.number, submitted.place, division),
-            Event::ApplicationAmended(amended) => self.settle(amended.number, amended.place, division),
+            Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => {
+                self.settle(event.number(), place, division)
+            }
             Event::ApplicationConcluded(concluded) => {
                 let (ordinal, conclusion, on) = (concluded.ordinal, concluded.conclusion, concluded.on);
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: Some(concluded.number) });
+                self.settle(event.number(), place, division);
             }
             Event::ConclusionReversed { number, .. } => self.kept.retain(|kept| kept.number != Some(*number)),
             Event::RegistrationRevoked { number, on } => {
@@ -91,10 +89,7 @@ impl Held {
                 }
             }
             // What was concluded under a mistyped number counts for the right certificate.
-            Event::RecordMerged { .. } => {
-                self.kept.clear();
-                self.newest = None;
-            }
+            Event::RecordMerged { .. } => self.kept.clear(),
             Event::ApplicationWithdrawn(_)
             | Event::FactsRecorded { .. }
             | Event::ApplicationConfirmed { .. }
@@ -109,6 +104,10 @@ impl Held {
             | Event::CertificateNotePrinted(_)
             | Event::ReversalProposed { .. } => {}
         }
+        // As if it had never had a row.
+        if self.kept.is_empty() {
+            self.newest = None;
+        }
     }
 
     /// In the order of the record: by day, on the same day the register's first.
@@ -117,59 +116,72 @@ impl Held {
         self.kept.sort_by_key(|kept| (kept.standing.on, kept.number.is_some()));
     }
 
-    fn settle(&mut self, number: EnrolmentNumber, place: crate::domain::form::Place, division: &str) {
-        let province = division.get(..2).unwrap_or_default().to_owned();
-        let (agency, point, school) = (place.agency, place.point, place.school);
-        self.newest = Some(Newest { number, province, agency, point, school });
+    fn settle(&mut self, number: Option<EnrolmentNumber>, place: Option<Place>, division: &str) {
+        let newest = number.zip(place).map(|(number, place)| Newest::of(number, place, division));
+        self.newest = newest.or_else(|| self.newest.take());
     }
 }
 
-#[eventbus::async_trait]
-impl View for DueView {
-    fn name(&self) -> &'static str {
-        DUE
+impl Newest {
+    fn of(number: EnrolmentNumber, place: Place, division: &str) -> Self {
+        let province = division.get(..2).unwrap_or_default().to_owned();
+        Self { number, province, agency: place.agency, point: place.point, school: place.school }
     }
 
-    fn schema(&self) -> &'static str {
-        include_str!("due.sql")
+    /// Of an application of the record itself, whose agency lies in this division.
+    pub fn of_record(application: &Application, division: &str) -> Self {
+        Self::of(application.number, application.place, division)
     }
+}
 
-    fn tables(&self) -> &'static [&'static str] {
-        &["registration_due"]
-    }
+fn concerns(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::PriorRegistrationRecorded(_)
+            | Event::RecordMerged { .. }
+            | Event::ApplicationSubmitted(_)
+            | Event::ApplicationAmended(_)
+            | Event::ApplicationConcluded(_)
+            | Event::ConclusionReversed { .. }
+            | Event::RegistrationRevoked { .. }
+    )
+}
 
-    fn concerns(&self, event: &Published) -> bool {
-        event.is::<events::PriorRegistrationRecorded>()
-            || event.is::<events::RecordMerged>()
-            || event.is::<events::ApplicationSubmitted>()
-            || event.is::<events::ApplicationAmended>()
-            || event.is::<events::ApplicationConcluded>()
-            || event.is::<events::ConclusionReversed>()
-            || event.is::<events::RegistrationRevoked>()
+/// Follows these events; `applications` has those that they are of as they stand afterwards.
+pub(super) async fn follow(
+    tx: &mut PgConnection,
+    events: &[(&Published, Event)],
+    applications: &HashMap<Key, Row>,
+) -> Result<(), ViewError> {
+    let mut certificates: Vec<Uuid> =
+        events.iter().filter(|(_, event)| concerns(event)).map(|(published, _)| published.stream).collect();
+    if certificates.is_empty() {
+        return Ok(());
     }
-
-    async fn apply(&self, tx: &mut PgConnection, events: &[Published]) -> Result<(), ViewError> {
-        let mut certificates: Vec<Uuid> = events.iter().map(|event| event.stream).collect();
-        certificates.sort_unstable();
-        certificates.dedup();
-        let found: Vec<Held> = sqlx::query_as("SELECT * FROM registration_due WHERE certificate_id = ANY($1)")
-            .bind(&certificates)
-            .fetch_all(&mut *tx)
-            .await?;
-        let before: HashMap<Uuid, Held> = found.into_iter().map(|held| (held.certificate, held)).collect();
-        let mut held = before.clone();
-        for published in events {
-            let event = decode(&published.kind, &published.payload, &published.inner)
-                .map_err(|corrupt| ViewError::Contradiction(format!("{corrupt} at position {}", published.position)))?;
-            let of = held.entry(published.stream);
-            of.or_insert_with(|| Held { certificate: published.stream, ..Held::default() })
-                .evolve(&event, published.division.as_str());
-        }
-        let mut changed: Vec<Held> =
-            held.into_values().filter(|held| before.get(&held.certificate) != Some(held)).collect();
-        changed.sort_unstable_by_key(|held| held.certificate);
-        save(tx, &changed).await
+    certificates.sort_unstable();
+    certificates.dedup();
+    let found: Vec<Held> = sqlx::query_as("SELECT * FROM registration_due WHERE certificate_id = ANY($1)")
+        .bind(&certificates)
+        .fetch_all(&mut *tx)
+        .await?;
+    let before: HashMap<Uuid, Held> = found.into_iter().map(|held| (held.certificate, held)).collect();
+    let mut held = before.clone();
+    for (published, event) in events.iter().filter(|(_, event)| concerns(event)) {
+        let application = event.number().and_then(|number| applications.get(&(published.stream, number)));
+        let of = held.entry(published.stream);
+        let of = of.or_insert_with(|| Held { certificate: published.stream, ..Held::default() });
+        of.evolve(event, application.map(|row| row.place), published.division.as_str());
     }
+    let changed = held.into_values().filter(|held| before.get(&held.certificate) != Some(held));
+    let (mut kept, over): (Vec<Held>, Vec<Held>) = changed.partition(|held| !held.kept.is_empty());
+    let over: Vec<Uuid> =
+        over.iter().map(|held| held.certificate).filter(|certificate| before.contains_key(certificate)).collect();
+    if !over.is_empty() {
+        let sql = "DELETE FROM registration_due WHERE certificate_id = ANY($1)";
+        sqlx::query(sql).bind(over).execute(&mut *tx).await?;
+    }
+    kept.sort_unstable_by_key(|held| held.certificate);
+    save(tx, &kept).await
 }
 
 async fn save(tx: &mut PgConnection, rows: &[Held]) -> Result<(), ViewError> {

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS registration_due (
     certificate_id   uuid PRIMARY KEY,
-    -- Of the newest application here; NULL while only the register has told of the certificate.
+    -- Of the newest application since a conclusion stands; NULL while only the register has told of the certificate.
     enrolment_number text,
     -- Two digits, of the agency.
     province         text,

@@ -189,7 +189,7 @@ async fn a_conclusion_a_reversal_and_a_revocation_move_the_due_date() {
     let barred: OffsetDateTime = lifecycle::clock::now();
     assert_eq!(revoked.earliest_date[..4], (barred.year() + 5).to_string());
 
-    let rebuilt = stage.running.service.bus.rebuild("due", |_| ()).await.unwrap();
+    let rebuilt = stage.running.service.bus.rebuild("applications", |_| ()).await.unwrap();
     assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
     assert_eq!(own().await, revoked);
 }
