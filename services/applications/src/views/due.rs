@@ -73,7 +73,7 @@ impl Held {
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: None });
             }
             Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => {
-                self.settle(event.number(), place, division)
+                self.settle(event.number(), place, division);
             }
             Event::ApplicationConcluded(concluded) => {
                 let (ordinal, conclusion, on) = (concluded.ordinal, concluded.conclusion, concluded.on);
