@@ -82,7 +82,6 @@ async fn sign_ins_per_second(crowd: &Crowd, first: usize) -> Result<f64> {
     let people = (first..first + SIGN_INS).map(|place| crowd.known(place));
     let attempts = Arc::new(crowd.solve(people.collect()).await?);
     let next = Arc::new(AtomicUsize::new(0));
-    let start = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
         let (channel, attempts, next) = (crowd.channel(caller), Arc::clone(&attempts), Arc::clone(&next));
@@ -90,7 +89,7 @@ async fn sign_ins_per_second(crowd: &Crowd, first: usize) -> Result<f64> {
             let mut done = Vec::new();
             while let Some(attempt) = attempts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match attempt_sign_in(channel.clone(), attempt).await? {
-                    Outcome::SignedIn(_) => done.push(start.elapsed()),
+                    Outcome::SignedIn(_) => done.push(Instant::now()),
                     Outcome::WrongCredentials(_) => return Err(Failure::new("a right password was refused")),
                     Outcome::Refused(_) => return Err(Failure::new("a sign-in was refused without a rush")),
                 }
@@ -104,7 +103,7 @@ async fn sign_ins_per_second(crowd: &Crowd, first: usize) -> Result<f64> {
     }
     done.sort_unstable();
     let counted = &done[CALLERS - 1..SIGN_INS - CALLERS];
-    Ok(per_second(counted.len() - 1, counted[counted.len() - 1] - counted[0]))
+    Ok(per_second(counted.len() - 1, counted[counted.len() - 1].duration_since(counted[0])))
 }
 
 /// Medians of wrong passwords for known numbers and of any for unknown ones, in turns.
