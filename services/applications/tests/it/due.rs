@@ -70,6 +70,50 @@ async fn qualified(stage: &Stage, key: &wire::ApplicationKey, facts: wire::Facts
     stage.review(PROVINCE).await.conclude_application(conclude).await.unwrap();
 }
 
+/// The conclusion is taken back by two persons, or the registration revoked.
+async fn reversed(stage: &Stage, key: &wire::ApplicationKey, revoke: bool) {
+    let (reason, file_reference, key) = ("复核有误".to_owned(), "示例2026-1".to_owned(), Some(key.clone()));
+    let propose =
+        wire::ProposeReversalRequest { request_id: request_id(), key: key.clone(), revoke, reason, file_reference };
+    let proposed = stage.review(PROVINCE).await.propose_reversal(propose).await.unwrap().into_inner();
+    let proposal_version = proposed.outcome.unwrap().version;
+    let approve = wire::ApproveReversalRequest { request_id: request_id(), key, proposal_version };
+    stage.review(PROVINCE).await.approve_reversal(approve).await.unwrap();
+}
+
+/// Whether the view computes due dates of a certificate, and that a rebuild gives the same.
+async fn is_kept(stage: &Stage, teacher: &Teacher) -> bool {
+    let ground = &stage.running.service;
+    let rebuilt = ground.bus.rebuild("applications", |_| ()).await.unwrap();
+    assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+    let sql = "SELECT EXISTS (SELECT FROM views.registration_due WHERE certificate_id = $1)";
+    sqlx::query_scalar(sql).bind(teacher.certificate).fetch_one(&ground.ground.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_first_submission_is_told_to_its_holder_and_writes_nothing_before_its_conclusion() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let key = stage.filed(&teacher).await;
+    let own = async || due(&stage, stage.running.person(teacher.person), all()).await.pop().unwrap();
+    let filed = own().await;
+    assert_eq!((filed.last_application.as_ref(), filed.application_open), (Some(&key), true));
+    assert_eq!((filed.state(), filed.school_id.as_str()), (DueState::First, SCHOOL.to_string().as_str()));
+    assert!(!is_kept(&stage, &teacher).await);
+
+    qualified(&stage, &key, facts()).await;
+    let concluded = own().await;
+    assert_eq!((concluded.last_application.as_ref(), concluded.application_open), (Some(&key), false));
+    assert_eq!((concluded.qualified_date.clone(), concluded.ordinal), (rpc::render_date(today()), 2));
+    assert_eq!(due(&stage, stage.reviewer(COUNTY).await, all()).await, [concluded]);
+    assert!(is_kept(&stage, &teacher).await);
+
+    reversed(&stage, &key, false).await;
+    let back = own().await;
+    assert_eq!((back.qualified_date.as_str(), back.application_open), ("", true));
+    assert!(!is_kept(&stage, &teacher).await, "as if it had never been concluded");
+}
+
 #[tokio::test]
 async fn the_holder_sees_every_own_certificate_also_what_only_the_register_told_and_what_was_never_registered() {
     let stage = Stage::start().await;
@@ -169,21 +213,12 @@ async fn a_conclusion_a_reversal_and_a_revocation_move_the_due_date() {
         (rpc::render_date(today()), DueState::NotYet, 3)
     );
 
-    let reverse = async |revoke| {
-        let (request_id, key) = (crate::stage::request_id(), Some(key.clone()));
-        let (reason, file_reference) = ("复核有误".to_owned(), "示例2026-1".to_owned());
-        let propose = wire::ProposeReversalRequest { request_id, key: key.clone(), revoke, reason, file_reference };
-        let proposed = stage.review(PROVINCE).await.propose_reversal(propose).await.unwrap().into_inner();
-        let proposal_version = proposed.outcome.unwrap().version;
-        let approve = wire::ApproveReversalRequest { request_id: crate::stage::request_id(), key, proposal_version };
-        stage.review(PROVINCE).await.approve_reversal(approve).await.unwrap();
-    };
-    reverse(false).await;
+    reversed(&stage, &key, false).await;
     let back = own().await;
     assert_eq!((back.qualified_date.clone(), back.ordinal), (months_ago(58), 2), "as before the conclusion");
     let conclude = wire::ConcludeApplicationRequest { reason: "已核实".to_owned(), ..qualify(&key) };
     stage.review(PROVINCE).await.conclude_application(conclude).await.unwrap();
-    reverse(true).await;
+    reversed(&stage, &key, true).await;
     let revoked = own().await;
     assert_eq!((revoked.qualified_date.clone(), revoked.state()), (months_ago(58), DueState::NotYet));
     let barred: OffsetDateTime = lifecycle::clock::now();
