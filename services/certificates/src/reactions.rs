@@ -6,10 +6,17 @@ pub mod on_conflict_settled;
 pub mod on_person_erased;
 pub mod on_profile_completed;
 
+use std::collections::BTreeSet;
+
 use eventbus::ReactionError;
+use service::erasure::caught_up;
+use uuid::Uuid;
 
 use crate::domain::certificate::Rejection;
 use crate::error::Error;
+use crate::handle::{Asked, Handle};
+use crate::store::holders;
+use crate::views::conflicts;
 
 /// What a failed command means for the event.
 fn judge(error: &Error) -> ReactionError {
@@ -23,4 +30,19 @@ fn judge(error: &Error) -> ReactionError {
 /// A record that has gone, or is this person's already, is nothing to worry about.
 fn is_settled(error: &Error) -> bool {
     matches!(error, Error::NotFound | Error::Rejected(Rejection::UnknownCertificate))
+}
+
+/// What sources say of an erased person against records of others is over.
+async fn forget_claims(handle: &Handle, asked: &Asked, person: Uuid) -> Result<(), ReactionError> {
+    let pool = handle.log().pool();
+    let stored = |error| judge(&Error::from(error));
+    let Some(holder) = holders::of(pool, person).await.map_err(stored)? else { return Ok(()) };
+    caught_up(handle.log(), conflicts::CONFLICTS).await?;
+    let rows = conflicts::of_holder(pool, &holder).await.map_err(stored)?;
+    let certificates: BTreeSet<Uuid> = rows.into_iter().map(|row| row.certificate_id).collect();
+    for certificate in certificates {
+        let forgotten = handle.forget_claims(asked, certificate, person, holder).await;
+        forgotten.map_err(|error| judge(&error))?;
+    }
+    Ok(())
 }

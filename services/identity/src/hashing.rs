@@ -17,7 +17,7 @@ pub const MEMORY_KIB: u32 = 19 * 1024;
 pub const PASSES: u32 = 2;
 /// As above.
 pub const LANES: u32 = 1;
-/// Passwords that may wait for each core: the last of them is still answered within a second.
+/// Passwords that may wait for each core: the last of them is answered after about a second.
 const WAITING_PER_CORE: usize = 32;
 
 /// What the password of nobody is compared with, so that it costs what somebody's does: made with these parameters, of nothing.

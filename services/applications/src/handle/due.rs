@@ -67,7 +67,8 @@ impl Handle {
         let certificates: Vec<Uuid> = rows.iter().map(|row| row.certificate).collect();
         let records = record::load_many(&self.0.log, &certificates).await?;
         for row in rows {
-            let newest = records.get(&row.certificate).and_then(|record| record.applications.last());
+            let record = records.get(&row.certificate);
+            let newest = record.and_then(|record| record.live().or_else(|| record.applications.last()));
             let Some(newest) = newest.filter(|newest| newest.merged_into.is_none()) else { continue };
             let agency = directory.agencies.get(&newest.place.agency).ok_or(Error::NotReady)?;
             row.held.newest = Some(Newest::of_record(newest, &agency.division));

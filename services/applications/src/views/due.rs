@@ -80,7 +80,11 @@ impl Held {
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: Some(concluded.number) });
                 self.settle(event.number(), place, division);
             }
-            Event::ConclusionReversed { number, .. } => self.kept.retain(|kept| kept.number != Some(*number)),
+            Event::ConclusionReversed { number, .. } => {
+                self.kept.retain(|kept| kept.number != Some(*number));
+                // It lives again, whatever was filed and withdrawn since.
+                self.settle(Some(*number), place, division);
+            }
             Event::RegistrationRevoked { number, on } => {
                 if let Some(place) = self.kept.iter().position(|kept| kept.number == Some(*number)) {
                     let mut kept = self.kept.remove(place);

@@ -1,16 +1,14 @@
 //! A person was erased: their certificates belong to nobody, and what was said of them cannot be read any more.
 
-use std::collections::BTreeSet;
-
 use eventbus::{ReactionError, ReactionIds};
 use service::erasure::{Confirming, Erased, Forget, caught_up};
 use uuid::Uuid;
 
-use super::judge;
+use super::{forget_claims, judge};
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
 use crate::store::{holders, lookup};
-use crate::views::{conflicts, corrections, register};
+use crate::views::{corrections, register};
 
 /// Forgets the certificates of a person.
 #[derive(Clone, Debug)]
@@ -30,7 +28,7 @@ impl Forget for ForgetCertificates {
         for row in register::of_person(pool, person).await.map_err(stored)? {
             self.handle.forget(&asked, row.certificate_id, person).await.map_err(|error| judge(&error))?;
         }
-        self.forget_claims(&asked, person).await?;
+        forget_claims(&self.handle, &asked, person).await?;
         let keys = lookup::keys_of(pool, person).await.map_err(stored)?;
         let sealed_events = self.handle.destroy_keys(&keys).await.map_err(|error| judge(&error))?;
         // What the person asked for is sealed under their own key, which is destroyed already.
@@ -43,22 +41,5 @@ impl Forget for ForgetCertificates {
     async fn remove_records(&self, tx: &mut Confirming, person: Uuid) -> Result<Vec<Erased>, ReactionError> {
         holders::forget(tx, person).await.map_err(|error| judge(&Error::from(error)))?;
         Ok(Vec::new())
-    }
-}
-
-impl ForgetCertificates {
-    /// What sources say of the person against records of others.
-    async fn forget_claims(&self, asked: &Asked, person: Uuid) -> Result<(), ReactionError> {
-        let pool = self.handle.log().pool();
-        let stored = |error| judge(&Error::from(error));
-        let Some(holder) = holders::of(pool, person).await.map_err(stored)? else { return Ok(()) };
-        caught_up(self.handle.log(), conflicts::CONFLICTS).await?;
-        let certificates = conflicts::of_holder(pool, &holder).await.map_err(stored)?;
-        let certificates: BTreeSet<Uuid> = certificates.into_iter().map(|row| row.certificate_id).collect();
-        for certificate in certificates {
-            let forgotten = self.handle.forget_claims(asked, certificate, person, holder).await;
-            forgotten.map_err(|error| judge(&error))?;
-        }
-        Ok(())
     }
 }

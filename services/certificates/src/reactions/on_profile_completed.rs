@@ -7,8 +7,8 @@ use service::PeerChannel;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{is_settled, judge};
-use crate::domain::certificate::{Command, Hash};
+use super::{forget_claims, is_settled, judge};
+use crate::domain::certificate::Command;
 use crate::domain::name;
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
@@ -49,26 +49,31 @@ impl Reaction for OnProfileCompleted {
         let details = match self.profiles.clone().get_person_details(request).await {
             Ok(details) => details.into_inner(),
             // Erased since, or not complete yet: then another event follows.
-            Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => return Ok(()),
+            Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => {
+                return self.forget_erased(person, ids).await;
+            }
             Err(status) => return Err(ReactionError::Transient(format!("identity: {:?}", status.code()))),
         };
-        self.remember(person, &self.handle.holder_hash(&details.number)).await?;
+        // So that their erasure finds what is said of them; one that came before it was known must find it, too.
+        let hash = self.handle.holder_hash(&details.number);
+        let remembered = holders::remember(self.handle.log().pool(), person, &hash).await;
+        remembered.map_err(|error| judge(&Error::from(error)))?;
+        self.forget_erased(person, ids).await?;
         self.match_all(person, &details.number, &details.name, ids).await
     }
 }
 
 impl OnProfileCompleted {
-    /// So that their erasure finds what is said of them.
-    async fn remember(&self, person: Uuid, hash: &Hash) -> Result<(), ReactionError> {
-        let pool = self.handle.log().pool();
-        let stored = |error| judge(&Error::from(error));
-        holders::remember(pool, person, hash).await.map_err(stored)?;
-        // Identity's answer may be from before an erasure, which has removed it already.
-        if self.handle.is_erased(person).await.map_err(|error| judge(&error))? {
-            let mut connection = pool.acquire().await.map_err(stored)?;
-            holders::forget(&mut connection, person).await.map_err(stored)?;
+    /// Of whoever is erased nothing stays, however late identity's answer from before came.
+    async fn forget_erased(&self, person: Uuid, ids: &ReactionIds) -> Result<(), ReactionError> {
+        if !self.handle.is_erased(person).await.map_err(|error| judge(&error))? {
+            return Ok(());
         }
-        Ok(())
+        let stored = |error| judge(&Error::from(error));
+        let asked = Asked { actor: "service:certificates".to_owned(), request: None, cause: Some(ids.cause()) };
+        forget_claims(&self.handle, &asked, person).await?;
+        let mut connection = self.handle.log().pool().acquire().await.map_err(stored)?;
+        holders::forget(&mut connection, person).await.map_err(stored)
     }
 
     async fn match_all(&self, person: Uuid, number: &str, name: &str, ids: &ReactionIds) -> Result<(), ReactionError> {

@@ -235,6 +235,28 @@ async fn what_is_said_of_somebody_without_a_certificate_is_unreadable_once_they_
 }
 
 #[tokio::test]
+async fn an_account_that_was_erased_before_it_was_known_here_is_forgotten_when_it_is() {
+    let running = running().await;
+    import(&running, &format!("{HEADER}{}", held(&TEACHER, NUMBER, "正常")), false).await;
+    let id: Uuid = listed(&running, TEACHER.id, 1).await[0].certificate_id.parse().unwrap();
+    import(&running, &format!("{HEADER}{}", registered(&OTHER, NUMBER, "2005-06-15")), false).await;
+    let mut officer = officer(&running, "32").await;
+    open(&mut officer, 1).await;
+    running.erase(OTHER.id).await;
+    assert_eq!(open(&mut officer, 1).await.len(), 1, "nobody has told whose number it is");
+
+    // Identity has answered before the erasure.
+    let account = AccountRegistered { person_id: OTHER.id.to_string(), document_type: 1, document_table: 1 };
+    running.neighbour("identity").publish(OTHER.id, "00", &account).await;
+    assert_eq!(open(&mut officer, 0).await, []);
+    eventually("the key of the conflict to be destroyed", async || {
+        (running.opens_with_any_key(&[id]).await == 1).then_some(())
+    })
+    .await;
+    rebuilds_alike(&running).await;
+}
+
+#[tokio::test]
 async fn an_entry_that_the_register_brings_later_becomes_its_record_and_keeps_its_history() {
     let running = running().await;
     let mut teacher = CertificatesClient::new(running.person(TEACHER.id));
