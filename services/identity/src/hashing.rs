@@ -1,4 +1,4 @@
-//! Passwords: hashed with argon2id and a pepper, on about as many threads as there are cores, behind a bounded queue.
+//! Passwords: hashed with argon2id and a pepper, on as many threads as there are cores, behind a bounded queue.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -313,8 +313,7 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
         filed: Filed::new(pool.clone()),
         erasures: Erasures::new(pool),
         archive_years: settings.archive_years,
-        // One more than cores: none is idle while a place goes from one password to the next.
-        hasher: Hasher::new(pepper.to_vec(), cores + 1),
+        hasher: Hasher::new(pepper.to_vec(), cores),
         courier: Courier::new(ground.peers.channel("notifications")),
         real_name: Provider::open(&settings.real_name)?,
         wechat: Wechat::open(&settings.wechat)?,
