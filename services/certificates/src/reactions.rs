@@ -8,7 +8,7 @@ pub mod on_profile_completed;
 
 use std::collections::BTreeSet;
 
-use eventbus::ReactionError;
+use eventbus::{ReactionError, ReactionIds};
 use service::erasure::caught_up;
 use uuid::Uuid;
 
@@ -17,6 +17,12 @@ use crate::error::Error;
 use crate::handle::{Asked, Handle};
 use crate::store::holders;
 use crate::views::conflicts;
+
+/// Who asks: the service itself, because of an event; as a request with an ordinal, where it must not happen twice.
+fn asked(ids: &ReactionIds, ordinal: Option<u32>) -> Asked {
+    let request = ordinal.map(|ordinal| (ids.request_id(ordinal), [0; 32]));
+    Asked { actor: "service:certificates".to_owned(), request, cause: Some(ids.cause()) }
+}
 
 /// What a failed command means for the event.
 fn judge(error: &Error) -> ReactionError {

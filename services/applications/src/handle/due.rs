@@ -71,7 +71,7 @@ impl Handle {
             let newest = record.and_then(|record| record.live().or_else(|| record.applications.last()));
             let Some(newest) = newest.filter(|newest| newest.merged_into.is_none()) else { continue };
             let agency = directory.agencies.get(&newest.place.agency).ok_or(Error::NotReady)?;
-            row.held.newest = Some(Newest::of_record(newest, &agency.division));
+            row.held.newest = Some(Newest::of(newest.number, newest.place, &agency.division));
             row.applied = newest.lives();
         }
         Ok(())

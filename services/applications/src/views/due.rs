@@ -17,7 +17,7 @@ use super::applications::{Key, Row};
 use crate::domain::calendar::{parse_date, render_date};
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::Place;
-use crate::domain::registration::{Application, Event, Standing};
+use crate::domain::registration::{Event, Standing};
 use crate::domain::values::Conclusion;
 use crate::{store, wire};
 
@@ -65,25 +65,23 @@ impl Held {
         qualified.map(|kept| kept.standing.on).max()
     }
 
-    /// `place` is where the application of the event belongs now.
-    fn evolve(&mut self, event: &Event, place: Option<Place>, division: &str) {
+    /// `newest` is the application that the event is of, with where it belongs now.
+    fn evolve(&mut self, event: &Event, newest: Option<Newest>) {
         match event {
             Event::PriorRegistrationRecorded(prior) => {
                 let (ordinal, conclusion, on) = (prior.ordinal, prior.conclusion, prior.on);
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: None });
             }
-            Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => {
-                self.settle(event.number(), place, division);
-            }
+            Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => self.newest = newest,
             Event::ApplicationConcluded(concluded) => {
                 let (ordinal, conclusion, on) = (concluded.ordinal, concluded.conclusion, concluded.on);
                 self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: Some(concluded.number) });
-                self.settle(event.number(), place, division);
+                self.newest = newest;
             }
             Event::ConclusionReversed { number, .. } => {
                 self.kept.retain(|kept| kept.number != Some(*number));
                 // It lives again, whatever was filed and withdrawn since.
-                self.settle(Some(*number), place, division);
+                self.newest = newest;
             }
             Event::RegistrationRevoked { number, on } => {
                 if let Some(place) = self.kept.iter().position(|kept| kept.number == Some(*number)) {
@@ -119,22 +117,13 @@ impl Held {
         self.kept.push(kept);
         self.kept.sort_by_key(|kept| (kept.standing.on, kept.number.is_some()));
     }
-
-    fn settle(&mut self, number: Option<EnrolmentNumber>, place: Option<Place>, division: &str) {
-        let newest = number.zip(place).map(|(number, place)| Newest::of(number, place, division));
-        self.newest = newest.or_else(|| self.newest.take());
-    }
 }
 
 impl Newest {
-    fn of(number: EnrolmentNumber, place: Place, division: &str) -> Self {
+    /// Of an application whose agency lies in this division.
+    pub fn of(number: EnrolmentNumber, place: Place, division: &str) -> Self {
         let province = division.get(..2).unwrap_or_default().to_owned();
         Self { number, province, agency: place.agency, point: place.point, school: place.school }
-    }
-
-    /// Of an application of the record itself, whose agency lies in this division.
-    pub fn of_record(application: &Application, division: &str) -> Self {
-        Self::of(application.number, application.place, division)
     }
 }
 
@@ -174,7 +163,7 @@ pub(super) async fn follow(
         let application = event.number().and_then(|number| applications.get(&(published.stream, number)));
         let of = held.entry(published.stream);
         let of = of.or_insert_with(|| Held { certificate: published.stream, ..Held::default() });
-        of.evolve(event, application.map(|row| row.place), published.division.as_str());
+        of.evolve(event, application.map(|row| Newest::of(row.number, row.place, published.division.as_str())));
     }
     let changed = held.into_values().filter(|held| before.get(&held.certificate) != Some(held));
     let (mut kept, over): (Vec<Held>, Vec<Held>) = changed.partition(|held| !held.kept.is_empty());

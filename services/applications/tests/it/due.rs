@@ -60,13 +60,23 @@ fn later_facts() -> wire::Facts {
 
 /// Through all levels to 注册合格.
 async fn qualified(stage: &Stage, key: &wire::ApplicationKey, facts: wire::Facts) {
+    let conclude = wire::ConcludeApplicationRequest { reason: "已核实".to_owned(), ..qualify(key) };
+    concluded(stage, key, facts, conclude).await;
+}
+
+/// Through all levels to this conclusion.
+async fn concluded(
+    stage: &Stage,
+    key: &wire::ApplicationKey,
+    facts: wire::Facts,
+    conclude: wire::ConcludeApplicationRequest,
+) {
     let mut confirmation = ConfirmationClient::new(stage.clerk(POINT).await);
     confirmation.record_facts(record_facts(key, facts)).await.unwrap();
     confirmation.confirm_application(crate::stage::confirm(key)).await.unwrap();
     for agency in [COUNTY, CITY] {
         stage.review(agency).await.pass_review(pass(key)).await.unwrap();
     }
-    let conclude = wire::ConcludeApplicationRequest { reason: "已核实".to_owned(), ..qualify(key) };
     stage.review(PROVINCE).await.conclude_application(conclude).await.unwrap();
 }
 
@@ -227,6 +237,31 @@ async fn a_conclusion_a_reversal_and_a_revocation_move_the_due_date() {
     let rebuilt = stage.running.service.bus.rebuild("applications", |_| ()).await.unwrap();
     assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
     assert_eq!(own().await, revoked);
+}
+
+#[tokio::test]
+async fn an_application_whose_conclusion_is_reversed_is_the_open_one_whatever_was_withdrawn_since() {
+    let stage = Stage::start().await;
+    let (teacher, key) = filed_after(&stage, 58).await;
+    let reason = "材料不全，暂缓注册".to_owned();
+    let deferred =
+        wire::ConcludeApplicationRequest { conclusion: Conclusion::Deferred.into(), reason, ..qualify(&key) };
+    concluded(&stage, &key, later_facts(), deferred).await;
+    let second = stage.filed(&teacher).await;
+    let withdraw = wire::WithdrawApplicationRequest { request_id: request_id(), key: Some(second.clone()) };
+    stage.applications(&teacher).withdraw_application(withdraw).await.unwrap();
+    let told = async |channel: Channel| {
+        let due = due(&stage, channel, all()).await.pop().unwrap();
+        (due.last_application.unwrap(), due.application_open)
+    };
+    for channel in [stage.running.person(teacher.person), stage.reviewer(COUNTY).await] {
+        assert_eq!(told(channel).await, (second.clone(), false));
+    }
+    reversed(&stage, &key, false).await;
+    for channel in [stage.running.person(teacher.person), stage.reviewer(COUNTY).await] {
+        assert_eq!(told(channel).await, (key.clone(), true));
+    }
+    assert!(is_kept(&stage, &teacher).await);
 }
 
 #[tokio::test]

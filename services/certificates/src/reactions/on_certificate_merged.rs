@@ -4,8 +4,8 @@ use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use proto::certificates::v1::CertificateMerged;
 use uuid::Uuid;
 
-use super::{is_settled, judge};
-use crate::handle::{Asked, Handle};
+use super::{asked, is_settled, judge};
+use crate::handle::Handle;
 
 /// The reaction to the service's own events.
 #[derive(Debug)]
@@ -27,11 +27,7 @@ impl Reaction for OnCertificateMerged {
         let CertificateMerged { into_certificate_id, .. } = event.decode()?;
         let into = Uuid::parse_str(&into_certificate_id)
             .map_err(|_| ReactionError::Rejected("the event names no record".to_owned()))?;
-        let asked = Asked {
-            actor: "service:certificates".to_owned(),
-            request: Some((ids.request_id(0), [0; 32])),
-            cause: Some(ids.cause()),
-        };
+        let asked = asked(ids, Some(0));
         match self.handle.absorb(&asked, (event.stream, event.version), into).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),

@@ -7,9 +7,9 @@ use proto::identity::v1::{FindPersonByNumberRequest, PersonLookup};
 use service::PeerChannel;
 use uuid::Uuid;
 
-use super::{is_settled, judge};
+use super::{asked, is_settled, judge};
 use crate::domain::certificate::{Command, Event as Certificate};
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 use crate::store;
 
 /// The reaction to the service's own events.
@@ -50,11 +50,7 @@ impl Reaction for OnCertificateSynced {
         }
         let person = Uuid::parse_str(&matched.person_id)
             .map_err(|_| ReactionError::Transient("identity answers no person's id".to_owned()))?;
-        let asked = Asked {
-            actor: "service:certificates".to_owned(),
-            request: Some((ids.request_id(0), [0; 32])),
-            cause: Some(ids.cause()),
-        };
+        let asked = asked(ids, Some(0));
         match self.handle.change(&asked, event.stream, Command::Match { person }, Vec::new()).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),

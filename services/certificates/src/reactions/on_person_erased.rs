@@ -4,9 +4,9 @@ use eventbus::{ReactionError, ReactionIds};
 use service::erasure::{Confirming, Erased, Forget, caught_up};
 use uuid::Uuid;
 
-use super::{forget_claims, judge};
+use super::{asked, forget_claims, judge};
 use crate::error::Error;
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 use crate::store::{holders, lookup};
 use crate::views::{corrections, register};
 
@@ -24,7 +24,7 @@ impl Forget for ForgetCertificates {
         let stored = |error| judge(&Error::from(error));
         // A certificate that was matched a moment ago must be seen here.
         caught_up(self.handle.log(), register::REGISTER).await?;
-        let asked = Asked { actor: "service:certificates".to_owned(), request: None, cause: Some(ids.cause()) };
+        let asked = asked(ids, None);
         for row in register::of_person(pool, person).await.map_err(stored)? {
             self.handle.forget(&asked, row.certificate_id, person).await.map_err(|error| judge(&error))?;
         }
@@ -39,7 +39,7 @@ impl Forget for ForgetCertificates {
     }
 
     async fn remove_records(&self, tx: &mut Confirming, person: Uuid) -> Result<Vec<Erased>, ReactionError> {
-        holders::forget(tx, person).await.map_err(|error| judge(&Error::from(error)))?;
+        holders::forget(&mut **tx, person).await.map_err(|error| judge(&Error::from(error)))?;
         Ok(Vec::new())
     }
 }

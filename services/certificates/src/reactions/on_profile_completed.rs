@@ -7,11 +7,11 @@ use service::PeerChannel;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{forget_claims, is_settled, judge};
+use super::{asked, forget_claims, is_settled, judge};
 use crate::domain::certificate::Command;
 use crate::domain::name;
 use crate::error::Error;
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 use crate::store::holders;
 use crate::views::register;
 
@@ -69,11 +69,8 @@ impl OnProfileCompleted {
         if !self.handle.is_erased(person).await.map_err(|error| judge(&error))? {
             return Ok(());
         }
-        let stored = |error| judge(&Error::from(error));
-        let asked = Asked { actor: "service:certificates".to_owned(), request: None, cause: Some(ids.cause()) };
-        forget_claims(&self.handle, &asked, person).await?;
-        let mut connection = self.handle.log().pool().acquire().await.map_err(stored)?;
-        holders::forget(&mut connection, person).await.map_err(stored)
+        forget_claims(&self.handle, &asked(ids, None), person).await?;
+        holders::forget(self.handle.log().pool(), person).await.map_err(|error| judge(&Error::from(error)))
     }
 
     async fn match_all(&self, person: Uuid, number: &str, name: &str, ids: &ReactionIds) -> Result<(), ReactionError> {
@@ -92,11 +89,7 @@ impl OnProfileCompleted {
             if !name::is_same(&personal.holder_name, name) {
                 continue;
             }
-            let asked = Asked {
-                actor: "service:certificates".to_owned(),
-                request: Some((ids.request_id(ordinal), [0; 32])),
-                cause: Some(ids.cause()),
-            };
+            let asked = asked(ids, Some(ordinal));
             match self.handle.change(&asked, row.certificate_id, Command::Match { person }, Vec::new()).await {
                 Err(error) if !is_settled(&error) => return Err(judge(&error)),
                 _ => {}

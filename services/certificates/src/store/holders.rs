@@ -1,6 +1,6 @@
 //! The keyed hash of each person's document number: finds what is said of somebody who holds no certificate here.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::domain::certificate::Hash;
@@ -18,6 +18,6 @@ pub async fn of(pool: &PgPool, person: Uuid) -> Result<Option<Hash>, sqlx::Error
 }
 
 /// Forgets a person's.
-pub async fn forget(connection: &mut PgConnection, person: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM public.holder WHERE person_id = $1").bind(person).execute(connection).await.map(drop)
+pub async fn forget(on: impl PgExecutor<'_>, person: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM public.holder WHERE person_id = $1").bind(person).execute(on).await.map(drop)
 }
