@@ -89,7 +89,7 @@ impl Handle {
     }
 
     /// The account of a number whose password this is, with the same work whether or not there is one. The try is counted as failed,
-    /// until it is forgotten, and on the disk before the password is looked at; one too many is refused.
+    /// until it is forgotten, before the password is looked at; one too many is refused.
     pub(super) async fn check_password(
         &self,
         waiting: Waiting,

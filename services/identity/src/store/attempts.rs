@@ -1,6 +1,8 @@
 //! How often something was asked for lately, by keyed hashes of numbers, phones and addresses.
 //!
-//! What belongs together is counted in one statement: beside a password, round trips are what a sign-in costs.
+//! What belongs together is counted in one statement: beside a password, round trips are what a sign-in costs, and flushes. No count waits
+//! for the disk, nor does what one statement does with it: a crash of the database forgets those of its last half second, a crash of the
+//! service none.
 
 use access::Origin;
 use sqlx::PgConnection;
@@ -13,10 +15,12 @@ use crate::domain::limit::{self, By, Deed, Limit};
 use crate::domain::lockout::{FAILURES, LOCKED_FOR};
 use crate::domain::puzzle::Puzzle;
 
-/// Counts: $1 kind, $2 key, $3 now, $4 when a window began that is over by now, $5 the most. No row where it is one too many.
+/// Counts: $1 kind, $2 key, $3 now, $4 when a window began that is over by now, $5 the most. No row where it is one too many. Of a whole
+/// transaction it would take the durability: the statement is one.
 macro_rules! count_attempt {
     () => {
-        "INSERT INTO attempt AS a (kind, key, count, began_at) VALUES ($1, $2, 1, $3)
+        "INSERT INTO attempt AS a (kind, key, count, began_at)
+         SELECT $1, $2, 1, $3 WHERE set_config('synchronous_commit', 'off', true) = 'off'
          ON CONFLICT (kind, key) DO UPDATE
          SET count = CASE WHEN a.began_at <= $4 THEN 1 ELSE a.count + 1 END,
              began_at = CASE WHEN a.began_at <= $4 THEN $3 ELSE a.began_at END
