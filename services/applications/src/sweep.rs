@@ -11,9 +11,6 @@ use crate::domain::draft::Patience;
 use crate::handle::Handle;
 use crate::store::drafts::Drafts;
 
-/// Drafts in one statement, so that none holds locks for long.
-const AT_ONCE: u16 = 5_000;
-
 /// Events of drafts in one append: as many as the log's writer takes at once.
 const TOLD_AT_ONCE: i64 = 256;
 /// How soon it is seen that another replica has told of something, or left it untold.
@@ -62,8 +59,10 @@ pub fn start(handle: Handle, drafts: Drafts, every: Duration, patience: Patience
     let stopping = lifecycle.stopping(Stage::Work);
     lifecycle.spawn("draft sweep", OnDeath::StopsTheService, async move {
         let sweeping = async {
+            // All there are are looked at once: who filed them may be gone. From then on it is the log that tells of them.
+            let mut closed_up_to = None;
             loop {
-                let more = close_filed(&drafts).await || attend_to_idle(&handle, &patience).await;
+                let more = close_filed(&drafts, &mut closed_up_to).await || attend_to_idle(&handle, &patience).await;
                 if !more {
                     tokio::time::sleep(every).await;
                 }
@@ -74,12 +73,14 @@ pub fn start(handle: Handle, drafts: Drafts, every: Duration, patience: Patience
 }
 
 /// Whether more may wait.
-async fn close_filed(drafts: &Drafts) -> bool {
-    match drafts.sweep_filed(i64::from(AT_ONCE)).await {
-        Ok(0) => false,
+async fn close_filed(drafts: &Drafts, up_to: &mut Option<i64>) -> bool {
+    match drafts.close_filed(*up_to).await {
         Ok(closed) => {
-            tracing::debug!(closed, "filed drafts closed");
-            closed == u64::from(AT_ONCE)
+            if closed.drafts > 0 {
+                tracing::debug!(closed.drafts, "filed drafts closed");
+            }
+            *up_to = closed.up_to;
+            closed.more
         }
         Err(error) => {
             tracing::warn!(%error, "filed drafts could not be closed");

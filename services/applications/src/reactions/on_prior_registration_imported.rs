@@ -22,6 +22,10 @@ impl Reaction for OnPriorRegistrationImported {
         "on_prior_registration_imported"
     }
 
+    fn at_once(&self) -> usize {
+        eventbus::ABREAST
+    }
+
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
         if !event.is::<PriorRegistrationImported>() {
             return Ok(());

@@ -15,7 +15,12 @@ use crate::domain::form::{Coded, Personal};
 use crate::domain::opening::GraceTicket;
 use crate::domain::text::TextRef;
 use crate::store::Corrupt;
+use crate::views::applications::APPLICATIONS;
 use crate::wire as values;
+
+/// Filed drafts in one statement, so that none holds locks for long, and events that are looked through for them.
+const CLOSED_AT_ONCE: i64 = 5_000;
+const EVENTS_AT_ONCE: i64 = 20_000;
 
 /// A draft as it is stored.
 #[derive(Debug, Clone)]
@@ -38,6 +43,17 @@ pub struct Draft {
     pub ticket: Option<GraceTicket>,
     /// Last change.
     pub updated_at: OffsetDateTime,
+}
+
+/// What came of closing filed drafts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// How many there were.
+    pub drafts: u64,
+    /// Up to where the log's submissions have none any more; `None` while there may be others.
+    pub up_to: Option<i64>,
+    /// More may wait.
+    pub more: bool,
 }
 
 /// What is sealed in a draft and, unchanged, in the submission made from it.
@@ -106,6 +122,17 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+
+/// Deletes the drafts of a source of which the view of applications has one that was filed.
+macro_rules! filed {
+    ($source:literal) => {
+        concat!(
+            "DELETE FROM public.draft WHERE draft_id IN (SELECT draft.draft_id FROM ",
+            $source,
+            " JOIN views.application AS filed ON filed.person_id = draft.person_id AND filed.draft_id = draft.draft_id"
+        )
+    };
+}
 
 macro_rules! draft {
     ($rest:literal) => {
@@ -253,16 +280,28 @@ impl Drafts {
         sqlx::query("DELETE FROM public.draft WHERE draft_id = $1").bind(draft).execute(&self.pool).await.map(drop)
     }
 
-    /// Deletes drafts that the view of applications knows to be filed; how many there were.
-    pub async fn sweep_filed(&self, at_most: i64) -> Result<u64, sqlx::Error> {
-        let done = sqlx::query(
-            "DELETE FROM public.draft WHERE draft_id IN ( \
-                 SELECT draft.draft_id FROM public.draft JOIN views.application AS filed \
-                     ON filed.person_id = draft.person_id AND filed.draft_id = draft.draft_id LIMIT $1)",
-        )
-        .bind(at_most)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
+    /// Deletes drafts that the view of applications knows to be filed: of all there are, or of those whose submission the log has
+    /// behind a place.
+    pub async fn close_filed(&self, behind: Option<i64>) -> Result<Closed, sqlx::Error> {
+        // Read before: whatever is filed up to there is found in the view.
+        let known = "SELECT position FROM public.feed_checkpoint WHERE name = $1";
+        let known: i64 = sqlx::query_scalar(known).bind(APPLICATIONS).fetch_one(&self.pool).await?;
+        let Some(behind) = behind else {
+            let query = sqlx::query(concat!(filed!("public.draft"), " LIMIT $1)")).bind(CLOSED_AT_ONCE);
+            let drafts = query.execute(&self.pool).await?.rows_affected();
+            let more = i64::try_from(drafts) == Ok(CLOSED_AT_ONCE);
+            return Ok(Closed { drafts, up_to: (!more).then_some(known), more });
+        };
+        let up_to = known.clamp(behind, behind + EVENTS_AT_ONCE);
+        if up_to == behind {
+            return Ok(Closed { drafts: 0, up_to: Some(behind), more: false });
+        }
+        let query = sqlx::query(concat!(
+            filed!("public.event_log AS event JOIN public.draft ON draft.certificate_id = event.stream"),
+            " WHERE event.position > $1 AND event.position <= $2 \
+                 AND event.type = 'dingzhu.applications.v1.ApplicationSubmitted')"
+        ));
+        let drafts = query.bind(behind).bind(up_to).execute(&self.pool).await?.rows_affected();
+        Ok(Closed { drafts, up_to: Some(up_to), more: up_to < known })
     }
 }

@@ -1,5 +1,7 @@
 //! 填写注册信息: start, save, check, drop.
 
+use applications::config::Settings;
+use applications::store::drafts::Drafts;
 use proto::applications::v1::drafts_client::DraftsClient;
 use proto::applications::v1::{self as wire};
 use proto::identity::v1::Entry;
@@ -102,6 +104,28 @@ async fn a_live_application_leaves_no_room_for_a_draft_and_filed_drafts_are_clos
     stage.filed(&teacher).await;
     assert_eq!(reason(stage.drafts(&teacher).start_draft(start(teacher.certificate)).await), "ALREADY_APPLIED");
     stage.until_known("the closed draft", "SELECT count(*) FROM draft", 0).await;
+}
+
+#[tokio::test]
+async fn filed_drafts_are_found_among_all_or_by_what_the_log_tells() {
+    // Sweeps at its start, when there is none.
+    let stage = Stage::with_settings(Settings { draft_sweep_seconds: 3_600, ..Settings::default() }).await;
+    let drafts = Drafts::new(stage.running.service.ground.pool.clone());
+    let (first, second, third) = (stage.teacher().await, stage.teacher().await, stage.teacher().await);
+    stage.submission(&third).await;
+    stage.filed(&first).await;
+    let closed =
+        eventually("the first one", async || drafts.close_filed(None).await.ok().filter(|closed| closed.drafts > 0));
+    let closed = closed.await;
+    assert_eq!((closed.drafts, closed.more), (1, false));
+    let up_to = closed.up_to.unwrap();
+    stage.filed(&second).await;
+    let next = async || drafts.close_filed(Some(up_to)).await.ok().filter(|closed| closed.drafts > 0);
+    let closed = eventually("the second one, told of since", next).await;
+    assert_eq!((closed.drafts, closed.more), (1, false));
+    assert!(closed.up_to.unwrap() > up_to);
+    assert_eq!(drafts.close_filed(closed.up_to).await.unwrap().drafts, 0);
+    stage.until_known("that one is left, which is not filed", "SELECT count(*) FROM draft", 1).await;
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ impl Reaction for OnCertificateSynced {
         "match-certificate"
     }
 
+    fn at_once(&self) -> usize {
+        eventbus::ABREAST
+    }
+
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
         if !event.is::<CertificateSynced>() && !event.is::<CertificateChanged>() {
             return Ok(());

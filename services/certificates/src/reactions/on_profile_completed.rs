@@ -4,6 +4,7 @@ use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use proto::identity::v1::profiles_client::ProfilesClient;
 use proto::identity::v1::{AccountRegistered, GetPersonDetailsRequest, NameChanged, ProfileCompleted};
 use service::PeerChannel;
+use service::erasure::caught_up;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -31,6 +32,10 @@ pub struct OnProfileCompleted {
 impl Reaction for OnProfileCompleted {
     fn name(&self) -> &'static str {
         "match-person"
+    }
+
+    fn at_once(&self) -> usize {
+        eventbus::ABREAST
     }
 
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
@@ -78,10 +83,7 @@ impl OnProfileCompleted {
         let stored = |error| judge(&Error::from(error));
         // A certificate that was recorded before this person came must be seen here, since its own reaction may have asked
         // identity before: the view has to be as far as the log was when we began.
-        let head = *self.handle.log().head().borrow();
-        if register::position(pool).await.map_err(stored)? < head {
-            return Err(ReactionError::Transient("the register's view is behind".to_owned()));
-        }
+        caught_up(self.handle.log(), register::REGISTER).await?;
         let rows = register::of_holder(pool, &self.handle.holder_hash(number)).await.map_err(stored)?;
         for (row, ordinal) in rows.into_iter().zip(0..).filter(|(row, _)| row.person != Some(person)) {
             let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await;

@@ -326,8 +326,3 @@ pub async fn prior_registrations(
     .fetch_all(pool)
     .await
 }
-
-/// Up to which position the view has applied the log.
-pub async fn position(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT position FROM feed_checkpoint WHERE name = $1").bind(REGISTER).fetch_one(pool).await
-}

@@ -20,6 +20,8 @@
 //! * Every event that a consumer sees is linked to the one before by its hash; a feed halts loudly where the link breaks.
 //! * A checkpoint moves in the transaction of the effects, and only from where it stood: two replicas that both believe to
 //!   hold a lease cannot apply an event twice.
+//! * A reaction takes event after event in the order of the log, or, where its effects know nothing of each other, several streams at
+//!   once: each in its own order, and the checkpoint behind what is done without a gap.
 //! * Tables of views live in the schema `views`, which is in the search path of [`eventlog::pool`]; a migration has run
 //!   [`SCHEMA`] before.
 
@@ -57,7 +59,7 @@ pub use event_feed::OwnEvents;
 pub use handle::{BusHandle, NotYet};
 pub use lost::Unread;
 pub use operations::Operator;
-pub use reaction::{Reaction, ReactionError, ReactionIds};
+pub use reaction::{ABREAST, Reaction, ReactionError, ReactionIds};
 pub use rebuild::{RebuildError, RebuildProgress, Rebuilt};
 pub use reference::{LoadError, NotReady, Reference};
 pub use settings::NatsSettings;

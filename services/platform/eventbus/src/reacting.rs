@@ -1,10 +1,12 @@
-//! Reacting to a page of events: command after command, then the checkpoint; what is refused parks with what follows it.
+//! Reacting to a page of events: stream beside stream where the reaction can, event after event in each, then the checkpoint; what is
+//! refused parks with what follows it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use lifecycle::CancellationToken;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -36,80 +38,156 @@ pub(crate) async fn react(
     stopping: &CancellationToken,
 ) -> Result<Place, Halt> {
     let mut blocked = parking::keys(&core.pool, feed.name).await?;
-    for step in page.events.chunks(STEP) {
-        let mut done = Step { core, feed, head: page.head, place, parked: Vec::new() };
-        for event in step {
-            let mut pause = FIRST_PAUSE;
-            while let Err(problem) = done.event(reaction, event, &mut blocked).await {
-                // What is done is kept before the wait begins.
-                place = done.commit(place).await?;
-                report(core, feed, event, problem).await?;
-                if stopping.run_until_cancelled(sleep(pause)).await.is_none() {
-                    return Ok(place);
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+    for events in page.events.chunks(STEP) {
+        let mut step = Step { events, outcomes: events.iter().map(|_| None).collect(), kept: 0 };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let problem = step.run(core.service, reaction, &mut blocked).await;
+            // What is done is kept before the wait begins.
+            place = step.keep(core, feed, page.head, place).await?;
+            let Some((event, problem)) = problem else { break };
+            report(core, feed, &events[event], problem).await?;
+            if stopping.run_until_cancelled(sleep(pause)).await.is_none() {
+                return Ok(place);
             }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        place = done.commit(place).await?;
     }
     Ok(place)
 }
 
-/// Events that are reacted to, and not yet behind the checkpoint.
+/// What became of an event.
+enum Outcome {
+    Done,
+    /// Never will be done as things are.
+    Refused(String),
+    /// An earlier one of its stream is parked.
+    Behind,
+}
+
+/// Events that are reacted to, and how many of them are behind the checkpoint.
 struct Step<'a> {
-    core: &'a Core,
-    feed: &'a Feed,
-    head: Head,
-    place: Place,
-    parked: Vec<Parked>,
+    events: &'a [Event],
+    outcomes: Vec<Option<Outcome>>,
+    kept: usize,
 }
 
 impl Step<'_> {
-    /// Reacts to the next event, or parks it; a transient problem leaves it undone.
-    async fn event(
+    /// Reacts to what has no outcome yet; the first event, by place, for which something does not answer, and what.
+    async fn run(
         &mut self,
+        service: &str,
         reaction: &dyn Reaction,
-        event: &Event,
         blocked: &mut HashSet<Uuid>,
-    ) -> Result<(), String> {
-        if blocked.contains(&event.stream) {
-            self.parked.push(Parked::behind(event));
-        } else {
-            match once(self.core.service, reaction, event).await {
-                Ok(()) => {}
-                Err(ReactionError::Transient(problem)) => return Err(problem),
-                Err(ReactionError::Rejected(problem)) => {
-                    let feed = self.feed.name;
-                    tracing::error!(feed, position = event.position, kind = event.kind, problem, "event parked");
-                    self.parked.push(Parked::first(event, problem));
-                    blocked.insert(event.stream);
-                }
-            }
+    ) -> Option<(usize, String)> {
+        let (events, known, halted) = (self.events, &*blocked, AtomicBool::new(false));
+        let lanes = self.lanes(reaction.at_once()).into_iter();
+        let lanes = lanes.map(|lane| run_lane(service, reaction, events, lane, known, &halted));
+        let mut lanes = stream::iter(lanes).buffer_unordered(reaction.at_once());
+        let (mut outcomes, mut problems) = (Vec::with_capacity(events.len()), Vec::new());
+        while let Some((done, problem)) = lanes.next().await {
+            outcomes.extend(done);
+            problems.extend(problem);
         }
-        self.place.pass(event);
-        Ok(())
+        drop(lanes);
+        for (event, outcome) in outcomes {
+            if let Outcome::Refused(_) = outcome {
+                blocked.insert(events[event].stream);
+            }
+            self.outcomes[event] = Some(outcome);
+        }
+        problems.into_iter().min()
     }
 
-    /// Moves the checkpoint from `old`, with what was parked.
-    async fn commit(&mut self, old: Place) -> Result<Place, Halt> {
-        if self.place == old {
+    /// The places of events without outcome: in one lane whatever comes one after the other.
+    fn lanes(&self, at_once: usize) -> Vec<Vec<usize>> {
+        let open = (0..self.events.len()).filter(|event| self.outcomes[*event].is_none());
+        if at_once == 1 {
+            return vec![open.collect()];
+        }
+        let (mut lanes, mut of_stream) = (Vec::<Vec<usize>>::new(), HashMap::new());
+        for event in open {
+            let lane = *of_stream.entry(self.events[event].stream).or_insert(lanes.len());
+            if lane == lanes.len() {
+                lanes.push(Vec::new());
+            }
+            lanes[lane].push(event);
+        }
+        lanes
+    }
+
+    /// Moves the checkpoint from `old` behind the events before which nothing is open, with what of them parks.
+    async fn keep(&mut self, core: &Core, feed: &Feed, head: Head, old: Place) -> Result<Place, Halt> {
+        let open = self.outcomes.iter().position(Option::is_none).unwrap_or(self.events.len());
+        if open == self.kept {
             return Ok(old);
         }
-        let mut tx = self.core.pool.begin().await?;
-        if checkpoint::lock(&mut tx, self.feed.name).await? != old {
+        let mut place = old;
+        let mut tx = core.pool.begin().await?;
+        if checkpoint::lock(&mut tx, feed.name).await? != old {
             return Err(MoveError::Moved.into());
         }
-        for parked in self.parked.drain(..) {
-            if !parking::park(&mut tx, self.feed.name, &parked).await? {
+        for (event, outcome) in self.events.iter().zip(&self.outcomes).take(open).skip(self.kept) {
+            place.pass(event);
+            let parked = match outcome {
+                Some(Outcome::Refused(problem)) => {
+                    tracing::error!(
+                        feed = feed.name,
+                        position = event.position,
+                        kind = event.kind,
+                        problem,
+                        "event parked"
+                    );
+                    Parked::first(event, problem.clone())
+                }
+                Some(Outcome::Behind) => Parked::behind(event),
+                Some(Outcome::Done) | None => continue,
+            };
+            if !parking::park(&mut tx, feed.name, &parked).await? {
                 // The stream was redriven meanwhile: nothing blocks this event any more, so look at it again.
                 return Err(MoveError::Moved.into());
             }
         }
-        checkpoint::advance(&mut tx, self.feed.name, &old, &self.place, self.head, None).await?;
+        checkpoint::advance(&mut tx, feed.name, &old, &place, head, None).await?;
         tx.commit().await?;
-        self.feed.progress.send_modify(|progress| progress.moved(&self.place, self.head, None));
-        Ok(self.place)
+        feed.progress.send_modify(|progress| progress.moved(&place, head, None));
+        self.kept = open;
+        Ok(place)
     }
+}
+
+/// Reacts to events one after the other, until something does not answer, here or in another lane: says for which, and what.
+async fn run_lane(
+    service: &str,
+    reaction: &dyn Reaction,
+    events: &[Event],
+    lane: Vec<usize>,
+    blocked: &HashSet<Uuid>,
+    halted: &AtomicBool,
+) -> (Vec<(usize, Outcome)>, Option<(usize, String)>) {
+    let (mut outcomes, mut refused) = (Vec::with_capacity(lane.len()), HashSet::new());
+    for place in lane {
+        if halted.load(Ordering::Relaxed) {
+            break;
+        }
+        let event = &events[place];
+        if blocked.contains(&event.stream) || refused.contains(&event.stream) {
+            outcomes.push((place, Outcome::Behind));
+            continue;
+        }
+        match once(service, reaction, event).await {
+            Ok(()) => outcomes.push((place, Outcome::Done)),
+            Err(ReactionError::Rejected(problem)) => {
+                refused.insert(event.stream);
+                outcomes.push((place, Outcome::Refused(problem)));
+            }
+            Err(ReactionError::Transient(problem)) => {
+                halted.store(true, Ordering::Relaxed);
+                return (outcomes, Some((place, problem)));
+            }
+        }
+    }
+    (outcomes, None)
 }
 
 /// Reacts to one event, in the trace of its cause. Silence is transient, a panic is not.

@@ -7,11 +7,21 @@ use crate::{DecodeError, Event};
 /// Namespace of the request ids that reactions make.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f0b_6e1c_9d5e_4c39_8d43_6a0f_1d2c_7b90);
 
+/// Streams at once of a reaction whose effects know nothing of each other: enough that they share their commits, and few enough that
+/// callers find connections beside them.
+pub const ABREAST: usize = 8;
+
 /// A cause and its effect. Never run by a rebuild; run again after a crash, with the same ids.
 #[tonic::async_trait]
 pub trait Reaction: Send + Sync + 'static {
     /// Name of the feed, unique within the service; part of the request ids, so it never changes.
     fn name(&self) -> &'static str;
+
+    /// Of how many streams events are reacted to at the same time, those of each one after the other; of one: everything in the order of
+    /// the log.
+    fn at_once(&self) -> usize {
+        1
+    }
 
     /// Does what follows from the event; `Ok` for the kinds that it does not care about.
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError>;
@@ -50,7 +60,7 @@ pub enum ReactionError {
     /// Never will be as things are: the event parks, with the later ones of its stream. No personal data in the sentence.
     #[error("{0}")]
     Rejected(String),
-    /// Something does not answer: tried again until it does, and nothing later is looked at before.
+    /// Something does not answer: tried again until it does, and nothing that is not under way already is looked at before.
     #[error("{0}")]
     Transient(String),
 }

@@ -100,11 +100,12 @@ pub struct Mood {
 pub struct Answer {
     pub log: EventLog,
     pub mood: Arc<Mutex<Mood>>,
+    pub at_once: usize,
 }
 
 impl Answer {
-    pub fn new(log: &EventLog) -> Self {
-        Self { log: log.clone(), mood: Arc::default() }
+    pub fn new(log: &EventLog, at_once: usize, mood: Mood) -> Self {
+        Self { log: log.clone(), mood: Arc::new(Mutex::new(mood)), at_once }
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Mood)) {
@@ -116,6 +117,10 @@ impl Answer {
 impl Reaction for Answer {
     fn name(&self) -> &'static str {
         "answer"
+    }
+
+    fn at_once(&self) -> usize {
+        self.at_once
     }
 
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {

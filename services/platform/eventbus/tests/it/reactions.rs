@@ -6,7 +6,7 @@ use lifecycle::ids;
 use proto::operations::v1::{ListParkedEventsRequest, RedriveParkedEventsRequest};
 use uuid::Uuid;
 
-use crate::consumers::{Answer, answered};
+use crate::consumers::{Answer, Mood, answered};
 use crate::stage::{self, Node, append, database, until};
 
 /// An owner of events and a service that reacts to them.
@@ -23,16 +23,24 @@ impl Pair {
         let databases = (database().await, database().await);
         let server = nats::Server::start().await.unwrap();
         let owner = Node::relaying("certificates", &databases.0.url(), stage::nats(&server.url())).await;
-        let (consumer, answer) = Self::consumer(&databases.1.url(), &server.url()).await;
+        let (consumer, answer) = Self::consumer(&databases.1.url(), &server.url(), 1, Mood::default()).await;
         Self { owner, consumer, answer, databases, server }
     }
 
-    async fn consumer(database: &str, nats: &str) -> (Node, Answer) {
+    async fn consumer(database: &str, nats: &str, at_once: usize, mood: Mood) -> (Node, Answer) {
         let mut answer = None;
-        let wire =
-            |bus: Bus, log: &eventlog::EventLog| bus.reaction("certificates", answer.insert(Answer::new(log)).clone());
+        let wire = |bus: Bus, log: &eventlog::EventLog| {
+            bus.reaction("certificates", answer.insert(Answer::new(log, at_once, mood)).clone())
+        };
         let consumer = Node::start("notifications", database, stage::nats(nats), wire).await;
         (consumer, answer.unwrap())
+    }
+
+    /// Another consumer goes on from what the last one kept, which is killed.
+    async fn replace_consumer(&mut self, at_once: usize, mood: Mood) {
+        let (consumer, answer) = Self::consumer(&self.databases.1.url(), &self.server.url(), at_once, mood).await;
+        self.answer = answer;
+        std::mem::replace(&mut self.consumer, consumer).kill().await;
     }
 
     /// Appends one event of a stream.
@@ -136,15 +144,47 @@ async fn a_kill_between_the_append_of_a_reaction_and_its_checkpoint_has_no_secon
         // The last event of the round is answered, and its checkpoint never written.
         let answers = usize::try_from(round * 3).unwrap();
         until("the answer that hangs", async || answered(&pair.consumer.log).await.len() >= answers).await;
-        let (consumer, answer) = Pair::consumer(&pair.databases.1.url(), &pair.server.url()).await;
-        let killed = std::mem::replace(&mut pair.consumer, consumer);
-        pair.answer = answer;
-        killed.kill().await;
+        pair.replace_consumer(1, Mood::default()).await;
         let all: Vec<i64> = (1..=round * 3).collect();
         pair.until_answered(&all).await;
     }
     pair.consumer.until_applied("answer", 9).await;
     assert_eq!(answered(&pair.consumer.log).await, (1..=9).collect::<Vec<_>>());
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_go_on_beside_one_that_takes_long_and_what_is_done_out_of_turn_is_neither_kept_nor_repeated() {
+    let mut pair = Pair::start().await;
+    pair.answer.set(|mood| mood.waits_at.extend([1]));
+    let (slow, sick) = (ids::random(), ids::random());
+    let events = [(slow, 0), (ids::random(), 0), (slow, 1), (sick, 0), (sick, 1), (ids::random(), 0)];
+    for ((stream, version), number) in events.into_iter().zip(1..) {
+        pair.event(stream, version, number).await;
+    }
+    // So that they come in one page.
+    until("all published", async || pair.owner.relay().await.published == 6).await;
+    let sorted = async |log: &eventlog::EventLog| {
+        let mut positions = answered(log).await;
+        positions.sort_unstable();
+        positions
+    };
+
+    pair.replace_consumer(8, Mood { hangs_after: [1].into(), rejects: [4].into(), ..Mood::default() }).await;
+    until("the others", async || sorted(&pair.consumer.log).await == [1, 2, 6]).await;
+    let feed = pair.consumer.feed("answer").await;
+    assert_eq!((feed.position, feed.parked), (0, 0), "the first has not come back");
+
+    pair.replace_consumer(8, Mood { waits_at: [3].into(), rejects: [4].into(), ..Mood::default() }).await;
+    pair.consumer.until_applied("answer", 2).await;
+    until("a waiting feed", async || pair.consumer.feed("answer").await.problem.starts_with("position 3:")).await;
+    let feed = pair.consumer.feed("answer").await;
+    assert_eq!((feed.position, feed.parked), (2, 0), "what is behind the one that waits is not kept");
+
+    pair.answer.set(|mood| mood.waits_at.clear());
+    pair.consumer.until_applied("answer", 6).await;
+    assert_eq!(pair.consumer.feed("answer").await.parked, 2, "the refused one, and the one behind it");
+    assert_eq!(sorted(&pair.consumer.log).await, [1, 2, 3, 6], "each once");
     pair.stop().await;
 }
 
