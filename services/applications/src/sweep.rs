@@ -15,6 +15,8 @@ use crate::store::drafts::Drafts;
 const TOLD_AT_ONCE: i64 = 256;
 /// How soon it is seen that another replica has told of something, or left it untold.
 const UNTOLD: Duration = Duration::from_secs(1);
+/// How often all drafts are held against all applications.
+const LOOK_AT_ALL: Duration = Duration::from_secs(3_600);
 /// How soon what was passed over is looked for: what could not be recorded, or was long in coming.
 const PASSED_OVER: Duration = Duration::from_secs(30);
 
@@ -59,9 +61,12 @@ pub fn start(handle: Handle, drafts: Drafts, every: Duration, patience: Patience
     let stopping = lifecycle.stopping(Stage::Work);
     lifecycle.spawn("draft sweep", OnDeath::StopsTheService, async move {
         let sweeping = async {
-            // All there are are looked at once: who filed them may be gone. From then on it is the log that tells of them.
-            let mut closed_up_to = None;
+            // All there are are looked at now and then: who filed them may be gone. In between it is the log that tells of them.
+            let (mut closed_up_to, mut looked) = (None, Instant::now());
             loop {
+                if looked.elapsed() > LOOK_AT_ALL {
+                    (closed_up_to, looked) = (None, Instant::now());
+                }
                 let more = close_filed(&drafts, &mut closed_up_to).await || attend_to_idle(&handle, &patience).await;
                 if !more {
                     tokio::time::sleep(every).await;

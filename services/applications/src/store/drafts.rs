@@ -18,9 +18,8 @@ use crate::store::Corrupt;
 use crate::views::applications::APPLICATIONS;
 use crate::wire as values;
 
-/// Filed drafts in one statement, so that none holds locks for long, and events that are looked through for them.
+/// Filed drafts, or events that are looked through for them, in one statement, so that none holds locks for long.
 const CLOSED_AT_ONCE: i64 = 5_000;
-const EVENTS_AT_ONCE: i64 = 20_000;
 
 /// A draft as it is stored.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub struct Draft {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed {
     /// How many there were.
-    pub drafts: u64,
+    pub drafts: i64,
     /// Up to where the log's submissions have none any more; `None` while there may be others.
     pub up_to: Option<i64>,
     /// More may wait.
@@ -123,13 +122,17 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Deletes the drafts of a source of which the view of applications has one that was filed.
-macro_rules! filed {
-    ($source:literal) => {
+/// Deletes the drafts of a source of which the view of applications has one that was filed; how many were found, and how many deleted,
+/// which others may have done.
+macro_rules! close {
+    ($source:literal, $rest:literal) => {
         concat!(
-            "DELETE FROM public.draft WHERE draft_id IN (SELECT draft.draft_id FROM ",
+            "WITH found AS MATERIALIZED (SELECT draft.draft_id FROM ",
             $source,
-            " JOIN views.application AS filed ON filed.person_id = draft.person_id AND filed.draft_id = draft.draft_id"
+            " JOIN views.application AS filed ON filed.person_id = draft.person_id AND filed.draft_id = draft.draft_id ",
+            $rest,
+            "), closed AS (DELETE FROM public.draft USING found WHERE draft.draft_id = found.draft_id RETURNING 1) \
+             SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM closed)"
         )
     };
 }
@@ -287,21 +290,25 @@ impl Drafts {
         let known = "SELECT position FROM public.feed_checkpoint WHERE name = $1";
         let known: i64 = sqlx::query_scalar(known).bind(APPLICATIONS).fetch_one(&self.pool).await?;
         let Some(behind) = behind else {
-            let query = sqlx::query(concat!(filed!("public.draft"), " LIMIT $1)")).bind(CLOSED_AT_ONCE);
-            let drafts = query.execute(&self.pool).await?.rows_affected();
-            let more = i64::try_from(drafts) == Ok(CLOSED_AT_ONCE);
+            let query = sqlx::query_as(close!("public.draft", "LIMIT $1")).bind(CLOSED_AT_ONCE);
+            let (found, drafts): (i64, i64) = query.fetch_one(&self.pool).await?;
+            let more = found == CLOSED_AT_ONCE;
             return Ok(Closed { drafts, up_to: (!more).then_some(known), more });
         };
-        let up_to = known.clamp(behind, behind + EVENTS_AT_ONCE);
+        if known < behind {
+            // The log is another one than it was.
+            return Ok(Closed { drafts: 0, up_to: None, more: true });
+        }
+        let up_to = known.min(behind + CLOSED_AT_ONCE);
         if up_to == behind {
             return Ok(Closed { drafts: 0, up_to: Some(behind), more: false });
         }
-        let query = sqlx::query(concat!(
-            filed!("public.event_log AS event JOIN public.draft ON draft.certificate_id = event.stream"),
-            " WHERE event.position > $1 AND event.position <= $2 \
-                 AND event.type = 'dingzhu.applications.v1.ApplicationSubmitted')"
+        let query = sqlx::query_as(close!(
+            "public.event_log AS event JOIN public.draft ON draft.certificate_id = event.stream",
+            "WHERE event.position > $1 AND event.position <= $2 \
+             AND event.type = 'dingzhu.applications.v1.ApplicationSubmitted'"
         ));
-        let drafts = query.bind(behind).bind(up_to).execute(&self.pool).await?.rows_affected();
+        let (_, drafts): (i64, i64) = query.bind(behind).bind(up_to).fetch_one(&self.pool).await?;
         Ok(Closed { drafts, up_to: Some(up_to), more: up_to < known })
     }
 }

@@ -12,7 +12,7 @@ use super::{asked, forget_claims, is_settled, judge};
 use crate::domain::certificate::Command;
 use crate::domain::name;
 use crate::error::Error;
-use crate::handle::Handle;
+use crate::handle::{Asked, Handle};
 use crate::store::holders;
 use crate::views::register;
 
@@ -32,10 +32,6 @@ pub struct OnProfileCompleted {
 impl Reaction for OnProfileCompleted {
     fn name(&self) -> &'static str {
         "match-person"
-    }
-
-    fn at_once(&self) -> usize {
-        eventbus::ABREAST
     }
 
     async fn react(&self, event: &Event, ids: &ReactionIds) -> Result<(), ReactionError> {
@@ -85,13 +81,15 @@ impl OnProfileCompleted {
         // identity before: the view has to be as far as the log was when we began.
         caught_up(self.handle.log(), register::REGISTER).await?;
         let rows = register::of_holder(pool, &self.handle.holder_hash(number)).await.map_err(stored)?;
-        for (row, ordinal) in rows.into_iter().zip(0..).filter(|(row, _)| row.person != Some(person)) {
+        for row in rows.into_iter().filter(|row| row.person != Some(person)) {
             let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await;
             let Some(personal) = opened.map_err(|error| judge(&error))? else { continue };
             if !name::is_same(&personal.holder_name, name) {
                 continue;
             }
-            let asked = asked(ids, Some(ordinal));
+            // By the certificate, not by its place among those that are found: the next try may find others.
+            let request = Uuid::new_v5(&ids.request_id(0), row.certificate_id.as_bytes());
+            let asked = Asked { request: Some((request, [0; 32])), ..asked(ids, None) };
             match self.handle.change(&asked, row.certificate_id, Command::Match { person }, Vec::new()).await {
                 Err(error) if !is_settled(&error) => return Err(judge(&error)),
                 _ => {}

@@ -1,8 +1,8 @@
 //! How often something was asked for lately, by keyed hashes of numbers, phones and addresses.
 //!
 //! What belongs together is counted in one statement: beside a password, round trips are what a sign-in costs, and flushes. No count waits
-//! for the disk, nor does what one statement does with it: a crash of the database forgets those of its last half second, a crash of the
-//! service none.
+//! for the disk, nor does what one statement does with it: a crash of the database forgets what it has not written yet, some 0.6 s at most, a
+//! crash of the service nothing.
 
 use access::Origin;
 use sqlx::PgConnection;

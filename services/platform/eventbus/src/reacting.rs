@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -42,15 +41,22 @@ pub(crate) async fn react(
         let mut step = Step { events, outcomes: events.iter().map(|_| None).collect(), kept: 0 };
         let mut pause = FIRST_PAUSE;
         loop {
-            let problem = step.run(core.service, reaction, &mut blocked).await;
+            let open = step.open();
+            let problem = step.run(core.service, reaction, &mut blocked, stopping).await;
             // What is done is kept before the wait begins.
             place = step.keep(core, feed, page.head, place).await?;
             let Some((event, problem)) = problem else { break };
+            if step.open() < open {
+                pause = FIRST_PAUSE;
+            }
             report(core, feed, &events[event], problem).await?;
             if stopping.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(place);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        if step.open() > 0 {
+            return Ok(place);
         }
     }
     Ok(place)
@@ -73,16 +79,24 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Reacts to what has no outcome yet; the first event, by place, for which something does not answer, and what.
+    /// How many events have no outcome yet.
+    fn open(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.is_none()).count()
+    }
+
+    /// Reacts to what has no outcome yet, until the service stops; the first event, by place, for which something does not answer, and
+    /// what.
     async fn run(
         &mut self,
         service: &str,
         reaction: &dyn Reaction,
         blocked: &mut HashSet<Uuid>,
+        stopping: &CancellationToken,
     ) -> Option<(usize, String)> {
-        let (events, known, halted) = (self.events, &*blocked, AtomicBool::new(false));
+        // Whatever does not answer stops the other lanes, too, as a stop does: after the event in hand.
+        let (events, known, halt) = (self.events, &*blocked, stopping.child_token());
         let lanes = self.lanes(reaction.at_once()).into_iter();
-        let lanes = lanes.map(|lane| run_lane(service, reaction, events, lane, known, &halted));
+        let lanes = lanes.map(|lane| run_lane(service, reaction, events, lane, known, &halt));
         let mut lanes = stream::iter(lanes).buffer_unordered(reaction.at_once());
         let (mut outcomes, mut problems) = (Vec::with_capacity(events.len()), Vec::new());
         while let Some((done, problem)) = lanes.next().await {
@@ -156,18 +170,19 @@ impl Step<'_> {
     }
 }
 
-/// Reacts to events one after the other, until something does not answer, here or in another lane: says for which, and what.
+/// Reacts to events one after the other, until it is halted or something does not answer, which halts the others: says for which, and
+/// what.
 async fn run_lane(
     service: &str,
     reaction: &dyn Reaction,
     events: &[Event],
     lane: Vec<usize>,
     blocked: &HashSet<Uuid>,
-    halted: &AtomicBool,
+    halt: &CancellationToken,
 ) -> (Vec<(usize, Outcome)>, Option<(usize, String)>) {
     let (mut outcomes, mut refused) = (Vec::with_capacity(lane.len()), HashSet::new());
     for place in lane {
-        if halted.load(Ordering::Relaxed) {
+        if halt.is_cancelled() {
             break;
         }
         let event = &events[place];
@@ -182,7 +197,7 @@ async fn run_lane(
                 outcomes.push((place, Outcome::Refused(problem)));
             }
             Err(ReactionError::Transient(problem)) => {
-                halted.store(true, Ordering::Relaxed);
+                halt.cancel();
                 return (outcomes, Some((place, problem)));
             }
         }

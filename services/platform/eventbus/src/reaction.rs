@@ -8,8 +8,8 @@ use crate::{DecodeError, Event};
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f0b_6e1c_9d5e_4c39_8d43_6a0f_1d2c_7b90);
 
 /// Streams at once of a reaction whose effects know nothing of each other: enough that they share their commits, and few enough that
-/// callers find connections beside them.
-pub const ABREAST: usize = 8;
+/// callers find connections beside them, of the keys too, which have four.
+pub const ABREAST: usize = 3;
 
 /// A cause and its effect. Never run by a rebuild; run again after a crash, with the same ids.
 #[tonic::async_trait]
@@ -60,7 +60,8 @@ pub enum ReactionError {
     /// Never will be as things are: the event parks, with the later ones of its stream. No personal data in the sentence.
     #[error("{0}")]
     Rejected(String),
-    /// Something does not answer: tried again until it does, and nothing that is not under way already is looked at before.
+    /// Something does not answer: tried again until it does; of its stream nothing later is looked at before, and of other streams
+    /// nothing either, where they go one after the other.
     #[error("{0}")]
     Transient(String),
 }

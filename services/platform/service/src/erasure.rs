@@ -32,7 +32,7 @@ pub const ON_PERSON_ERASED: &str = "on_person_erased";
 pub(crate) const ERASED: &str = "erased";
 
 /// How long a view may take to come as far as the log, and how often it is looked at.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// The transaction of a confirmation.

@@ -57,17 +57,20 @@ pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Fail
     }
 }
 
-/// Lets the reaction begin again at the first event; before the bus is started.
+/// Lets the reaction begin again at the first event, with nothing parked: what still cannot be done parks anew; before the bus is started.
 pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
+    let mut transaction = ground.pool.begin().await?;
+    let parked = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1").bind(ON_PERSON_ERASED);
+    parked.execute(&mut *transaction).await?;
     sqlx::query(
         "UPDATE public.feed_checkpoint SET epoch = 0, position = 0, hash = $2, source_head = 0, at_head_at = NULL \
          WHERE name = $1",
     )
     .bind(ON_PERSON_ERASED)
     .bind([0_u8; 32].as_slice())
-    .execute(&ground.pool)
-    .await
-    .map(drop)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await
 }
 
 /// Waits until the reaction has seen every event of identity; for ever, since nothing may be served before.

@@ -155,37 +155,45 @@ async fn a_kill_between_the_append_of_a_reaction_and_its_checkpoint_has_no_secon
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_go_on_beside_one_that_takes_long_and_what_is_done_out_of_turn_is_neither_kept_nor_repeated() {
-    let mut pair = Pair::start().await;
-    pair.answer.set(|mood| mood.waits_at.extend([1]));
-    let (slow, sick) = (ids::random(), ids::random());
-    let events = [(slow, 0), (ids::random(), 0), (slow, 1), (sick, 0), (sick, 1), (ids::random(), 0)];
-    for ((stream, version), number) in events.into_iter().zip(1..) {
-        pair.event(stream, version, number).await;
-    }
-    // So that they come in one page.
-    until("all published", async || pair.owner.relay().await.published == 6).await;
+    let (database, server) = (database().await, nats::Server::start().await.unwrap());
+    let start = async |mood| {
+        let mut answer = None;
+        let wire =
+            |bus: Bus, log: &eventlog::EventLog| bus.own_reaction(answer.insert(Answer::new(log, 8, mood)).clone());
+        let node = Node::start("notifications", &database.url(), stage::nats(&server.url()), wire).await;
+        (node, answer.unwrap())
+    };
     let sorted = async |log: &eventlog::EventLog| {
         let mut positions = answered(log).await;
         positions.sort_unstable();
         positions
     };
+    // They stand in the log before anybody reads it, so that they come in one page.
+    let node = Node::relaying("notifications", &database.url(), stage::nats(&server.url())).await;
+    let (slow, sick) = (ids::random(), ids::random());
+    let events = [(slow, 0), (ids::random(), 0), (slow, 1), (sick, 0), (sick, 1), (ids::random(), 0)];
+    for ((stream, version), number) in events.into_iter().zip(1..) {
+        append(&node.log, stream, version, number).await.unwrap();
+    }
+    node.stop().await;
 
-    pair.replace_consumer(8, Mood { hangs_after: [1].into(), rejects: [4].into(), ..Mood::default() }).await;
-    until("the others", async || sorted(&pair.consumer.log).await == [1, 2, 6]).await;
-    let feed = pair.consumer.feed("answer").await;
+    let (node, _) = start(Mood { hangs_after: [1].into(), rejects: [4].into(), ..Mood::default() }).await;
+    until("the others", async || sorted(&node.log).await == [1, 2, 6]).await;
+    let feed = node.feed("answer").await;
     assert_eq!((feed.position, feed.parked), (0, 0), "the first has not come back");
+    node.kill().await;
 
-    pair.replace_consumer(8, Mood { waits_at: [3].into(), rejects: [4].into(), ..Mood::default() }).await;
-    pair.consumer.until_applied("answer", 2).await;
-    until("a waiting feed", async || pair.consumer.feed("answer").await.problem.starts_with("position 3:")).await;
-    let feed = pair.consumer.feed("answer").await;
+    let (node, answer) = start(Mood { waits_at: [3].into(), rejects: [4].into(), ..Mood::default() }).await;
+    node.until_applied("answer", 2).await;
+    until("a waiting feed", async || node.feed("answer").await.problem.starts_with("position 3:")).await;
+    let feed = node.feed("answer").await;
     assert_eq!((feed.position, feed.parked), (2, 0), "what is behind the one that waits is not kept");
 
-    pair.answer.set(|mood| mood.waits_at.clear());
-    pair.consumer.until_applied("answer", 6).await;
-    assert_eq!(pair.consumer.feed("answer").await.parked, 2, "the refused one, and the one behind it");
-    assert_eq!(sorted(&pair.consumer.log).await, [1, 2, 3, 6], "each once");
-    pair.stop().await;
+    answer.set(|mood| mood.waits_at.clear());
+    node.until_applied("answer", 6).await;
+    assert_eq!(node.feed("answer").await.parked, 2, "the refused one, and the one behind it");
+    assert_eq!(sorted(&node.log).await, [1, 2, 3, 6], "each once");
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
