@@ -18,9 +18,9 @@ use crate::handle::{Asked, Handle};
 use crate::store::holders;
 use crate::views::conflicts;
 
-/// Who asks: the service itself, because of an event; as a request with an ordinal, where it must not happen twice.
-fn asked(ids: &ReactionIds, ordinal: Option<u32>) -> Asked {
-    let request = ordinal.map(|ordinal| (ids.request_id(ordinal), [0; 32]));
+/// Who asks: the service itself, because of an event; as a request, where it must not happen twice.
+fn asked(ids: &ReactionIds, request: Option<Uuid>) -> Asked {
+    let request = request.map(|request| (request, [0; 32]));
     Asked { actor: "service:certificates".to_owned(), request, cause: Some(ids.cause()) }
 }
 

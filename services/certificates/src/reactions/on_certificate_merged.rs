@@ -27,7 +27,7 @@ impl Reaction for OnCertificateMerged {
         let CertificateMerged { into_certificate_id, .. } = event.decode()?;
         let into = Uuid::parse_str(&into_certificate_id)
             .map_err(|_| ReactionError::Rejected("the event names no record".to_owned()))?;
-        let asked = asked(ids, Some(0));
+        let asked = asked(ids, Some(ids.request_id(0)));
         match self.handle.absorb(&asked, (event.stream, event.version), into).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),

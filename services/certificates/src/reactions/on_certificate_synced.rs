@@ -54,7 +54,7 @@ impl Reaction for OnCertificateSynced {
         }
         let person = Uuid::parse_str(&matched.person_id)
             .map_err(|_| ReactionError::Transient("identity answers no person's id".to_owned()))?;
-        let asked = asked(ids, Some(0));
+        let asked = asked(ids, Some(ids.request_id(0)));
         match self.handle.change(&asked, event.stream, Command::Match { person }, Vec::new()).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),

@@ -12,7 +12,7 @@ use super::{asked, forget_claims, is_settled, judge};
 use crate::domain::certificate::Command;
 use crate::domain::name;
 use crate::error::Error;
-use crate::handle::{Asked, Handle};
+use crate::handle::Handle;
 use crate::store::holders;
 use crate::views::register;
 
@@ -89,7 +89,7 @@ impl OnProfileCompleted {
             }
             // By the certificate, not by its place among those that are found: the next try may find others.
             let request = Uuid::new_v5(&ids.request_id(0), row.certificate_id.as_bytes());
-            let asked = Asked { request: Some((request, [0; 32])), ..asked(ids, None) };
+            let asked = asked(ids, Some(request));
             match self.handle.change(&asked, row.certificate_id, Command::Match { person }, Vec::new()).await {
                 Err(error) if !is_settled(&error) => return Err(judge(&error)),
                 _ => {}

@@ -41,7 +41,8 @@ async fn a_recipient_is_forgotten_with_inbox_addresses_and_read_marks() {
     let confirmed = stage.running.erase(gone).await;
     assert_eq!(counts(&confirmed), [("inbox_notice", 1), ("masked_address", 2), ("read_mark", 1)]);
     let ground = &stage.running.service.ground;
-    service::erasure::caught_up(&ground.log, "inbox").await.unwrap();
+    let followed = async || service::erasure::caught_up(&ground.log, "inbox").await.ok();
+    wait::until("the inbox to follow", DEADLINE, followed).await.unwrap();
     let left = "SELECT count(*) FROM views.inbox WHERE person_id = $1";
     let left: i64 = sqlx::query_scalar(left).bind(gone).fetch_one(&ground.pool).await.unwrap();
     assert_eq!(left, 0);

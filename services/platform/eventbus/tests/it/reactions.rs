@@ -23,24 +23,17 @@ impl Pair {
         let databases = (database().await, database().await);
         let server = nats::Server::start().await.unwrap();
         let owner = Node::relaying("certificates", &databases.0.url(), stage::nats(&server.url())).await;
-        let (consumer, answer) = Self::consumer(&databases.1.url(), &server.url(), 1, Mood::default()).await;
+        let (consumer, answer) = Self::consumer(&databases.1.url(), &server.url()).await;
         Self { owner, consumer, answer, databases, server }
     }
 
-    async fn consumer(database: &str, nats: &str, at_once: usize, mood: Mood) -> (Node, Answer) {
+    async fn consumer(database: &str, nats: &str) -> (Node, Answer) {
         let mut answer = None;
         let wire = |bus: Bus, log: &eventlog::EventLog| {
-            bus.reaction("certificates", answer.insert(Answer::new(log, at_once, mood)).clone())
+            bus.reaction("certificates", answer.insert(Answer::new(log, 1, Mood::default())).clone())
         };
         let consumer = Node::start("notifications", database, stage::nats(nats), wire).await;
         (consumer, answer.unwrap())
-    }
-
-    /// Another consumer goes on from what the last one kept, which is killed.
-    async fn replace_consumer(&mut self, at_once: usize, mood: Mood) {
-        let (consumer, answer) = Self::consumer(&self.databases.1.url(), &self.server.url(), at_once, mood).await;
-        self.answer = answer;
-        std::mem::replace(&mut self.consumer, consumer).kill().await;
     }
 
     /// Appends one event of a stream.
@@ -144,7 +137,10 @@ async fn a_kill_between_the_append_of_a_reaction_and_its_checkpoint_has_no_secon
         // The last event of the round is answered, and its checkpoint never written.
         let answers = usize::try_from(round * 3).unwrap();
         until("the answer that hangs", async || answered(&pair.consumer.log).await.len() >= answers).await;
-        pair.replace_consumer(1, Mood::default()).await;
+        let (consumer, answer) = Pair::consumer(&pair.databases.1.url(), &pair.server.url()).await;
+        let killed = std::mem::replace(&mut pair.consumer, consumer);
+        pair.answer = answer;
+        killed.kill().await;
         let all: Vec<i64> = (1..=round * 3).collect();
         pair.until_answered(&all).await;
     }
