@@ -79,36 +79,29 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
     said("seeded");
     let ground = Arc::new(Ground::open(&cluster, &seeded, CERTIFICATES, &mut rng).await);
     said("ground open");
+    let (operator, register) = (officer(&cluster, "operator").await, officer(&cluster, "register").await);
+    let staying = ground.stay([&operator, &register]);
     let held = ground.certificates(CERTIFICATES).await;
     said("certificates");
-    let mut operator = officer(&cluster, "operator").await;
     checks::catch_up(&cluster, &operator, &Service::ALL).await;
-    let mut register = officer(&cluster, "register").await;
     for service in QUIET {
         cluster.replica(service, 0).kill();
     }
-
-    ground.renew().await;
     said("caught up");
+
     let mut lives = lives(&ground, held, &mut rng);
     lives = go_on(lives, |steps| steps / 2).await;
     said("first half");
-    (operator, register) = (operator.renew().await.unwrap(), register.renew().await.unwrap());
     restrict(&register, &mut lives, &mut rng).await;
     checks::catch_up(&cluster, &operator, &SERVICES).await;
-    ground.renew().await;
     lives = go_on(lives, |steps| steps / 4).await;
     said("third quarter");
-    (operator, register) = (operator.renew().await.unwrap(), register.renew().await.unwrap());
     lift(&register, &mut lives, &mut rng).await;
     checks::catch_up(&cluster, &operator, &SERVICES).await;
-    ground.renew().await;
     lives = go_on(lives, |steps| steps - steps / 2 - steps / 4).await;
-    ground.renew().await;
-
     said("lives over");
+
     let refused: usize = lives.iter().map(|(life, _)| life.refused).sum();
-    operator = operator.renew().await.unwrap();
     checks::catch_up(&cluster, &operator, &SERVICES).await;
     said("caught up");
     let (folded, kinds) = fold::fold(&cluster).await;
@@ -128,6 +121,7 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
     assert_eq!(fold::digest(&fold::shown(&cluster).await), before, "the rebuilt table differs");
     said("rebuilt");
     checks::log_verifies(&cluster, &operator, Service::Applications).await;
+    drop(staying);
 }
 
 type Lives = Vec<(Life, usize)>;
@@ -255,7 +249,6 @@ async fn view_is_the_fold(cluster: &Cluster, folded: &All) {
 /// Everybody's list holds exactly what lies in their scope, newest first, and as much of each status as the fold counts.
 async fn lists_are_the_fold(ground: &Ground, folded: &All) {
     for (post, desk) in ground.world.posts.iter().zip(&ground.staff) {
-        let desk = &desk.read().unwrap().clone();
         let units = |units: &[usize], of: fn(&Place) -> &String| -> BTreeSet<String> {
             units.iter().map(|place| of(&ground.places[*place]).clone()).collect()
         };

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -154,15 +154,30 @@ pub struct Credentials {
     pub totp: Option<String>,
 }
 
-/// Somebody who is signed in.
+/// Somebody who is signed in. Clones and channels are of one session: they show the token that it was renewed to last.
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// Where to call.
     pub addresses: Addresses,
+    session: Arc<RwLock<Session>>,
+}
+
+#[derive(Clone, Debug)]
+struct Session {
     bearer: Arc<str>,
     expires_at: OffsetDateTime,
     /// What a new pair of tokens is had for, once.
     refresh: Option<Arc<str>>,
+}
+
+impl Session {
+    fn with_tokens(tokens: Option<identity::Tokens>) -> Result<Self> {
+        let tokens = tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
+        let expires_at = tokens.access_expire_time.map_or(0, |at| at.seconds);
+        let expires_at = OffsetDateTime::from_unix_timestamp(expires_at).doing(|| "read when the token ends".into())?;
+        let bearer = format!("Bearer {}", tokens.access_token).into();
+        Ok(Self { bearer, expires_at, refresh: Some(tokens.refresh_token.into()) })
+    }
 }
 
 /// A channel that shows the actor's token.
@@ -237,27 +252,33 @@ impl Actor {
         Self::with_tokens(&self.addresses, verified.await??.into_inner().tokens)
     }
 
-    /// The same session with a new pair of tokens; the old one counts no more.
-    pub async fn renew(&self) -> Result<Self> {
-        let refresh = self.refresh.as_ref().ok_or_else(|| Failure::new("nothing is known to renew the session by"))?;
+    /// Gives the session a new pair of tokens; the old one counts no more. One task at a time: a refresh token that is shown twice
+    /// ends the session.
+    pub async fn renew(&self) -> Result<()> {
+        let refresh = self.session().refresh.ok_or_else(|| Failure::new("nothing is known to renew the session by"))?;
         let mut sessions = identity::sessions_client::SessionsClient::new(channel(&self.addresses.identity)?);
         let request = identity::RefreshSessionRequest { refresh_token: refresh.to_string() };
         let renewed = sessions.refresh_session(request).await.doing(|| "renew the session".into())?.into_inner();
-        Self::with_tokens(&self.addresses, renewed.tokens)
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Session::with_tokens(renewed.tokens)?;
+        Ok(())
     }
 
     /// Somebody who was given these tokens.
     pub fn with_tokens(addresses: &Addresses, tokens: Option<identity::Tokens>) -> Result<Self> {
-        let tokens = tokens.ok_or_else(|| Failure::new("the sign-in gave no tokens"))?;
-        let expires_at = tokens.access_expire_time.map_or(0, |at| at.seconds);
-        let expires_at = OffsetDateTime::from_unix_timestamp(expires_at).doing(|| "read when the token ends".into())?;
-        let actor = Self::with_bearer(addresses, &format!("Bearer {}", tokens.access_token), expires_at);
-        Ok(Self { refresh: Some(tokens.refresh_token.into()), ..actor })
+        Ok(Self::of(addresses, Session::with_tokens(tokens)?))
     }
 
     /// Somebody who signed in before.
     pub fn with_bearer(addresses: &Addresses, bearer: &str, expires_at: OffsetDateTime) -> Self {
-        Self { addresses: addresses.clone(), bearer: bearer.into(), expires_at, refresh: None }
+        Self::of(addresses, Session { bearer: bearer.into(), expires_at, refresh: None })
+    }
+
+    fn of(addresses: &Addresses, session: Session) -> Self {
+        Self { addresses: addresses.clone(), session: Arc::new(RwLock::new(session)) }
+    }
+
+    fn session(&self) -> Session {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes an account whose phone and mail address have answered their codes.
@@ -287,17 +308,17 @@ impl Actor {
 
     /// A channel to one of the addresses that shows this actor's token.
     pub fn channel(&self, address: &str) -> Result<Channel> {
-        Ok(InterceptedService::new(channel(address)?, Bearer(Arc::clone(&self.bearer))))
+        Ok(InterceptedService::new(channel(address)?, Bearer(self.clone())))
     }
 
     /// When the token ends.
     pub fn expires_at(&self) -> OffsetDateTime {
-        self.expires_at
+        self.session().expires_at
     }
 
     /// The header that shows the token.
-    pub fn bearer(&self) -> &str {
-        &self.bearer
+    pub fn bearer(&self) -> Arc<str> {
+        self.session().bearer
     }
 }
 
@@ -306,13 +327,13 @@ fn channel(address: &str) -> Result<tonic::transport::Channel> {
     Ok(endpoint.connect_timeout(Duration::from_secs(5)).timeout(Duration::from_secs(60)).connect_lazy())
 }
 
-/// Shows a token with every call.
+/// Shows the token of a session with every call.
 #[derive(Clone, Debug)]
-pub struct Bearer(Arc<str>);
+pub struct Bearer(Actor);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.parse().expect("a token is ASCII"));
+        request.metadata_mut().insert("authorization", self.0.bearer().parse().expect("a token is ASCII"));
         Ok(request)
     }
 }

@@ -35,7 +35,7 @@ pub fn find(layout: &Layout, who: &str, credentials: &Credentials, now: OffsetDa
 /// Keeps a session.
 pub fn keep(layout: &Layout, who: &str, credentials: &Credentials, actor: &Actor) -> Result<()> {
     let kept =
-        Kept { number: credentials.number.clone(), bearer: actor.bearer().to_owned(), expires_at: actor.expires_at() };
+        Kept { number: credentials.number.clone(), bearer: actor.bearer().to_string(), expires_at: actor.expires_at() };
     let text = serde_json::to_string(&kept).doing(|| "describe a session".into())?;
     secrets::write(&path(layout, who), &text)
 }
@@ -62,7 +62,7 @@ mod tests {
         let actor = Actor::with_bearer(&layout.addresses(), "Bearer x", now + Duration::minutes(10));
         keep(&layout, "operator", &credentials("1"), &actor).unwrap();
         let found =
-            |who, number, now| find(&layout, who, &credentials(number), now).map(|actor| actor.bearer().to_owned());
+            |who, number, now| find(&layout, who, &credentials(number), now).map(|actor| actor.bearer().to_string());
         assert_eq!(found("operator", "1", now).as_deref(), Some("Bearer x"));
         assert_eq!(found("operator", "1", now + Duration::minutes(5)).as_deref(), Some("Bearer x"));
         assert_eq!(found("operator", "1", now + Duration::minutes(6)), None);

@@ -129,7 +129,7 @@ async fn measure(events: i64, each: usize) -> Result<()> {
     execute(&cluster, "postgres", "CHECKPOINT").await?;
 
     // The operator's first session may have ended meanwhile.
-    let operator = operator.renew().await?;
+    operator.renew().await?;
     let mut waiting = prepared.sign_in().await?;
     for service in [Service::Identity, Service::Certificates, Service::Scheduling, Service::Notifications] {
         cluster.replica(service, 0).kill();

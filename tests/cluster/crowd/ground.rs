@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::RwLock;
 use std::time::Duration;
 
 use cluster::actor::{Actor, Channel, Letters};
@@ -28,6 +27,7 @@ use proto::scheduling::v1::plans_client::PlansClient;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use time::Date;
+use tokio::task::JoinSet;
 
 use super::model::{Post, Route, World};
 use crate::matrix::callers::{chief, grant, newcomer, person_id, with_second_factor};
@@ -39,6 +39,8 @@ const PASSWORD: &str = "crowd#2026";
 const STAFF: u32 = 600_000;
 /// How long what travels by events may take to arrive; every certificate is matched by a command of its own.
 const ARRIVAL: Duration = Duration::from_secs(600);
+/// How long after everybody's session was renewed it is renewed again.
+const RENEWED: Duration = Duration::from_secs(180);
 /// Bytes of one message of the register.
 const CHUNK: usize = 60_000;
 /// Code of `employing_school_kind`: 小学.
@@ -88,7 +90,7 @@ impl Desk {
 
 /// Somebody who holds certificates.
 pub struct Holder {
-    pub desk: RwLock<Desk>,
+    pub desk: Desk,
     applicant: Applicant,
 }
 
@@ -109,7 +111,7 @@ pub struct Ground {
     pub world: World,
     pub places: Vec<Place>,
     pub agencies: Vec<String>,
-    pub staff: Vec<RwLock<Desk>>,
+    pub staff: Vec<Desk>,
     pub holders: Vec<Holder>,
     pub agreement: applications::Text,
     pub pledge: applications::Pledge,
@@ -131,7 +133,7 @@ impl Ground {
             async move { Applicant::arrive(addresses, letters, Teacher::new(index), PASSWORD).await }
         });
         let applicants: Vec<Applicant> = arriving.buffered(4).try_collect().await.unwrap();
-        let holder = |applicant: Applicant| Holder { desk: RwLock::new(Desk::of(applicant.actor.clone())), applicant };
+        let holder = |applicant: Applicant| Holder { desk: Desk::of(applicant.actor.clone()), applicant };
         let holders: Vec<Holder> = applicants.into_iter().map(holder).collect();
         let (agreement, pledge) = texts(&holders[0]).await;
         let route = |agencies: &&[usize]| Route(agencies.iter().map(|agency| (*agency, AGENCIES[*agency].1)).collect());
@@ -139,12 +141,21 @@ impl Ground {
         Self { world, places, agencies, staff, holders, agreement, pledge, today }
     }
 
-    /// Renews everybody's session: a token lives ten minutes.
-    pub async fn renew(&self) {
-        for desk in self.staff.iter().chain(self.holders.iter().map(|holder| &holder.desk)) {
-            let actor = desk.read().unwrap().actor.clone();
-            *desk.write().unwrap() = Desk::of(actor.renew().await.unwrap());
-        }
+    /// Renews everybody's session, and those of the officers, for as long as the answer is kept: a token lives ten minutes, however
+    /// slow the machine is.
+    pub fn stay(&self, officers: [&Actor; 2]) -> JoinSet<()> {
+        let desks = self.staff.iter().chain(self.holders.iter().map(|holder| &holder.desk));
+        let all: Vec<Actor> = desks.map(|desk| &desk.actor).chain(officers).cloned().collect();
+        let mut staying = JoinSet::new();
+        staying.spawn(async move {
+            loop {
+                for actor in &all {
+                    actor.renew().await.unwrap();
+                }
+                tokio::time::sleep(RENEWED).await;
+            }
+        });
+        staying
     }
 
     /// The certificates of each holder, once all are matched.
@@ -193,13 +204,13 @@ impl Post {
     }
 }
 
-async fn staff(cluster: &Cluster, chief: &Actor, places: &[Place], agencies: &[String]) -> Vec<RwLock<Desk>> {
+async fn staff(cluster: &Cluster, chief: &Actor, places: &[Place], agencies: &[String]) -> Vec<Desk> {
     let layout = cluster.layout();
     let (credentials, addresses) = (call::staff(layout).unwrap(), layout.addresses());
     let mut staff = Vec::new();
     for name in DEMONSTRATION {
         let actor = Actor::sign_in(&addresses, &Letters::at(layout), &credentials[name]).await.unwrap();
-        staff.push(RwLock::new(Desk::of(actor)));
+        staff.push(Desk::of(actor));
     }
     for (units, number) in POSTS[DEMONSTRATION.len()..].iter().zip(0..) {
         let actor = newcomer(cluster, Teacher::new(STAFF + number)).await;
@@ -216,7 +227,7 @@ async fn staff(cluster: &Cluster, chief: &Actor, places: &[Place], agencies: &[S
         for agency in units.agencies {
             grant(chief, &person, Role::Reviewer, AGENCIES[*agency].0, &agencies[*agency]).await;
         }
-        staff.push(RwLock::new(Desk::of(with_second_factor(&actor).await)));
+        staff.push(Desk::of(with_second_factor(&actor).await));
     }
     staff
 }
@@ -373,7 +384,7 @@ async fn import(cluster: &Cluster, file: &str) {
 }
 
 async fn texts(holder: &Holder) -> (applications::Text, applications::Pledge) {
-    let mut drafts = holder.desk.read().unwrap().drafts.clone();
+    let mut drafts = holder.desk.drafts.clone();
     let request = applications::ListTextsRequest { province: "32".to_owned() };
     let texts = drafts.list_texts(request).await.unwrap().into_inner().texts;
     let text = |name: &str| texts.iter().find(|text| text.name == name).unwrap().clone();

@@ -254,7 +254,7 @@ impl Life {
             Who::Stranger => &holders[(self.holder + 1) % holders.len()].desk,
             Who::Staff(member) => &self.ground.staff[member],
         };
-        desk.read().unwrap().clone()
+        desk.clone()
     }
 
     fn order(&self, key: wire::ApplicationKey, deed: Deed) -> Order {

@@ -53,7 +53,8 @@ impl Caller {
             shown
         };
         let behalf = |identity: &ServiceIdentity, actor: &Actor| {
-            let token = actor.bearer().strip_prefix("Bearer ").unwrap();
+            let bearer = actor.bearer();
+            let token = bearer.strip_prefix("Bearer ").unwrap();
             let mut showing = identity.token_for(service.name()).on_behalf_of(token);
             showing.call(Request::new(())).unwrap().metadata().clone()
         };

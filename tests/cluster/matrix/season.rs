@@ -220,7 +220,8 @@ async fn ask_for_a_correction(filer: &Actor, certificate_id: &str) -> String {
 
 /// As the access token says.
 fn session_id(actor: &Actor) -> String {
-    let claims = actor.bearer().split('.').nth(1).expect("a token has three parts");
+    let bearer = actor.bearer();
+    let claims = bearer.split('.').nth(1).expect("a token has three parts");
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     claims["sid"].as_str().unwrap().to_owned()
