@@ -12,7 +12,7 @@ use proto::operations::v1::{GetStatusRequest, GetStatusResponse, RebuildViewRequ
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 /// How long backlogs may take to drain: thousands of certificates are matched one after the other, by programs that are not optimised.
-const QUIET: Duration = Duration::from_secs(600);
+const QUIET: Duration = Duration::from_secs(1_200);
 
 fn operations(operator: &Actor, cluster: &Cluster, service: Service) -> OperationsClient<cluster::actor::Channel> {
     OperationsClient::new(operator.channel(&cluster.layout().url(service)).unwrap())

@@ -81,13 +81,13 @@ async fn ten_thousand_applications_by_random_actors_are_what_log_view_lists_and_
     said("ground open");
     let (operator, register) = (officer(&cluster, "operator").await, officer(&cluster, "register").await);
     let staying = ground.stay([&operator, &register]);
+    checks::catch_up(&cluster, &operator, &Service::ALL).await;
     let held = ground.certificates(CERTIFICATES).await;
-    said("certificates");
     checks::catch_up(&cluster, &operator, &Service::ALL).await;
     for service in QUIET {
         cluster.replica(service, 0).kill();
     }
-    said("caught up");
+    said("certificates matched");
 
     let mut lives = lives(&ground, held, &mut rng);
     lives = go_on(lives, |steps| steps / 2).await;

@@ -37,7 +37,7 @@ pub const HOLDERS: u32 = 32;
 const PASSWORD: &str = "crowd#2026";
 /// Staff are beyond the register.
 const STAFF: u32 = 600_000;
-/// How long what travels by events may take to arrive; every certificate is matched by a command of its own.
+/// How long what travels by events may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(600);
 /// How long after everybody's session was renewed it is renewed again.
 const RENEWED: Duration = Duration::from_secs(180);
@@ -158,7 +158,7 @@ impl Ground {
         staying
     }
 
-    /// The certificates of each holder, once all are matched.
+    /// The certificates of each holder, once all are matched; a look shows hundreds, so it is not a way to wait long.
     pub async fn certificates(&self, lines: u32) -> Vec<Vec<certificates::Certificate>> {
         let each = |holder: u32| (lines - holder).div_ceil(HOLDERS) as usize;
         let mut all = Vec::new();
