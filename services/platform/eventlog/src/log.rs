@@ -1,5 +1,6 @@
 //! The handle that a service holds: starts the writer, hands it commands, and knows the head.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use crate::append::{Append, AppendError, Appended};
-use crate::event::{Division, NewEvent};
+use crate::event::{Division, NewEvent, Recorded};
 use crate::plan::Command;
 use crate::read::ReadError;
 use crate::recent::Recent;
@@ -43,10 +44,9 @@ impl Default for Settings {
 }
 
 /// The event log of a service. Clones are the same log.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EventLog(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     pool: PgPool,
     options: PgConnectOptions,
@@ -54,6 +54,13 @@ struct Inner {
     queue: mpsc::Sender<Waiting>,
     head: watch::Sender<i64>,
     recent: Arc<Recent>,
+}
+
+/// The options hold a password and are not shown.
+impl fmt::Debug for EventLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLog").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
 }
 
 impl EventLog {
@@ -143,20 +150,30 @@ impl EventLog {
         answer
     }
 
-    /// Begins a new epoch after a fork, with a record of who resolved it how. The epoch in `started` is set here.
+    /// Begins a new epoch after a fork, with a record of who resolved it how; the one that has begun already where the fork is the same. The
+    /// epoch in `started` is set here, and its reason, free text of a person, goes into the inner part.
     pub async fn start_epoch(&self, actor: &str, mut started: EpochStarted) -> Result<Appended, AppendError> {
         // The stream's version counts the epochs after the first; the version check keeps two from beginning at once.
         let begun = self.load(Uuid::nil()).await.map_err(|error| {
             tracing::warn!(%error, "an epoch could not be started");
             AppendError::Unavailable
         })?;
+        let is_of_this_fork = |event: &&Recorded| {
+            let known = EpochStarted::decode(event.payload.as_slice());
+            known.is_ok_and(|known| known.fork_digest == started.fork_digest)
+        };
+        if let Some(event) = begun.iter().find(is_of_this_fork) {
+            let Recorded { position, version, recorded_at, .. } = *event;
+            return Ok(Appended { position, version, recorded_at, answer: Vec::new(), repeated: true });
+        }
         let expected_version = begun.last().map_or(0, |event| event.version);
         started.epoch = begun.last().map_or(1, |event| event.epoch) + 1;
+        let inner = EpochStarted { reason: std::mem::take(&mut started.reason), ..EpochStarted::default() };
         let event = NewEvent {
             event_id: lifecycle::ids::random(),
             kind: EpochStarted::full_name(),
             payload: started.encode_to_vec(),
-            inner: Vec::new(),
+            inner: inner.encode_to_vec(),
             sealed: Vec::new(),
             division: Division::NONE,
         };

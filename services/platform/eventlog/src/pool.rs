@@ -5,7 +5,9 @@ use std::iter::successors;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::time::timeout;
 
 /// Of every session: nobody holds or waits for a lock for long.
 const LIMITS: [(&str, &str); 5] = [
@@ -17,6 +19,11 @@ const LIMITS: [(&str, &str); 5] = [
     // `ROLLBACK` outside a transaction warns, and that is the normal case here.
     ("client_min_messages", "error"),
 ];
+
+/// A connection that nobody had for so long is tried before somebody has it.
+const LEFT_ALONE: Duration = Duration::from_millis(500);
+/// How long a connection may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the database, rather than what it was asked, is the trouble behind an error: the same may succeed soon.
 pub fn is_away(error: &(dyn Error + 'static)) -> bool {
@@ -35,16 +42,30 @@ pub fn is_away(error: &(dyn Error + 'static)) -> bool {
 
 /// A pool that connects when it is first used.
 ///
-/// A caller that vanishes while its transaction begins leaves an open transaction in the pool (sqlx 0.9): every
-/// connection is rolled back before it is handed out.
+/// A caller that vanishes while its transaction begins leaves an open transaction behind (sqlx 0.9): every connection is rolled back
+/// when it is given back, before anybody else has it. One that does not answer then, or when it is wanted after it was left alone, is
+/// dropped: a network that died silently would otherwise keep its place for ever.
 pub fn pool(url: &str, application_name: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?.application_name(application_name).options(LIMITS);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(2))
         .test_before_acquire(false)
-        .before_acquire(|connection, _| {
-            Box::pin(async move { sqlx::raw_sql("ROLLBACK").execute(connection).await.map(|_| true) })
+        .before_acquire(|connection, left| {
+            Box::pin(async move {
+                if left.idle_for >= LEFT_ALONE {
+                    answered(connection.ping()).await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(|connection, _| {
+            Box::pin(async move { answered(sqlx::raw_sql("ROLLBACK").execute(connection)).await.map(|_| true) })
         });
     Ok(pool.connect_lazy_with(options))
+}
+
+async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    timeout(PATIENCE, answer).await.map_err(silent)?
 }

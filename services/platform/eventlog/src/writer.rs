@@ -52,7 +52,6 @@ enum Failure {
 }
 
 /// The one task of a process that appends for many callers, on a connection of its own.
-#[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) options: PgConnectOptions,
     pub(crate) queue: mpsc::Receiver<Waiting>,

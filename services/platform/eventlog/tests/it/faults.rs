@@ -5,11 +5,11 @@ use std::time::Duration;
 use cluster::postgres::Server;
 use cluster::proxy::{ChaosProxy, Mode};
 use cluster::wait;
-use eventlog::{Append, AppendError, EventLog, Settings};
+use eventlog::{Append, AppendError, EventLog, Settings, pool};
 use futures::future::join_all;
 use lifecycle::{CancellationToken, ids};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::fixture::{Answer, Fixture, PATIENCE, anew, request, take};
 use crate::history::{Acknowledged, check_all};
@@ -199,4 +199,20 @@ async fn a_database_that_stays_away_is_told_in_time() {
     let back = wait::until("the writer", PATIENCE, async || log.append(anew()).await.ok());
     back.await.unwrap();
     check_all(&fixture.log, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_died_silently_keep_no_place_in_the_pool() {
+    let fixture = Fixture::start().await;
+    let (proxy, _) = cuttable(&fixture).await;
+    let pool = pool(&proxy.in_front_of(&fixture.url).unwrap(), "cut", 4).unwrap();
+    let slow = || sqlx::query("SELECT pg_sleep(0.2)").execute(&pool);
+    assert!(join_all((0..4).map(|_| slow())).await.iter().all(Result::is_ok));
+    // Two are in hand and two wait for somebody when no byte passes any more, and nobody is told so.
+    let hands: Vec<_> = (0..2).map(|_| timeout(Duration::from_millis(100), slow())).collect();
+    proxy.set(Mode::Blackhole);
+    assert!(join_all(hands).await.iter().all(Result::is_err));
+    proxy.set(Mode::Pass);
+    let all = async || join_all((0..4).map(|_| slow())).await.iter().all(Result::is_ok).then_some(());
+    wait::until("the whole pool", PATIENCE, all).await.unwrap();
 }

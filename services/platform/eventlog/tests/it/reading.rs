@@ -1,7 +1,7 @@
 //! What comes back is what was appended: streams, the log in order, the head, epochs, sessions of the pool.
 
 use cluster::wait;
-use eventlog::{Append, AppendError, Division, Link, Metadata, NewEvent, ReadError, digest, is_away, pool};
+use eventlog::{Append, AppendError, Division, Link, Metadata, NewEvent, ReadError, Settings, digest, is_away, pool};
 use lifecycle::ids;
 use prost::Message as _;
 use proto::operations::v1::EpochStarted;
@@ -127,14 +127,21 @@ async fn a_new_epoch_begins_with_its_own_record() {
         EpochStarted { fork_digest: "digest".to_owned(), reason: "restored".to_owned(), ..Default::default() };
     let appended = fixture.log.start_epoch("staff:one", started.clone()).await.unwrap();
     fixture.log.append(anew()).await.unwrap();
-    fixture.log.start_epoch("staff:two", started.clone()).await.unwrap();
+    let other = EpochStarted { fork_digest: "another".to_owned(), ..started.clone() };
+    fixture.log.start_epoch("staff:two", other).await.unwrap();
+    // Whoever did not hear that it has begun asks again.
+    let again = fixture.log.start_epoch("staff:three", started.clone()).await.unwrap();
+    assert_eq!((again.position, again.repeated), (appended.position, true));
     // A replica that knows nothing of it goes on in the new epoch, too.
     fixture.replica().await.append(anew()).await.unwrap();
     let events = fixture.log.read(0, 10).await.unwrap();
     assert_eq!(events.iter().map(|event| event.epoch).collect::<Vec<_>>(), [1, 2, 2, 3, 3]);
     let first = &fixture.log.load(Uuid::nil()).await.unwrap()[0];
     assert_eq!((first.position, first.kind.as_str()), (appended.position, "dingzhu.operations.v1.EpochStarted"));
-    assert_eq!(EpochStarted::decode(first.payload.as_slice()).unwrap(), EpochStarted { epoch: 2, ..started });
+    let reason = EpochStarted { reason: started.reason.clone(), ..EpochStarted::default() };
+    assert_eq!(EpochStarted::decode(first.inner.as_slice()).unwrap(), reason, "what a person wrote is not published");
+    let published = EpochStarted { epoch: 2, reason: String::new(), ..started };
+    assert_eq!(EpochStarted::decode(first.payload.as_slice()).unwrap(), published);
     check_all(&fixture.log, &[]).await;
 }
 
@@ -144,11 +151,12 @@ async fn two_epochs_cannot_begin_at_once() {
     let second = fixture.replica().await;
     let start = |log: eventlog::EventLog| async move { log.start_epoch("staff:one", EpochStarted::default()).await };
     let (one, two) = tokio::join!(start(fixture.log.clone()), start(second));
-    let begun = [&one, &two].into_iter().filter(|answer| answer.is_ok()).count();
+    let mut begun: Vec<_> = [&one, &two].into_iter().flatten().map(|appended| appended.position).collect();
+    begun.dedup();
     let refused = [&one, &two].into_iter().filter_map(|answer| answer.as_ref().err());
     assert!(refused.clone().all(|error| matches!(error, AppendError::VersionConflict { .. })));
     let epoch = fixture.value("SELECT max(epoch) FROM event_log").await;
-    assert_eq!(epoch, 1 + i64::try_from(begun).unwrap());
+    assert_eq!((begun.len(), epoch), (1, 2), "one fork, one epoch");
     assert_eq!(check_chain(&fixture.log).await, Vec::<String>::new());
 }
 
@@ -163,6 +171,13 @@ async fn a_session_that_is_left_in_a_transaction_is_rolled_back_before_the_next_
     drop(session);
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM note").fetch_one(&pool).await.unwrap();
     assert_eq!(seen, 0);
+}
+
+#[tokio::test]
+async fn a_log_does_not_show_its_password() {
+    let fixture = Fixture::start().await;
+    let log = fixture.log_by(&format!("{}?password=hunter2", fixture.url), Settings::default()).await;
+    assert!(!format!("{log:?}").contains("hunter2"));
 }
 
 #[tokio::test]
