@@ -51,7 +51,7 @@ impl Progress {
     }
 }
 
-/// Somebody else has moved the checkpoint: another lease holder, or a rebuild.
+/// Somebody else has moved the checkpoint: another lease holder, a rebuild, or an operator who rewound it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MoveError {
     #[error("the checkpoint was moved elsewhere")]
@@ -102,6 +102,17 @@ pub(crate) async fn advance(
     .execute(tx)
     .await?;
     if moved.rows_affected() == 1 { Ok(()) } else { Err(MoveError::Moved) }
+}
+
+/// Moves the checkpoint before the first event, as if nothing had been read yet.
+pub(crate) async fn rewind(tx: &mut PgConnection, feed: &str) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(
+        "UPDATE public.feed_checkpoint SET epoch = $2, position = $3, hash = $4, source_head = 0, at_head_at = NULL, \
+             problem = NULL, oldest_unread_at = NULL \
+         WHERE name = $1",
+    );
+    let Place { epoch, position, hash } = Place::START;
+    query.bind(feed).bind(epoch).bind(position).bind(hash).execute(tx).await.map(drop)
 }
 
 /// Records that nothing is unread.

@@ -112,9 +112,7 @@ fn describe(error: &ViewError) -> String {
 
 /// What a consumer's panic becomes: a problem like another, not the end of the service.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
-    let message = panic.downcast_ref::<&str>().copied();
-    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(message, "a consumer panicked");
+    tracing::error!(message = lifecycle::panic_message(panic), "a consumer panicked");
     "the consumer panicked; the log says where".to_owned()
 }
 

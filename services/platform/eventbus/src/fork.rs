@@ -130,10 +130,7 @@ pub(crate) async fn propose(core: &Core, digest: &str, actor: &str, reason: &str
 
 /// Second step: another person agrees. The epoch begins, and the relay makes the stream anew.
 pub(crate) async fn approve(core: &Core, digest: &str, actor: &str) -> Result<i64, ResolveError> {
-    // The row stays locked while the epoch is appended, so that two approvals begin one epoch.
-    let mut tx = core.pool.begin().await?;
-    sqlx::query("SELECT FROM public.relay_state FOR UPDATE").execute(&mut *tx).await?;
-    let forked = forked(state(&mut *tx).await?, digest)?;
+    let forked = forked(state(&core.pool).await?, digest)?;
     let proposed_by = forked.proposed_by.ok_or(ResolveError::NoProposal)?;
     if proposed_by == actor {
         return Err(ResolveError::SecondPersonNeeded);
@@ -145,10 +142,11 @@ pub(crate) async fn approve(core: &Core, digest: &str, actor: &str) -> Result<i6
         approved_by: actor.to_owned(),
         reason: forked.reason.unwrap_or_default(),
     };
+    // A fork has one epoch, however often and by whomever it is approved: what was cut short here is approved again.
     let appended = core.log.start_epoch(actor, started).await?;
-    let query = sqlx::query("UPDATE public.relay_state SET state = 'RESOLVED'");
-    query.execute(&mut *tx).await?;
-    tx.commit().await?;
+    let query =
+        sqlx::query("UPDATE public.relay_state SET state = 'RESOLVED' WHERE state = 'FORKED' AND fork_digest = $1");
+    query.bind(digest).execute(&core.pool).await?;
     tracing::warn!(actor, digest, position = appended.position, "the end of the fork is approved");
     let begun = core.log.read(appended.position - 1, 1).await.ok().and_then(|events| events.first().map(|e| e.epoch));
     begun.ok_or(ResolveError::Append(eventlog::AppendError::Unavailable))

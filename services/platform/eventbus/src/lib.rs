@@ -45,6 +45,7 @@ mod reaction;
 mod rebuild;
 mod reference;
 mod relay;
+mod rewind;
 mod settings;
 mod source;
 mod status;

@@ -1,4 +1,4 @@
-//! `Operations`: status, parked events, redrive, rebuild, verification and forks, the same for every service.
+//! `Operations`: status, parked events, redrive, rebuild, verification, forks and rewinding, the same for every service.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use proto::operations::v1::resolve_fork_request::Step;
 use proto::operations::v1::{
     GetStatusRequest, GetStatusResponse, ListParkedEventsRequest, ListParkedEventsResponse, RebuildViewRequest,
     RebuildViewResponse, RedriveParkedEventsRequest, RedriveParkedEventsResponse, ResolveForkRequest,
-    ResolveForkResponse, VerifyLogRequest, VerifyLogResponse,
+    ResolveForkResponse, RewindReactionRequest, RewindReactionResponse, VerifyLogRequest, VerifyLogResponse,
 };
 use rpc::{Refusal, Violations};
 use tokio::sync::watch;
@@ -18,12 +18,16 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Extensions, Request, Response, Status};
 use uuid::Uuid;
 
+use crate::checkpoint::MoveError;
 use crate::fork::{self, ResolveError};
 use crate::rebuild::{RebuildError, RebuildProgress};
+use crate::rewind::{self, RewindError};
 use crate::{BusHandle, parking};
 
 const PARKED_PAGE: i32 = 100;
 const MAX_PARKED_PAGE: i32 = 1_000;
+/// Characters of the reason for ending a fork.
+const LONGEST_REASON: usize = 500;
 
 type Actor = Arc<dyn Fn(&Extensions) -> Option<String> + Send + Sync>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -145,8 +149,7 @@ impl Operations for Operator {
         &self,
         request: Request<ResolveForkRequest>,
     ) -> Result<Response<ResolveForkResponse>, Status> {
-        let actor = (self.actor)(request.extensions())
-            .ok_or_else(|| Refusal::unauthenticated("UNAUTHENTICATED", "请先登录后再操作。"))?;
+        let actor = self.actor(&request)?;
         let request = request.into_inner();
         let mut violations = Violations::new();
         let step = Step::try_from(request.step).unwrap_or_default();
@@ -156,6 +159,10 @@ impl Operations for Operator {
         if step == Step::Propose && request.reason.trim().is_empty() {
             violations.add("reason", "REQUIRED", "请说明处理理由。");
         }
+        let fits = request.reason.chars().count() <= LONGEST_REASON;
+        violations.check("reason", fits, "TOO_LONG", format!("处理理由不超过{LONGEST_REASON}个字，请精简后再提交。"));
+        let is_plain = !request.reason.contains(|c: char| c.is_control() && c != '\n');
+        violations.check("reason", is_plain, "NOT_PLAIN_TEXT", "处理理由不能含有控制字符，请删去后重试。");
         violations.into_result()?;
         let core = Arc::clone(&self.handle.0.core);
         let ResolveForkRequest { fork_digest, reason, .. } = request;
@@ -168,9 +175,33 @@ impl Operations for Operator {
         let epoch = rpc::run(&self.handle.0.lifecycle, resolve).await.map_err(|error| refuse_resolve(&error))?;
         Ok(Response::new(ResolveForkResponse { epoch }))
     }
+
+    async fn rewind_reaction(
+        &self,
+        request: Request<RewindReactionRequest>,
+    ) -> Result<Response<RewindReactionResponse>, Status> {
+        let actor = self.actor(&request)?;
+        let RewindReactionRequest { reaction } = request.into_inner();
+        let core = Arc::clone(&self.handle.0.core);
+        let known = core.feeds.iter().find(|known| known.name == reaction && known.reaction().is_some());
+        let known = Arc::clone(known.ok_or_else(|| {
+            Refusal::rejected("UNKNOWN_REACTION", "没有这个反应，可用 GetStatus 查看；视图请用 RebuildView 重建。")
+                .with("reaction", &reaction)
+        })?);
+        let rewind = async move { rewind::rewind(&core, &known, &actor).await };
+        let rewound = rpc::run(&self.handle.0.lifecycle, rewind).await;
+        let rewound = rewound.map_err(|error| refuse_rewind(&error, &reaction))?;
+        Ok(Response::new(RewindReactionResponse { position: rewound.position, dropped: rewound.dropped }))
+    }
 }
 
 impl Operator {
+    /// Who calls.
+    fn actor<T>(&self, request: &Request<T>) -> Result<String, Refusal> {
+        (self.actor)(request.extensions())
+            .ok_or_else(|| Refusal::unauthenticated("UNAUTHENTICATED", "请先登录后再操作。"))
+    }
+
     /// Does long work in a task of its own and streams what is newest of its progress, then its result. A caller that
     /// goes away does not end it.
     fn stream<T: Clone + Send + Sync + 'static>(
@@ -237,5 +268,21 @@ fn refuse_resolve(error: &ResolveError) -> Status {
             tracing::error!(%error, "the new epoch could not be started");
             Refusal::unavailable("event_log").into()
         }
+    }
+}
+
+fn refuse_rewind(error: &RewindError, reaction: &str) -> Status {
+    match error {
+        RewindError::SameHistory => Refusal::rejected(
+            "SAME_HISTORY",
+            "来源仍有该反应最后处理的事件，不能回退；停滞的原因请用 GetStatus 和 ListParkedEvents 查看。",
+        )
+        .into(),
+        RewindError::Away(error) => {
+            tracing::warn!(reaction, %error, "the reaction was not rewound");
+            Refusal::unavailable("events").into()
+        }
+        RewindError::Move(MoveError::Moved) => Refusal::conflict().into(),
+        RewindError::Move(MoveError::Storage(error)) => storage(error),
     }
 }

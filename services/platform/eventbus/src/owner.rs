@@ -39,10 +39,20 @@ impl Owner {
         Ok(Following { stream, place, opened: Instant::now() })
     }
 
-    /// Newest position of the owner's log, where it answers.
-    pub(crate) async fn head(&self, place: Place) -> Option<i64> {
-        let asked = async { self.read(place.position, false).await.ok()?.message().await.ok()? };
-        timeout(SILENCE, asked).await.ok()?.map(|answer| answer.head)
+    /// Newest position of the owner's log, which is proven to hold the event at `place`.
+    pub(crate) async fn head(&self, place: Place) -> Result<i64, SourceError> {
+        let asked = async { self.read((place.position - 1).max(0), false).await?.message().await };
+        let answer = timeout(SILENCE, asked).await.map_err(|_| silent())?;
+        let answer = answer.map_err(|status| refused(&status, place))?.ok_or_else(silent)?;
+        match answer.events.first() {
+            _ if place.position == 0 => Ok(answer.head),
+            Some(event) if *event.hash == place.hash => Ok(answer.head),
+            Some(_) => {
+                let what = "the owner holds another event than the one that was applied";
+                Err(Break { position: place.position, what }.into())
+            }
+            None => Err(ended(place)),
+        }
     }
 
     /// All events after a position, up to the present head where `follow` is not set.
@@ -88,7 +98,11 @@ fn silent() -> SourceError {
 pub(crate) fn refused(status: &Status, place: Place) -> SourceError {
     let refusal = rpc::Refusal::from_status(status);
     if refusal.reason == POSITION_AHEAD {
-        return Break { position: place.position, what: "the history of the source ends before" }.into();
+        return ended(place);
     }
     SourceError::Unavailable(format!("the owner answers {:?} {}", refusal.code, refusal.reason))
+}
+
+fn ended(place: Place) -> SourceError {
+    Break { position: place.position, what: "the history of the source ends before" }.into()
 }

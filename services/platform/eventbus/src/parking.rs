@@ -70,6 +70,12 @@ pub(crate) async fn park(tx: &mut PgConnection, feed: &str, parked: &Parked) -> 
     Ok(inserted.rows_affected() == 1)
 }
 
+/// Drops everything that a feed has parked; how many events that were.
+pub(crate) async fn drop_all(tx: &mut PgConnection, feed: &str) -> Result<i64, sqlx::Error> {
+    let query = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1").bind(feed);
+    Ok(i64::try_from(query.execute(tx).await?.rows_affected()).unwrap_or(i64::MAX))
+}
+
 /// How many events each feed has parked.
 pub(crate) async fn counts(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     sqlx::query_as("SELECT feed, count(*) FROM public.parked_event GROUP BY feed").fetch_all(pool).await
@@ -134,11 +140,11 @@ pub(crate) async fn redrive(core: &Core, feed: &Feed, key: Option<Uuid>) -> Resu
 
 /// Runs the first parked event of a stream; whether it is done.
 async fn redrive_first(core: &Core, feed: &Feed, key: Uuid) -> Result<bool, sqlx::Error> {
-    let first =
-        "SELECT position, event FROM public.parked_event WHERE feed = $1 AND key = $2 ORDER BY position LIMIT 1";
-    let first: Option<(i64, Vec<u8>)> =
+    let first = "SELECT position, event_id, event FROM public.parked_event WHERE feed = $1 AND key = $2 \
+         ORDER BY position LIMIT 1";
+    let first: Option<(i64, Uuid, Vec<u8>)> =
         sqlx::query_as(first).bind(feed.name).bind(key).fetch_optional(&core.pool).await?;
-    let Some((position, stored)) = first else { return Ok(false) };
+    let Some((position, event_id, stored)) = first else { return Ok(false) };
     let reaction = feed.reaction().expect("only reactions park");
     let outcome = match restore(core, feed, position, &stored).await? {
         Some(event) => reacting::once(core.service, reaction, &event).await,
@@ -146,11 +152,12 @@ async fn redrive_first(core: &Core, feed: &Feed, key: Uuid) -> Result<bool, sqlx
     };
     match outcome {
         Ok(()) => {
-            // Under the checkpoint's lock: the feed never parks an event behind one that is just leaving.
+            // Under the checkpoint's lock: the feed never parks an event behind one that is just leaving. By its id: where the
+            // reaction was rewound meanwhile, another event may have parked in its place.
             let mut tx = core.pool.begin().await?;
             checkpoint::lock(&mut tx, feed.name).await?;
-            let done = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1 AND position = $2");
-            done.bind(feed.name).bind(position).execute(&mut *tx).await?;
+            let done = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1 AND event_id = $2");
+            done.bind(feed.name).bind(event_id).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(true)
         }

@@ -110,7 +110,10 @@ impl Source {
                 let is_quiet = page.events.is_empty();
                 (page, is_quiet)
             }
-            () = asking.answered() => (stream.nothing(), false),
+            answered = asking.answered() => {
+                answered?;
+                (stream.nothing(), false)
+            }
         };
         page.head = asking.head(page.head.position);
         let place = stream.place();
@@ -123,12 +126,21 @@ impl Source {
     }
 }
 
+/// Proves that the log of `service` holds the event at `place`, whatever its stream holds; a break where it does not.
+pub(crate) async fn prove(core: &Core, service: &str, place: Place) -> Result<(), SourceError> {
+    if service == core.service {
+        return OwnLog::open(&core.log, place).await.map(drop);
+    }
+    let unknown = || SourceError::Unavailable(format!("no channel to {service} is known"));
+    core.owners.get(service).ok_or_else(unknown)?.head(place).await.map(drop)
+}
+
 /// The owner of a stream, asked beside the reading. A stream does not know what its relay has not published, and whether that is nothing
 /// only the owner can say: one that does not answer may have recorded something before it fell silent.
 struct Asking {
     owner: Owner,
     asked_at: Option<Instant>,
-    answer: Option<BoxFuture<'static, Option<i64>>>,
+    answer: Option<BoxFuture<'static, Result<i64, SourceError>>>,
     /// Its newest position when it answered last, and when it was asked for it.
     told: Option<(i64, Instant)>,
     is_silent: bool,
@@ -149,16 +161,22 @@ impl Asking {
         }
     }
 
-    /// Waits for the answer; for ever where nothing is asked.
-    async fn answered(&mut self) {
+    /// Waits for the answer; for ever where nothing is asked. Silence is none, another history is a break.
+    async fn answered(&mut self) -> Result<(), Break> {
         let Some(answer) = &mut self.answer else { return pending().await };
-        let head = answer.await;
+        let answer = answer.await;
         self.answer = None;
+        let head = match answer {
+            Ok(head) => Some(head),
+            Err(SourceError::Break(broken)) => return Err(broken),
+            Err(SourceError::Unavailable(_) | SourceError::LookAgain) => None,
+        };
         if head.is_none() && !self.is_silent {
             tracing::warn!("the owner does not say whether its stream has everything: what is known of it grows old");
         }
         self.is_silent = head.is_none();
         self.told = head.zip(self.asked_at).or(self.told);
+        Ok(())
     }
 
     /// The head of a source whose stream ends at `streamed`.

@@ -62,6 +62,12 @@ impl Subscription {
                 return Err(Break { position: place.position, what }.into());
             }
         }
+        // Of a stream with a gap readers get what comes behind it, and would look again for ever.
+        if extent.last > place.position
+            && in_time(stream::message(&nats.jetstream, &name, place.position + 1)).await?.is_none()
+        {
+            return unavailable(format!("the stream {name} lacks {}", place.position + 1));
+        }
         let messages = in_time(read_after(&nats.jetstream, &name, place.position)).await?;
         Ok(Self { nats: nats.clone(), stream: name, messages, place, head: extent.last, stalled: 0 })
     }
@@ -117,7 +123,7 @@ impl Subscription {
         let info = message.info().map_err(|_| SourceError::LookAgain)?;
         let (sequence, pending) = (info.stream_sequence, info.pending);
         if i64::try_from(sequence) != Ok(position) {
-            // Lost on the way to this client: a new reader gets it again.
+            // Lost on the way to this client: a new reader gets it again, or finds that the stream lacks it.
             return Err(SourceError::LookAgain);
         }
         let message = message.message;

@@ -157,6 +157,36 @@ async fn a_checkpoint_below_the_streams_first_message_reads_from_the_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_in_the_middle_of_a_stream_comes_from_the_owner() {
+    let (of_owner, of_consumer) = (database().await, database().await);
+    let server = nats::Server::start().await.unwrap();
+    // Unlike ours, one that lets messages be deleted.
+    let config = async_nats::jetstream::stream::Config {
+        name: STREAM.to_owned(),
+        subjects: vec!["dingzhu.certificates.>".to_owned()],
+        ..Default::default()
+    };
+    let stream = jetstream(&server.url()).await.create_stream(config).await.unwrap();
+    let owner = owner(&of_owner.url(), &server.url()).await;
+    owner.append(10).await;
+    until_stream_is_log(&server.url(), STREAM, &owner.log).await;
+    stream.delete_message(6).await.unwrap();
+    let node = consumer(&of_consumer.url(), &server.url(), seen(&owner)).await;
+    until_seen(&node, &owner).await;
+    owner.append(5).await;
+    until_seen(&node, &owner).await;
+    node.stop().await;
+
+    // Without an owner to ask, it is said.
+    let alone = database().await;
+    let wire = |bus: Bus, _: &EventLog| bus.view("certificates", Seen("seen"));
+    let reader = consumer(&alone.url(), &server.url(), wire).await;
+    until("the problem", async || reader.feed("seen").await.problem.contains("lacks 6")).await;
+    reader.stop().await;
+    owner.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_above_a_streams_last_message_waits_for_the_refill() {
     let (of_owner, of_consumer) = (database().await, database().await);
     let mut server = nats::Server::start().await.unwrap();

@@ -29,7 +29,7 @@ async fn refused(node: &Node, actor: &'static str, request: ResolveForkRequest) 
 }
 
 /// Two persons end the fork; gives the epoch that began.
-async fn end_fork(node: &Node) -> i64 {
+pub async fn end_fork(node: &Node) -> i64 {
     let digest = node.relay().await.fork_digest;
     let mut operations = node.operations();
     let proposed = operations.resolve_fork(by("staff:one", resolve(Step::Propose, &digest))).await.unwrap();
@@ -57,11 +57,19 @@ async fn a_foreign_message_stops_publishing_until_two_persons_decide() {
     let digest = relay.fork_digest;
     assert_eq!(refused(&node, "staff:two", resolve(Step::Approve, &digest)).await, "NO_PROPOSAL");
     assert_eq!(refused(&node, "staff:one", resolve(Step::Propose, "another")).await, "DIGEST_MISMATCH");
+    for (reason, why) in [("长".repeat(501), "TOO_LONG"), ("\u{1b}[2J".to_owned(), "NOT_PLAIN_TEXT")] {
+        let request = ResolveForkRequest { reason, ..resolve(Step::Propose, &digest) };
+        let refusal = node.operations().resolve_fork(by("staff:one", request)).await.unwrap_err();
+        assert_eq!(rpc::Refusal::from_status(&refusal).violations[0].reason, why);
+    }
     let unsigned = node.operations().resolve_fork(resolve(Step::Propose, &digest)).await.unwrap_err();
     assert_eq!(unsigned.code(), tonic::Code::Unauthenticated);
     node.operations().resolve_fork(by("staff:one", resolve(Step::Propose, &digest))).await.unwrap();
     assert_eq!(refused(&node, "staff:one", resolve(Step::Approve, &digest)).await, "SECOND_PERSON_NEEDED");
     assert_eq!(refused(&node, "staff:two", resolve(Step::Approve, "another")).await, "DIGEST_MISMATCH");
+    // An approval that began the epoch and was cut short then: nobody heard of it, and the fork stands.
+    let begun = EpochStarted { fork_digest: digest.clone(), ..EpochStarted::default() };
+    node.log.start_epoch("staff:two", begun).await.unwrap();
     let approved = node.operations().resolve_fork(by("staff:two", resolve(Step::Approve, &digest))).await.unwrap();
     assert_eq!(approved.into_inner().epoch, 2);
 
@@ -90,7 +98,7 @@ async fn a_foreign_message_while_the_relay_lags_is_found_when_it_comes_back() {
 }
 
 /// A database that was restored to `position`, as a backup would do it.
-async fn restored(from: &Node, position: i64) -> TestDatabase {
+pub async fn restored(from: &Node, position: i64) -> TestDatabase {
     let target = database().await;
     let pool = eventlog::pool(&target.url(), "restore", 1).unwrap();
     for event in from.log.read(0, position).await.unwrap() {
@@ -145,6 +153,8 @@ async fn a_restored_database_is_forked_over_restarts_until_two_persons_begin_a_n
     until_stream_is_log(&server.url(), STREAM, &node.log).await;
     let begun = node.log.read(50, 1).await.unwrap().remove(0);
     let started = EpochStarted::decode(begun.payload.as_slice()).unwrap();
+    assert_eq!(started.reason, "", "what a person wrote is not published");
+    assert!(EpochStarted::decode(begun.inner.as_slice()).unwrap().reason.contains("last night"));
     assert_eq!((begun.epoch, started.epoch), (2, 2));
     assert_eq!((started.proposed_by.as_str(), started.approved_by.as_str()), ("staff:one", "staff:two"));
     assert_eq!(started.fork_digest, digest);

@@ -11,4 +11,5 @@ mod mutants;
 mod reactions;
 mod rebuilds;
 mod relaying;
+mod rewinding;
 mod stage;
