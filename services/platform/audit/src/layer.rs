@@ -13,7 +13,7 @@ use futures::future::Either;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use rpc::Refusal;
+use rpc::{Ended, Refusal};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -80,7 +80,8 @@ impl AuditLayer {
             reason: String::new(),
             trace: telemetry::current().map(|trace| trace.trace_id()),
         };
-        Some(Pending { record: Some(record), when, code: Code::Cancelled, trail: self.trail.clone() })
+        let ended = request.extensions().get().cloned().unwrap_or_default();
+        Some(Pending { record: Some(record), when, code: Code::Cancelled, ended, trail: self.trail.clone() })
     }
 }
 
@@ -126,6 +127,8 @@ struct Pending {
     record: Option<Record>,
     when: When,
     code: Code,
+    /// Whether it is ended from outside, before its answer or in it.
+    ended: Ended,
     trail: Behind<Trail>,
 }
 
@@ -147,6 +150,10 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        let ended = self.ended.clone();
+        if let Some(status) = ended.status() {
+            self.note_status(status);
+        }
         let Some(mut record) = self.record.take() else { return };
         if self.when == When::Refused && self.code == Code::Ok {
             return;

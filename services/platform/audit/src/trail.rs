@@ -137,6 +137,7 @@ impl Target for Trail {
     type Failure = sqlx::Error;
     const NAME: &'static str = "audit record";
 
+    /// A record that is there already, of the same call at the same microsecond, is not written again.
     async fn insert(&self, records: &[Record]) -> Result<(), sqlx::Error> {
         // Arrays of arrays must be rectangular: the divisions travel as text.
         let divisions =
@@ -147,7 +148,12 @@ impl Target for Trail {
              SELECT called_at, person, session, service, string_to_array(divisions, ','), method, origin::inet, code, reason, trace \
              FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
                  $9::text[], $10::text[]) WITH ORDINALITY AS new \
-                 (called_at, person, session, service, divisions, method, origin, code, reason, trace, n) ORDER BY n",
+                 (called_at, person, session, service, divisions, method, origin, code, reason, trace, n) \
+             WHERE NOT EXISTS (SELECT FROM public.audit_record AS old \
+                 WHERE old.called_at = new.called_at AND old.method = new.method AND old.code = new.code AND old.reason = new.reason \
+                     AND old.person IS NOT DISTINCT FROM new.person AND old.session IS NOT DISTINCT FROM new.session \
+                     AND old.trace IS NOT DISTINCT FROM new.trace) \
+             ORDER BY n",
         )
         .bind(records.iter().map(|record| record.at).collect::<Vec<_>>())
         .bind(records.iter().map(|record| record.person).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! Start, watch, drain, exit: named tasks, staged shutdown, exit codes; the clock and the source of ids.
+//! Start, watch, drain, exit: named tasks, staged shutdown, exit codes; panics in the log; the clock and the source of ids.
 //!
 //! A program makes one [`Lifecycle`], hands clones to everything that runs, and ends its `main` with
 //! [`Lifecycle::until_stopped`]. Every task has a name and says what its death means:
@@ -32,9 +32,11 @@
 
 pub mod clock;
 pub mod ids;
+mod panics;
 mod stop;
 mod task;
 
+pub use panics::{log_panics, panic_message};
 pub use stop::{Lifecycle, Stage};
 pub use task::{OnDeath, Outcome};
 pub use tokio_util::sync::CancellationToken;

@@ -1,6 +1,5 @@
 //! Tasks with a name and a meaning: what it is called in the logs and what its death does.
 
-use std::any::Any;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 
@@ -8,7 +7,7 @@ use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use crate::{Lifecycle, Stage};
+use crate::{Lifecycle, Stage, panic_message};
 
 /// What it means when a task ends before the service was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +118,4 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     line
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }

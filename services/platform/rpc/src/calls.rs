@@ -22,6 +22,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
+use crate::ended::Ended;
 use crate::methods::{self, Kind};
 use crate::record::Record;
 use crate::{Refusal, Settings};
@@ -66,7 +67,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let method = methods::of(request.uri().path());
         let mut record = Record::begin(method, request.headers());
         let room = match method.kind {
@@ -76,17 +77,20 @@ where
         };
         if let Some(room) = room {
             let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
-                return Call { inner: None, sleep: None, deadline: None, ending: None, record: Some(record) };
+                let ended = Ended::default();
+                return Call { inner: None, sleep: None, deadline: None, ending: None, ended, record: Some(record) };
             };
             record.permit = Some(permit);
         }
         let deadline = (!method.streams).then(|| Instant::now() + patience(request.headers(), self.limits.longest));
         let ending = method.streams.then(|| Ending::new(&self.limits.streams_end));
+        let ended = Ended::default();
+        request.extensions_mut().insert(ended.clone());
         let inner = {
             let _entered = record.span.enter();
             self.inner.call(request)
         };
-        Call { inner: Some(inner), sleep: None, deadline, ending, record: Some(record) }
+        Call { inner: Some(inner), sleep: None, deadline, ending, ended, record: Some(record) }
     }
 }
 
@@ -101,6 +105,7 @@ pin_project! {
         sleep: Option<Sleep>,
         deadline: Option<Instant>,
         ending: Option<Ending>,
+        ended: Ended,
         record: Option<Record>,
     }
 }
@@ -125,8 +130,9 @@ where
                     Ok(Poll::Ready(Ok(response))) => {
                         record.note(response.headers());
                         let record = this.record.take().expect("it was there");
-                        let ending = this.ending.take();
-                        return Poll::Ready(Ok(response.map(|inner| Answer { inner, record, ending, over: false })));
+                        let (ending, ended) = (this.ending.take(), this.ended.clone());
+                        let answer = response.map(|inner| Answer { inner, record, ending, ended, over: false });
+                        return Poll::Ready(Ok(answer));
                     }
                     Err(panic) => panicked(record, panic.as_ref()),
                     Ok(Poll::Pending) => {
@@ -147,9 +153,11 @@ where
             }
         };
         let mut record = this.record.take().expect("it was there");
-        let response = Status::from(refusal).into_http::<Body>();
+        let (status, ended) = (Status::from(refusal), this.ended.clone());
+        ended.with(&status);
+        let response = status.into_http::<Body>();
         record.note(response.headers());
-        Poll::Ready(Ok(response.map(|inner| Answer { inner, record, ending: None, over: false })))
+        Poll::Ready(Ok(response.map(|inner| Answer { inner, record, ending: None, ended, over: false })))
     }
 }
 
@@ -159,6 +167,7 @@ pub(crate) struct Answer {
     inner: Body,
     record: Record,
     ending: Option<Ending>,
+    ended: Ended,
     over: bool,
 }
 
@@ -193,7 +202,9 @@ impl http_body::Body for Answer {
             Err(panic) => panicked(&this.record, panic.as_ref()),
         };
         this.over = true;
-        let trailers = Frame::trailers(Status::from(refusal).into_http::<()>().into_parts().0.headers);
+        let status = Status::from(refusal);
+        this.ended.with(&status);
+        let trailers = Frame::trailers(status.into_http::<()>().into_parts().0.headers);
         let frame = Poll::Ready(Some(Ok(trailers)));
         note(&mut this.record, &frame);
         frame
@@ -222,7 +233,7 @@ fn note(record: &mut Record, frame: &Poll<Option<Result<Frame<Bytes>, Status>>>)
 
 /// Logs what only operators may know, and answers with the rest.
 fn panicked(record: &Record, panic: &(dyn Any + Send)) -> Refusal {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = lifecycle::panic_message(panic);
     tracing::error!(parent: &record.span, message, "the handler panicked");
     Refusal::internal(record.request_id())
 }

@@ -64,6 +64,7 @@
 mod calls;
 mod client;
 mod deadline;
+mod ended;
 mod health;
 mod methods;
 mod record;
@@ -78,8 +79,9 @@ mod watchers;
 
 pub use client::{Channel, ClientTls, ConnectError, connect};
 pub use deadline::within_deadline;
+pub use ended::Ended;
 pub use health::Health;
-pub use methods::method_name;
+pub use methods::{method_name, streams};
 pub use record::code_name;
 pub use refusal::{
     CONFLICT, DEADLINE_EXCEEDED, DEPENDENCY_UNAVAILABLE, DOMAIN, INVALID_FIELDS, NOT_FOUND, OVERLOADED, ReadRefusal,

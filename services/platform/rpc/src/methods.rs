@@ -65,6 +65,11 @@ pub fn method_name(path: &str) -> &'static str {
     &of(path).name
 }
 
+/// Whether the method of a request's path streams, in or out.
+pub fn streams(path: &str) -> bool {
+    of(path).streams
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

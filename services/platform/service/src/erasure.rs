@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Every step may be done again: a service that is killed in between goes on where it was, and confirms once. What it counts it
-//! therefore counts in its log, or removes in the very transaction of the confirmation.
+//! therefore counts in its log, or removes in the very transaction of the confirmation. Once it has confirmed, doing it again removes
+//! what was written late, and says nothing.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,13 +90,27 @@ impl<F: Forget> OnPersonErased<F> {
             Ok(_) => {
                 tracing::info!(%erasure, ?erased, "a person is forgotten");
             }
-            // Confirmed before, by this replica or another one.
-            Err(AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. }) => {}
+            // Confirmed before, by this replica or another one; what was written since then went back with this transaction.
+            Err(AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. }) => {
+                self.remove_late(person).await?;
+            }
             Err(error) => return Err(transient("the confirmation", &error)),
         }
         let Some(file) = &self.mark_file else { return Ok(()) };
         let noted = restored::note(self.log.pool(), file, erasure).await;
         noted.map_err(|error| transient("the mark outside", &*error))
+    }
+
+    /// Removes what a call in hand wrote after the confirmation.
+    async fn remove_late(&self, person: Uuid) -> Result<(), ReactionError> {
+        let stored = |error: sqlx::Error| transient("the records", &error);
+        let mut transaction = self.log.pool().begin().await.map_err(stored)?;
+        let late = self.forget.remove_records(&mut transaction, person).await?;
+        transaction.commit().await.map_err(stored)?;
+        if late.iter().any(|(_, count)| *count > 0) {
+            tracing::warn!(?late, "what was written of a forgotten person after the confirmation is removed");
+        }
+        Ok(())
     }
 
     fn append(&self, erasure: Uuid, ids: &ReactionIds, confirmation: &PersonalDataErased) -> Append {

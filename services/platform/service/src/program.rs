@@ -76,6 +76,7 @@ async fn run<S: Service>(program: Program<S>) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    lifecycle::log_panics();
     let lifecycle = Lifecycle::new(grace(&program.settings));
     let code = match command(program, &lifecycle).await {
         Ok(Then::Serve) => lifecycle.until_stopped().await,

@@ -3,7 +3,8 @@
 //! Three witnesses know of the newest erasure: the event database (the confirmation and its claim), the key database (a mark) and
 //! a file outside of both. An ordinary restart finds them agreed and asks nobody, so that a service starts with NATS and identity
 //! away. Where one of them lacks what another knows, a database was restored: the reaction begins at identity's first event again,
-//! and nothing is served until it has seen the last.
+//! and nothing is served until it has applied the last. A row of its own among the checkpoints says so until then: whatever ends the
+//! start in between, the next one goes on with it.
 //!
 //! Identity reads its own log. One that was restored has lost the erasures themselves: they are taken from its stream, which holds
 //! what was published since the backup, and recorded once more.
@@ -14,13 +15,18 @@ use std::time::Duration;
 
 use eventbus::{BusHandle, Event, LoadError};
 use lifecycle::ids;
+use prost::{Message as _, Name as _};
 use proto::identity::v1::PersonErased;
+use proto::operations::v1::PublishedEvent;
 use sqlx::PgPool;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::erasure::{ERASED, ON_PERSON_ERASED};
 use crate::{Failure, Ground, Service};
 
+/// Name of the row that stands among the checkpoints while erasures are applied once more.
+const UNSETTLED: &str = "on_person_erased/restored";
 /// What stands in the file before the first erasure.
 const NONE: &str = "none";
 /// How often it is said that the service waits.
@@ -28,6 +34,10 @@ const REMIND: Duration = Duration::from_secs(10);
 
 /// What was restored, as far as the witnesses tell; `None` where they agree.
 pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Failure> {
+    let is_unsettled = "SELECT EXISTS (SELECT FROM public.feed_checkpoint WHERE name = $1)";
+    if sqlx::query_scalar(is_unsettled).bind(UNSETTLED).fetch_one(&ground.pool).await? {
+        return Ok(Some("what an earlier start has not finished with"));
+    }
     let newest = "SELECT key FROM public.claim WHERE kind = $1 ORDER BY position DESC LIMIT 1";
     let confirmed: Option<Uuid> = sqlx::query_scalar::<_, Vec<u8>>(newest)
         .bind(ERASED)
@@ -60,6 +70,8 @@ pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Fail
 /// Lets the reaction begin again at the first event, with nothing parked: what still cannot be done parks anew; before the bus is started.
 pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
     let mut transaction = ground.pool.begin().await?;
+    let unsettled = "INSERT INTO public.feed_checkpoint (name, source, epoch, position, hash) VALUES ($1, '', 0, 0, $2) ON CONFLICT DO NOTHING";
+    sqlx::query(unsettled).bind(UNSETTLED).bind([0_u8; 32].as_slice()).execute(&mut *transaction).await?;
     let parked = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1").bind(ON_PERSON_ERASED);
     parked.execute(&mut *transaction).await?;
     sqlx::query(
@@ -73,21 +85,48 @@ pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
-/// Waits until the reaction has seen every event of identity; for ever, since nothing may be served before.
-pub(crate) async fn settle(ground: &Ground, bus: &BusHandle, what: &'static str) -> Result<(), Failure> {
+/// Waits until the reaction has seen every event of identity; for ever, since nothing may be served before. Fails where it has parked
+/// an erasure.
+pub(crate) async fn settle(
+    ground: &Ground,
+    bus: &BusHandle,
+    what: &'static str,
+    accepted: Option<Uuid>,
+) -> Result<(), Failure> {
     let reference = bus.reference(ON_PERSON_ERASED, |_| async { Ok::<_, LoadError>(()) });
-    let mut said: Option<tokio::time::Instant> = None;
+    let mut reminder = Reminder::default();
     while !reference.ready() {
-        if said.is_none_or(|at| at.elapsed() > REMIND) {
+        if reminder.is_due() {
             tracing::warn!(
                 restored = what,
                 "restored from a backup: nothing is served before all erasures are applied"
             );
-            said = Some(tokio::time::Instant::now());
         }
         pause(ground).await?;
     }
+    refuse_parked(ground, accepted).await?;
     tracing::info!(restored = what, "the erasures since the backup are applied");
+    Ok(())
+}
+
+/// Fails where the reaction has parked an erasure: it is not applied, however far the reaction has come. The next start tries it again.
+async fn refuse_parked(ground: &Ground, accepted: Option<Uuid>) -> Result<(), Failure> {
+    let sql =
+        "SELECT position, event, problem FROM public.parked_event WHERE feed = $1 AND type = $2 ORDER BY position";
+    let parked: Vec<(i64, Vec<u8>, String)> =
+        sqlx::query_as(sql).bind(ON_PERSON_ERASED).bind(PersonErased::full_name()).fetch_all(&ground.pool).await?;
+    for (position, event, problem) in parked {
+        let erased = PersonErased::decode(PublishedEvent::decode(event.as_slice())?.payload);
+        let erasure = erased.map(|erased| erased.erasure_id).unwrap_or_default();
+        if accepted.is_none_or(|accepted| accepted.to_string() != erasure) {
+            return Err(format!(
+                "the erasure {erasure} at position {position} of identity is not applied: {problem}. Mend that and start again, or see to \
+                 its person by other means and set DINGZHU_ACCEPT_LOST_ERASURE={erasure}"
+            )
+            .into());
+        }
+        tracing::error!(erasure, position, problem, "serving without an erasure that is parked, as the settings say");
+    }
     Ok(())
 }
 
@@ -118,8 +157,13 @@ pub(crate) async fn recover<S: Service>(
         tracing::warn!(%erasure, "an erasure that the log has lost is recorded once more");
         applying.push(erasure);
     }
+    let mut reminder = Reminder::default();
     for erasure in applying {
-        while !is_confirmed(&ground.pool, erasure).await? {
+        while accepted != Some(erasure) && !is_confirmed(&ground.pool, erasure).await? {
+            refuse_parked(ground, accepted).await?;
+            if reminder.is_due() {
+                tracing::warn!(%erasure, "restored from a backup: nothing is served before the erasure is applied");
+            }
             pause(ground).await?;
         }
     }
@@ -139,17 +183,30 @@ pub(crate) async fn recover<S: Service>(
 
 /// What the stream holds of erasures that the log has lost; waits for NATS.
 async fn lost(ground: &Ground, bus: &BusHandle) -> Result<Vec<Event>, Failure> {
-    let mut said: Option<tokio::time::Instant> = None;
+    let mut reminder = Reminder::default();
     loop {
         let error = match bus.lost(Event::is::<PersonErased>).await {
             Ok(lost) => return Ok(lost),
             Err(error) => error,
         };
-        if said.is_none_or(|at| at.elapsed() > REMIND) {
+        if reminder.is_due() {
             tracing::warn!(%error, "restored from a backup: nothing is served before the own stream has been read for erasures");
-            said = Some(tokio::time::Instant::now());
         }
         pause(ground).await?;
+    }
+}
+
+/// Says when it is to be said once more that the service waits.
+#[derive(Default)]
+struct Reminder(Option<Instant>);
+
+impl Reminder {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.0.is_none_or(|said| said.elapsed() > REMIND);
+        if is_due {
+            self.0 = Some(Instant::now());
+        }
+        is_due
     }
 }
 
@@ -177,11 +234,14 @@ async fn unconfirmed(ground: &Ground) -> Result<Option<Uuid>, Failure> {
     Ok(None)
 }
 
-/// Makes sure that there is a file, once the witnesses agree.
+/// Makes sure that there is a file, once the witnesses agree, and that nothing is unsettled any more.
 pub(crate) async fn note_start(ground: &Ground) -> Result<(), Failure> {
-    let Some(path) = &ground.erasure_mark_file else { return Ok(()) };
-    let newest = ground.vault.newest_erasure_mark().await?;
-    write(path, &newest.map_or_else(|| NONE.to_owned(), |erasure| erasure.to_string()))?;
+    if let Some(path) = &ground.erasure_mark_file {
+        let newest = ground.vault.newest_erasure_mark().await?;
+        write(path, &newest.map_or_else(|| NONE.to_owned(), |erasure| erasure.to_string()))?;
+    }
+    let settled = sqlx::query("DELETE FROM public.feed_checkpoint WHERE name = $1").bind(UNSETTLED);
+    settled.execute(&ground.pool).await?;
     Ok(())
 }
 

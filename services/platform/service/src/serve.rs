@@ -48,7 +48,7 @@ pub async fn serve<S: Service>(
     }
     let bus = bus.start(lifecycle).await?;
     if let Some(what) = missed {
-        restored::settle(&ground, &bus, what).await?;
+        restored::settle(&ground, &bus, what, settings.accept_lost_erasure).await?;
         if S::NAME == OWNER {
             restored::recover(&ground, &bus, &service, settings.accept_lost_erasure).await?;
         }

@@ -1,11 +1,12 @@
 //! The settings that all services share, from flags and environment; secrets come from files and are never shown.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
 /// Flags and environment of a service.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, clap::Args)]
 #[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// PostgreSQL URL of the service's database, as the service's role.
@@ -30,8 +31,8 @@ pub struct Settings {
     /// restore of both databases from the same moment is not noticed.
     #[arg(long, env = "DINGZHU_ERASURE_MARK_FILE")]
     pub erasure_mark_file: Option<PathBuf>,
-    /// An erasure that identity has lost for good with its log and its stream: it serves without it. Whoever sets this has seen to the
-    /// person by other means.
+    /// An erasure that identity has lost for good with its log and its stream, or that a restored service cannot apply: it serves without
+    /// it. Whoever sets this has seen to the person by other means.
     #[arg(long, env = "DINGZHU_ACCEPT_LOST_ERASURE")]
     pub accept_lost_erasure: Option<Uuid>,
     /// Seconds that a stop may take before it turns hard.
@@ -70,4 +71,45 @@ pub struct Settings {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: telemetry::Settings,
+}
+
+/// The URLs may hold passwords and are not shown.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("database_connections", &self.database_connections)
+            .field("server", &self.server)
+            .field("nats", &self.nats)
+            .field("vault", &self.vault)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        let url = "postgres://one:hunter2@localhost/one";
+        let flags = [
+            ["--database-url", url],
+            ["--migrate-database-url", url],
+            ["--keys-database-url", url],
+            ["--nats-url", "nats://one:hunter2@localhost"],
+            ["--identity-url", "http://one:hunter2@localhost"],
+            ["--listen", "127.0.0.1:0"],
+            ["--root-public-key-file", "root"],
+            ["--service-key-file", "key"],
+            ["--service-public-keys-file", "keys"],
+            ["--master-key-file", "master"],
+        ];
+        let command = Settings::augment_args(Command::new("service"));
+        let matches = command.try_get_matches_from(["service"].into_iter().chain(flags.into_iter().flatten())).unwrap();
+        let settings = Settings::from_arg_matches(&matches).unwrap();
+        assert_eq!(settings.database_url, url);
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
 }

@@ -165,7 +165,7 @@ fn read_ring(path: &Path) -> Result<KeyRing, VaultError> {
 }
 
 /// Where keys are.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, clap::Args)]
 #[group(skip)] // every part of the flags is called Settings
 pub struct Settings {
     /// PostgreSQL URL of the service's key database.
@@ -198,6 +198,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The URL may hold a password and is not shown.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("master_key_file", &self.master_key_file).finish_non_exhaustive()
+    }
+}
+
 impl Settings {
     /// The ring from the environment, or else from the file.
     pub(crate) fn masters(&self) -> Result<Arc<dyn MasterKeys>, VaultError> {
@@ -216,7 +223,11 @@ mod tests {
 
     fn settings(file: Option<PathBuf>, text: Option<&str>) -> Settings {
         let master_keys = text.map(|text| text.parse().unwrap());
-        Settings { keys_database_url: String::new(), master_key_file: file, master_keys }
+        Settings {
+            keys_database_url: "postgres://keys:hunter2@localhost/keys".to_owned(),
+            master_key_file: file,
+            master_keys,
+        }
     }
 
     #[test]
@@ -231,10 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_comes_before_the_file_and_neither_shows_a_key() {
+    fn the_environment_comes_before_the_file_and_neither_shows_a_key_or_a_password() {
         let both = settings(Some("nowhere".into()), Some(&"0f".repeat(32)));
         assert!(both.masters().is_ok());
         assert!(!format!("{both:?}").contains("0f0f"));
+        assert!(!format!("{both:?}").contains("hunter2"));
         assert!(matches!(settings(Some("nowhere".into()), None).masters(), Err(VaultError::MasterKeyFile { .. })));
         assert!(matches!(settings(None, Some("x")).masters(), Err(VaultError::MasterKeyFormat { .. })));
     }

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::sync::Cache;
 use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -22,6 +24,10 @@ const REMEMBER_FOR: Duration = Duration::from_secs(60);
 
 /// Keys kept in memory at most.
 const REMEMBER_AT_MOST: u64 = 100_000;
+
+/// Of every session, as in a service's own database: nobody holds or waits for a lock for long.
+const LIMITS: [(&str, &str); 3] =
+    [("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "3s"), ("statement_timeout", "15s")];
 
 /// Why a key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -73,10 +79,10 @@ impl Vault {
     /// Reads the master keys and prepares the pool; connects when it is loaded or migrated, or a key is asked for.
     pub fn open(settings: &Settings) -> Result<Self, VaultError> {
         let masters = settings.masters()?;
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(2))
-            .connect_lazy(&settings.keys_database_url)?;
+        let options =
+            PgConnectOptions::from_str(&settings.keys_database_url)?.application_name("vault").options(LIMITS);
+        let pool =
+            PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2)).connect_lazy_with(options);
         Ok(Self::with(pool, masters))
     }
 

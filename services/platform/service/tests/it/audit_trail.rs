@@ -1,18 +1,24 @@
 //! The audit trail: what leaves a record and what does not, from where, who reads it, how long it stays.
 
-use audit::{Behind, Filter, Record, Settings, Target as _, Trail};
+use audit::{AuditLayer, Behind, Filter, Record, Settings, Target as _, Trail, When};
 use eventlog::Division;
 use proto::identity::v1::Role;
+use proto::notifications::v1::secrets_client::SecretsClient;
+use proto::notifications::v1::secrets_server::{Secrets, SecretsServer};
+use proto::notifications::v1::{DeliverRequest, DeliverResponse};
 use proto::operations::v1::audit_client::AuditClient;
+use proto::operations::v1::event_feed_client::EventFeedClient;
+use proto::operations::v1::event_feed_server::{EventFeed, EventFeedServer};
 use proto::operations::v1::operations_client::OperationsClient;
 use proto::operations::v1::{
-    AuditRecord, GetStatusRequest, ListAuditRequest, ListAuditResponse, RebuildViewRequest, VerifyLogRequest,
+    AuditRecord, GetStatusRequest, ListAuditRequest, ListAuditResponse, ReadEventsRequest, ReadEventsResponse,
+    RebuildViewRequest, VerifyLogRequest,
 };
 use service::NoSettings;
 use service::testing::{Channel, Running, start};
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
-use tonic::{Code, Request};
+use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
 use crate::erasure::{Attempts, PERSON, eventually, notes};
@@ -147,6 +153,59 @@ async fn a_stream_is_recorded_with_how_it_ended_and_a_path_that_is_none_by_no_na
         ("dingzhu.operations.v1.Operations/RebuildView", "FAILED_PRECONDITION", "UNKNOWN_VIEW"),
     ];
     assert_eq!(told, expected);
+}
+
+/// Never answers, or panics, or does so in the middle of a stream.
+struct Stuck;
+
+#[tonic::async_trait]
+impl Secrets for Stuck {
+    async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
+        assert!(request.get_ref().secret.is_empty(), "nobody has thought of that");
+        std::future::pending().await
+    }
+}
+
+#[tonic::async_trait]
+impl EventFeed for Stuck {
+    type ReadEventsStream = std::pin::Pin<Box<dyn futures::Stream<Item = Result<ReadEventsResponse, Status>> + Send>>;
+
+    async fn read_events(&self, _: Request<ReadEventsRequest>) -> Result<Response<Self::ReadEventsStream>, Status> {
+        Ok(Response::new(Box::pin(futures::stream::poll_fn(|_| panic!("nobody has thought of that")))))
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_time_is_over_or_that_panics_is_recorded_with_what_the_caller_was_told() {
+    const METHODS: audit::Methods = &[
+        ("dingzhu.notifications.v1.Secrets/Deliver", When::Called),
+        ("dingzhu.operations.v1.EventFeed/ReadEvents", When::Called),
+    ];
+    let running = start::<Empty>(NoSettings {}, Vec::new()).await;
+    let lifecycle = lifecycle::Lifecycle::new(std::time::Duration::from_secs(5));
+    let layer = AuditLayer::new(METHODS, [].into(), Behind::start(trail(&running), &lifecycle));
+    let surface = rpc::Surface::new()
+        .offer(rpc::sized!(SecretsServer::new(Stuck)))
+        .offer(rpc::sized!(EventFeedServer::new(Stuck)));
+    let settings = rpc::Settings { max_call_ms: 50, ..rpc::Settings::at("127.0.0.1:0".parse().unwrap()) };
+    let health = rpc::Health::new(&[]);
+    let address = rpc::Server::new(&settings, &lifecycle, &health).layer(layer).start(surface).await.unwrap();
+    let channel = rpc::connect(&format!("http://{address}"), &rpc::ClientTls::default()).unwrap();
+
+    let mut secrets = SecretsClient::new(channel.clone());
+    secrets.deliver(DeliverRequest::default()).await.unwrap_err();
+    secrets.deliver(DeliverRequest { secret: "1".to_owned(), ..Default::default() }).await.unwrap_err();
+    let events = EventFeedClient::new(channel).read_events(ReadEventsRequest::default()).await.unwrap();
+    events.into_inner().message().await.unwrap_err();
+    let recorded = eventually("the records", async || {
+        let records = trail(&running).list(&Filter::default(), None, 10).await.unwrap();
+        (records.len() == 3).then_some(records)
+    })
+    .await;
+    let told: Vec<_> = recorded.iter().map(|(_, record)| (record.code.as_str(), record.reason.as_str())).collect();
+    assert_eq!(told, [("INTERNAL", ""), ("INTERNAL", ""), ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")]);
+    lifecycle.stop();
+    lifecycle.until_stopped().await;
 }
 
 #[tokio::test]
@@ -288,6 +347,19 @@ async fn the_address_of_whoever_is_forgotten_goes_unless_they_acted_as_staff() {
     let kept = trail.list(&Filter::default(), None, 10).await.unwrap();
     let origins: Vec<_> = kept.iter().map(|(_, record)| record.origin.is_some()).collect();
     assert_eq!(origins, [false, true, true]);
+}
+
+#[tokio::test]
+async fn a_group_that_comes_again_is_written_once() {
+    let running = start::<Empty>(NoSettings {}, Vec::new()).await;
+    let (trail, now) = (trail(&running), lifecycle::clock::now());
+    let of = |trace: &str| Record { trace: Some(trace.repeat(32)), ..call(now) };
+    trail.insert(&[of("a"), of("b")]).await.unwrap();
+    // As after a connection that broke before it told what became of the statement.
+    trail.insert(&[of("a"), of("b"), of("c")]).await.unwrap();
+    let written = trail.list(&Filter::default(), None, 10).await.unwrap();
+    let traces: Vec<_> = written.into_iter().filter_map(|(_, record)| record.trace).collect();
+    assert_eq!(traces, ["c", "b", "a"].map(|trace| trace.repeat(32)));
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ pub struct Attempts {
     /// It does not come further with this person.
     #[arg(skip)]
     pub held_for: Arc<Mutex<Option<Uuid>>>,
+    /// It panics with this person, where it removes records.
+    #[arg(skip)]
+    pub panics_for: Arc<Mutex<Option<Uuid>>>,
 }
 
 pub struct Notes;
@@ -48,6 +51,8 @@ impl Forget for ForgetNotes {
     }
 
     async fn remove_records(&self, tx: &mut Confirming, person: Uuid) -> Result<Vec<Erased>, ReactionError> {
+        let panics = *self.0.panics_for.lock().unwrap() == Some(person);
+        assert!(!panics, "nobody has thought of this person");
         let done = sqlx::query("DELETE FROM public.note WHERE person = $1").bind(person).execute(&mut **tx).await;
         let rows = done.map_err(|error| transient("the notes", &error))?.rows_affected();
         Ok(vec![("note", i64::try_from(rows).unwrap())])
@@ -123,7 +128,9 @@ async fn a_begun_erasure_goes_on_and_is_confirmed_once_with_what_was_removed() {
     assert!(ground.vault.is_destroyed(PERSON).await.unwrap());
     assert!(ground.vault.find(PERSON).await.unwrap().is_none());
 
-    // The same event once more, as after a crash: nothing is said twice.
+    // The same event once more, as after a crash: nothing is said twice, and what was written late is removed all the same.
+    let late = "INSERT INTO public.note VALUES ($1, 4)";
+    sqlx::query(late).bind(PERSON).execute(&ground.pool).await.unwrap();
     let begun = attempts.begun.load(Ordering::SeqCst);
     let again = "UPDATE public.feed_checkpoint SET epoch = 0, position = 0, hash = decode(repeat('00', 32), 'hex')
                  WHERE name = 'on_person_erased'";
@@ -135,6 +142,7 @@ async fn a_begun_erasure_goes_on_and_is_confirmed_once_with_what_was_removed() {
     })
     .await;
     assert_eq!(ground.log.load(ERASURE).await.unwrap().len(), 1);
+    assert_eq!(count(&running, "SELECT count(*) FROM public.note").await, 0);
 
     let mut client = OperationsClient::new(running.person(PERSON));
     eventually("the person's token to count no more", async || {

@@ -157,3 +157,33 @@ async fn a_restored_service_that_ends_while_it_catches_up_is_found_out_again() {
     let left: Vec<_> = beside.map(|entry| entry.path()).filter(|path| path.file_stem() == Some(&stem)).collect();
     assert_eq!(left, [file], "no half-written file is left");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_service_does_not_serve_while_an_erasure_is_parked() {
+    let attempts = Attempts::default();
+    let running = notes(&attempts).await;
+    let pool = operator(&running).await;
+    let before = dump(&pool, &[KEYS, EVENTS].concat()).await;
+    running.erase(PERSON).await;
+    // A newer one, whose mark and confirmation make the witnesses agree.
+    running.erase(OTHER).await;
+    running.stop().await;
+    restore(&pool, &before).await;
+
+    attempts.panics_for.lock().unwrap().replace(PERSON);
+    let patience = Duration::from_secs(30);
+    let again = async || timeout(patience, running.start_again(&running.settings, attempts.clone())).await.unwrap();
+    for start in ["the first", "a later"] {
+        let why = again().await.expect_err(start).to_string();
+        assert!(why.contains("at position") && why.contains("is not applied"), "{start}: {why}");
+    }
+    attempts.panics_for.lock().unwrap().take();
+    drop(again().await.unwrap());
+    assert!(!has_key(&pool).await);
+    assert_eq!(confirmations(&pool).await, 2);
+    let parked: i64 = sqlx::query_scalar("SELECT count(*) FROM parked_event").fetch_one(&pool).await.unwrap();
+    assert_eq!(parked, 0);
+    let rows = "SELECT count(*) FROM feed_checkpoint WHERE name LIKE '%restored%'";
+    let rows: i64 = sqlx::query_scalar(rows).fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, 0, "an ordinary restart asks nobody again");
+}

@@ -52,6 +52,21 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     cluster::wait::until(what, PATIENCE, async || holds().await.then_some(())).await.unwrap();
 }
 
+#[tokio::test]
+async fn nobody_waits_for_long_for_a_lock_in_the_key_database() {
+    let (database, folder) = (TestDatabase::create().await.unwrap(), tempfile::tempdir().unwrap());
+    let replica = Replica::start(&database, &folder, "keys", &["a"]).await;
+    let pool = PgPool::connect(&database.url()).await.unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE person_key").execute(&mut *held).await.unwrap();
+    let begun = Instant::now();
+    let refused = replica.vault.find(Uuid::from_u128(1)).await;
+    assert!(matches!(refused, Err(VaultError::Database(_))));
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    let named = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vault')";
+    assert!(sqlx::query_scalar::<_, bool>(named).fetch_one(&pool).await.unwrap());
+}
+
 /// What the replicas at work have done, and whether it is enough.
 #[derive(Default)]
 struct Load {
