@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::{Either, Ready, ready};
+use futures::future::{BoxFuture, Either, Ready, ready};
 use http::{Request, Response};
 use rpc::Refusal;
 use tonic::Status;
+use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::Authority;
 use crate::authority::Unrecognised;
 use crate::caller::Caller;
+use crate::stream::{Rights, answer, upload};
 use crate::table::{COMMON, Rule, Table, changing};
 
 /// When staff may try again after a refusal that is nobody's fault.
@@ -35,7 +37,8 @@ impl AccessLayer {
         Self { rules: Arc::new(rules), changing: Arc::new(changing()), authority }
     }
 
-    fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    /// Admits a call, or says why not; gives what a stream has to go on resting on.
+    fn admit<B>(&self, request: &Request<B>) -> Result<Option<Rights>, Refusal> {
         let rpc = request.uri().path().trim_start_matches('/');
         let rule = self.rules.get(rpc).ok_or_else(|| Refusal::forbidden("RPC_NOT_LISTED", "该接口未开放。"))?;
         let nobody = Caller::default();
@@ -46,15 +49,20 @@ impl AccessLayer {
             (None, _) => &nobody,
         };
         rule.check(caller)?;
-        if self.changing.contains(rpc) && rule.rests_on_a_role(caller) && !self.authority.is_current() {
+        if !rule.rests_on_a_role(caller) {
+            return Ok(None);
+        }
+        let changing = self.changing.contains(rpc);
+        if changing && !self.authority.is_current() {
             return Err(outdated());
         }
-        Ok(())
+        let rights = || Rights { authority: self.authority.clone(), caller: caller.clone(), changing };
+        Ok(rpc::streams(request.uri().path()).then(rights))
     }
 }
 
 /// A role may have been taken back meanwhile.
-fn outdated() -> Refusal {
+pub(crate) fn outdated() -> Refusal {
     let sentence = "系统暂时无法核实您的岗位权限是否仍然有效，为安全起见暂停办理，请稍后重试。";
     Refusal::new(tonic::Code::Unavailable, "RIGHTS_OUTDATED", sentence).retry_after(RETRY)
 }
@@ -74,22 +82,31 @@ pub struct Access<S> {
     layer: AccessLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Access<S>
+impl<S> Service<Request<Body>> for Access<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
 {
-    type Response = Response<R>;
+    type Response = S::Response;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<R>, S::Error>>>;
+    type Future =
+        Either<Either<S::Future, BoxFuture<'static, Result<S::Response, S::Error>>>, Ready<Result<S::Response, S::Error>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         match self.layer.admit(&request) {
-            Ok(()) => Either::Left(self.inner.call(request)),
+            Ok(None) => Either::Left(Either::Left(self.inner.call(request))),
+            Ok(Some(rights)) => {
+                let rights = Arc::new(rights);
+                let answered = self.inner.call(request.map(|body| upload(body, Arc::clone(&rights))));
+                Either::Left(Either::Right(Box::pin(async move {
+                    Ok(answered.await?.map(|body| answer(body, rights)))
+                })))
+            }
             Err(refusal) => Either::Right(ready(Ok(Status::from(refusal).into_http()))),
         }
     }

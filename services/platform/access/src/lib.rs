@@ -2,7 +2,7 @@
 //!
 //! * [`Caller`] is what a handler knows about who calls, and [`Origin`] from where;
 //! * [`Rule`] and [`Table`] say which RPC is for whom; [`AccessLayer`] enforces it and denies what has no row;
-//!   [`Authority::recognise`] goes before it;
+//!   [`Authority::recognise`] goes before it; a stream that rests on a role ends with the role;
 //! * [`Authority`] keeps published keys and staff grants in memory, fed by identity's events, each signed by the root key;
 //! * [`token`] makes and reads access tokens; [`ServiceIdentity`] makes the tokens that services show each other.
 //!
@@ -14,6 +14,7 @@ mod layer;
 mod origin;
 mod peer;
 pub mod root;
+mod stream;
 mod table;
 pub mod token;
 mod view;

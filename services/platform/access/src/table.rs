@@ -134,6 +134,7 @@ pub const COMMON: Table = &[
     ("dingzhu.operations.v1.Operations/RebuildView", OPERATOR),
     ("dingzhu.operations.v1.Operations/VerifyLog", Rule::Staff(&[Role::Operator, Role::Auditor])),
     ("dingzhu.operations.v1.Operations/ResolveFork", OPERATOR),
+    ("dingzhu.operations.v1.Operations/RewindReaction", OPERATOR),
     ("dingzhu.operations.v1.Audit/ListAudit", Rule::Staff(&[Role::Auditor])),
     ("dingzhu.operations.v1.EventFeed/ReadEvents", Rule::ServiceOrStaff(SERVICES, &[Role::Operator])),
     ("grpc.health.v1.Health/Check", Rule::Anyone),

@@ -15,13 +15,15 @@ use lifecycle::{Lifecycle, OnDeath};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 /// Bytes of the largest workbook: some million rows.
 const LARGEST: usize = 64 * 1024 * 1024;
 /// A child that has not written for so long is ended.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Children of this process that are at work at a time; the next workbook waits.
+static CHILDREN: Semaphore = Semaphore::const_new(2);
 /// Bytes that are taken from the child at a time.
 const PIECE: usize = 64 * 1024;
 /// How a workbook begins: it is a ZIP archive.
@@ -69,7 +71,7 @@ pub struct Workbooks {
 }
 
 impl Workbooks {
-    /// The chunks of a CSV file as they come, or those that a workbook becomes.
+    /// The chunks of a CSV file as they come, or those that a workbook becomes; once others are read, when many come together.
     pub fn as_csv(&self, mut chunks: mpsc::Receiver<Chunk>, waiting: usize) -> mpsc::Receiver<Chunk> {
         let (send, csv) = mpsc::channel(waiting);
         let program = self.program.clone();
@@ -136,6 +138,11 @@ async fn convert(
         file.write_all(&chunk).map_err(no_reader)?;
     }
     file.rewind().map_err(no_reader)?;
+    let _turn = tokio::select! {
+        turn = CHILDREN.acquire() => turn.expect("it is never closed"),
+        // Whoever would read it is gone.
+        () = send.closed() => return Ok(()),
+    };
     let mut child = Command::new(program)
         .arg(reader::ARGUMENT)
         .env_clear()
