@@ -160,13 +160,7 @@ impl Handle {
 
     /// The record of an id; nothing is known of one where the log has something else under it.
     pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
-        fold(id, &self.recorded(id).await?)
-    }
-
-    async fn recorded(&self, id: Uuid) -> Result<Vec<Recorded>, Error> {
-        let mut recorded = self.log.load(id).await?;
-        recorded.retain(|event| store::events::is_of_a_record(&event.kind));
-        Ok(recorded)
+        fold(id, &self.log.load(id).await?)
     }
 
     /// The answer that a request got before, or what an attempt at it comes to: again while others change the same record.
@@ -190,7 +184,7 @@ impl Handle {
     pub async fn change(&self, asked: &Asked, id: Uuid, command: Command, answer: Vec<u8>) -> Result<Answered, Error> {
         let (command, answer) = (&command, &answer);
         let attempt = || async move {
-            if let Command::Match { person } = command
+            if let Command::Match { person, .. } = command
                 && self.is_erased(*person).await?
             {
                 return Err(Error::NotFound);
@@ -235,8 +229,9 @@ impl Handle {
     /// Whether the record names this holder; not when the key of its name was destroyed.
     async fn is_held_by(&self, loaded: &Loaded, holder_name: &str) -> Result<bool, Error> {
         let (mut state, mut named) = (State::Empty, None);
-        for said in self.recorded(loaded.id).await? {
-            let event = read(&said)?;
+        let recorded = self.log.load(loaded.id).await?;
+        for said in of_record(&recorded) {
+            let event = read(said)?;
             state = Decisions::evolve(state, &event);
             if matches!(event, Event::Synced { .. } | Event::Changed { .. } | Event::AddedByHand { .. }) {
                 named = event.generation(&state).map(|generation| (generation, said));
@@ -346,8 +341,8 @@ impl Handle {
                 self.vault.destroy(key_id(*certificate, *generation)).await?;
             }
             let mut state = State::Empty;
-            for recorded in self.log.load(*certificate).await? {
-                let event = read(&recorded)?;
+            for recorded in of_record(&self.log.load(*certificate).await?) {
+                let event = read(recorded)?;
                 state = Decisions::evolve(state, &event);
                 let is_theirs = event.generation(&state).is_some_and(|generation| generations.contains(&generation));
                 sealed_events += i64::from(is_theirs && !recorded.sealed.is_empty());
@@ -367,15 +362,20 @@ impl Handle {
     }
 }
 
+/// The events of a record in its stream, where steps of a run may stand beside them that was named by its id.
+fn of_record(recorded: &[Recorded]) -> impl Iterator<Item = &Recorded> {
+    recorded.iter().filter(|event| store::events::is_of_a_record(&event.kind))
+}
+
 /// Folds the events of a record.
 pub fn fold(id: Uuid, recorded: &[Recorded]) -> Result<Loaded, Error> {
     let mut state = State::default();
-    for event in recorded {
+    for event in of_record(recorded) {
         state = Decisions::evolve(state, &read(event)?);
     }
     let version = recorded.last().map_or(0, |event| event.version);
     // Whoever speaks of a record first names its number.
-    let division = recorded.first().map_or(Division::NONE, |event| event.metadata.division);
+    let division = of_record(recorded).next().map_or(Division::NONE, |event| event.metadata.division);
     Ok(Loaded { id, version, division, state })
 }
 

@@ -63,11 +63,19 @@ impl Progress {
     }
 }
 
+/// Namespace of the streams of runs.
+const RUNS: Uuid = Uuid::from_u128(0xd66e_f997_1d8f_44f7_a52c_75b9_a18b_64cb);
+
+/// The stream of a run; never a certificate's, whatever id its caller names it by. Runs from before this have their id for a stream.
+pub fn stream(sync_id: Uuid) -> Uuid {
+    Uuid::new_v5(&RUNS, sync_id.as_bytes())
+}
+
 /// One run over a file.
 pub struct Import {
     /// Use cases.
     pub handle: Handle,
-    /// Names the run; its stream.
+    /// Names the run, as its caller does.
     pub sync_id: Uuid,
     /// Who.
     pub actor: String,
@@ -149,7 +157,8 @@ impl Import {
             unchanged: progress.unchanged,
             rejected: progress.rejected,
             provinces: progress.provinces.iter().cloned().collect(),
-            complete: self.complete,
+            // A row that was rejected may be the one that somebody misses.
+            complete: self.complete && progress.rejected == 0,
         };
         self.record(&finished).await?;
         progress.done = true;
@@ -168,8 +177,8 @@ impl Import {
         if self.dry_run {
             return Ok(());
         }
-        let log = self.handle.log();
-        let version = log.load(self.sync_id).await?.last().map_or(0, |event| event.version);
+        let (log, stream) = (self.handle.log(), stream(self.sync_id));
+        let version = log.load(stream).await?.last().map_or(0, |event| event.version);
         let event = NewEvent {
             event_id: ids::random(),
             kind: M::full_name(),
@@ -179,7 +188,7 @@ impl Import {
             division: Division::NONE,
         };
         log.append(Append {
-            stream: self.sync_id,
+            stream,
             expected_version: version,
             events: vec![event],
             actor: self.actor.clone(),

@@ -19,7 +19,7 @@ use crate::domain::source::{Lie, Place, judge};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::import::file::{Limits, Register};
-use crate::import::{Import, Progress, today};
+use crate::import::{Import, Progress, stream, today};
 use crate::store::source::{self as runs, Counts, NewProblem, Options, RowProblem, Run, Step};
 use page::{LIMIT, NoPage, Page};
 
@@ -84,7 +84,12 @@ enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         tracing::error!(%error, "the register's source cannot be taken further");
-        if error.is_transient() { Self::Left } else { Self::Failed("INTERNAL") }
+        let passes = match &error {
+            // What cannot be read or used now never can: nobody else may wait for it.
+            Error::Storage(source) => eventlog::is_away(source.as_ref()),
+            error => error.is_transient(),
+        };
+        if passes { Self::Left } else { Self::Failed("INTERNAL") }
     }
 }
 
@@ -200,7 +205,7 @@ impl Reading<'_> {
     async fn run(&self) -> Result<(), Stop> {
         let pool = self.import.handle.log().pool();
         let sync_id = self.import.sync_id;
-        if self.import.handle.log().load(sync_id).await.map_err(Error::from)?.is_empty() {
+        if self.import.handle.log().load(stream(sync_id)).await.map_err(Error::from)?.is_empty() {
             self.import.record(&wire::SyncStarted { sync_id: sync_id.to_string() }).await?;
         }
         for register in [Register::Certificates, Register::Restrictions] {
@@ -215,7 +220,7 @@ impl Reading<'_> {
             unchanged: counts.unchanged,
             rejected: counts.rejected,
             provinces,
-            complete: self.import.complete,
+            complete: self.import.complete && runs::rejected(pool).await? == 0,
         };
         Ok(self.import.record(&finished).await?)
     }

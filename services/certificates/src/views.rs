@@ -14,3 +14,9 @@ fn patterns(divisions: &[Division]) -> Vec<String> {
         |division: &Division| division.as_str().as_bytes().chunks(2).take_while(|pair| *pair != b"00").count() * 2;
     divisions.iter().map(|division| format!("{}%", &division.as_str()[..own(division)])).collect()
 }
+
+/// A text as a view holds it: what was recorded before control characters were refused has a space for each, since PostgreSQL cannot hold
+/// all of them.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}

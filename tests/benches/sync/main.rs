@@ -26,8 +26,8 @@ use tokio::time::Instant;
 const CHUNK: usize = 64 * 1024;
 /// Of so many rows of the text one is in the workbook.
 const WORKBOOK: u32 = 10;
-/// What the service may have in memory, whatever the length of the file.
-const MOST_MEBIBYTES: u64 = 200;
+/// Bytes that the service may have in memory, whatever the length of the file.
+const MOST_MEMORY: u64 = 200_000_000;
 
 #[derive(Parser)]
 struct Arguments {
@@ -65,8 +65,8 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         return Err(Failure::new(format!("the register was not taken whole: {last:?}")));
     }
     let added = f64::from(arguments.rows) / seconds;
-    let peak = peak::mebibytes(pid)?;
-    println!("sync: {added:.0} rows/s, {seconds:.1} s, the service at most {peak} MiB in memory");
+    let peak = peak::bytes(pid)?;
+    println!("sync: {added:.0} rows/s, {seconds:.1} s, the service at most {} MB in memory", peak / 1_000_000);
     let (seconds, last) = import(sync.clone(), &csv).await?;
     if last.unchanged != i64::from(arguments.rows) {
         return Err(Failure::new(format!("the same file again changes something: {last:?}")));
@@ -78,13 +78,17 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     if last.changed != i64::from(changed) {
         return Err(Failure::new(format!("the workbook was not taken whole: {last:?}")));
     }
-    let peak = peak::mebibytes(pid)?;
-    println!("xlsx: {:.0} changed rows/s, the service at most {peak} MiB in memory", f64::from(changed) / seconds);
+    let peak = peak::bytes(pid)?;
+    println!(
+        "xlsx: {:.0} changed rows/s, the service at most {} MB in memory",
+        f64::from(changed) / seconds,
+        peak / 1_000_000
+    );
     let after = copy::rows_per_second(&cluster, &csv, arguments.rows).await?;
     println!("copy: {after:.0} rows/s");
     println!("ratio sync/copy {:.3}", added / f64::midpoint(before, after));
     cluster.stop().await?;
-    peak::at_most(peak, MOST_MEBIBYTES)
+    peak::at_most(peak, MOST_MEMORY)
 }
 
 /// Writes the synthetic register of so many teachers.

@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::explain::RECORDS_DISAGREE;
-use super::{asked, text};
+use super::{asked, published};
 use crate::domain::agency::{Agencies, Agency, Issuer};
 use crate::domain::certificate::Details;
 use crate::domain::hand_entry;
@@ -268,8 +268,8 @@ fn entry(
     violations: &mut Violations,
 ) -> Option<(Number, Details)> {
     let (number, kind) = (number(&body.number, violations), kind(body.kind, violations));
-    let subject = text("subject", &body.subject, LONGEST_SUBJECT, violations);
-    let issuing_agency = text("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
+    let subject = published("subject", &body.subject, LONGEST_SUBJECT, violations);
+    let issuing_agency = published("issuing_agency", &body.issuing_agency, LONGEST_AGENCY, violations);
     let issue_date = issue_date(&body.issue_date, violations);
     if let (Some(agencies), Some(issued)) = (agencies, issue_date) {
         let issuer = agencies.issuer(&issuing_agency, issued, number.as_ref().and_then(Number::province));

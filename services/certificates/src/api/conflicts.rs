@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::restrictions::LONGEST_REFERENCE;
-use super::{asked, divisions, text};
+use super::{asked, divisions, prose, published};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::handle::settling::Decision;
@@ -169,7 +169,7 @@ fn masked(personal: &Personal) -> wire::Claim {
 /// Reason and reference of a decision.
 fn decision(reason: &str, file_reference: &str, violations: &mut Violations) -> Decision {
     Decision {
-        reason: text("reason", reason, LONGEST_REASON, violations),
-        file_reference: text("file_reference", file_reference, LONGEST_REFERENCE, violations),
+        reason: prose("reason", reason, LONGEST_REASON, violations),
+        file_reference: published("file_reference", file_reference, LONGEST_REFERENCE, violations),
     }
 }

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use wire::request_correction_request::Certificate;
 
-use super::{asked, certificates, divisions, text};
+use super::{asked, certificates, divisions, is_plain_prose, prose};
 use crate::domain::correction::{Command, Stage};
 use crate::error::Error;
 use crate::handle::{Handle, division_of};
@@ -71,6 +71,7 @@ impl Corrections for CorrectionsApi {
             "WRONG_LENGTH",
             format!("请用{SHORTEST}至{LONGEST}个字说明哪里有误、应为什么。"),
         );
+        is_plain_prose("statement", &statement, &mut violations);
         let (Some(asked), Some(about), true) = (asked, about, violations.is_empty()) else {
             return Err(violations.into());
         };
@@ -145,7 +146,7 @@ impl Corrections for CorrectionsApi {
         let id = parse_uuid("correction_id", &body.correction_id, &mut violations);
         let stage = read_stage(body.state).filter(|stage| *stage != Stage::Requested);
         violations.check("state", stage.is_some(), "UNKNOWN_VALUE", "请选择处理状态：核实中、已更正或不予更正。");
-        let answer = text("answer", &body.answer, LONGEST, &mut violations);
+        let answer = prose("answer", &body.answer, LONGEST, &mut violations);
         let (Some(asked), Some(id), Some(stage), true) = (asked, id, stage, violations.is_empty()) else {
             return Err(violations.into());
         };

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use wire::NextStep;
 
 use super::certificates::{self, CertificatesApi, LONGEST_AGENCY};
+use super::is_plain;
 use crate::domain::agency::Agencies;
 use crate::domain::kind::Kind;
 use crate::domain::missing::{Brought, Explanation, Missed, Own, explain};
@@ -118,6 +119,7 @@ fn entry(body: &wire::ExplainMissingRequest, violations: &mut Violations) -> Opt
     let agency = body.issuing_agency.trim().to_owned();
     let fits = agency.chars().count() <= LONGEST_AGENCY;
     violations.check("issuing_agency", fits, "WRONG_LENGTH", format!("不超过{LONGEST_AGENCY}个字。"));
+    is_plain("issuing_agency", &agency, violations);
     let (number, kind, issued) = (number?, kind?, issued?);
     violations.is_empty().then_some(Entry { number, kind, issued, agency })
 }

@@ -9,7 +9,7 @@ use rpc::{Violations, parse_date, parse_uuid};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{asked, text};
+use super::{asked, published};
 use crate::domain::certificate::Command;
 use crate::error::Error;
 use crate::handle::{Asked, Handle};
@@ -39,7 +39,7 @@ impl Restrictions for RestrictionsApi {
         let kind = read_restriction(body.kind);
         violations.check("kind", kind.is_some(), "UNKNOWN_KIND", "请选择限制种类。");
         let end = if body.end_date.is_empty() { None } else { parse_date("end_date", &body.end_date, &mut violations) };
-        let file_reference = text("file_reference", &body.file_reference, LONGEST_REFERENCE, &mut violations);
+        let file_reference = published("file_reference", &body.file_reference, LONGEST_REFERENCE, &mut violations);
         let (Some(asked), Some(id), Some(kind), true) = (asked, id, kind, violations.is_empty()) else {
             return Err(violations.into());
         };
@@ -56,7 +56,7 @@ impl Restrictions for RestrictionsApi {
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
         let id = parse_uuid("certificate_id", &body.certificate_id, &mut violations);
-        let file_reference = text("file_reference", &body.file_reference, LONGEST_REFERENCE, &mut violations);
+        let file_reference = published("file_reference", &body.file_reference, LONGEST_REFERENCE, &mut violations);
         let (Some(asked), Some(id), true) = (asked, id, violations.is_empty()) else { return Err(violations.into()) };
         let position = self.change(&Caller::of(&request), asked, id, Command::Lift { file_reference }).await?;
         Ok(Response::new(wire::LiftRestrictionResponse { position }))

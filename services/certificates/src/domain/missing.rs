@@ -52,7 +52,7 @@ pub struct Own {
 pub struct Brought {
     /// Last, or a part of it.
     pub last: Date,
-    /// All of it last, as whoever brought it said; `None` where nobody ever did.
+    /// All of it last, as whoever brought it said, and no row of it was rejected; `None` where that never was.
     pub whole: Option<Date>,
 }
 

@@ -6,7 +6,7 @@ use decider::Decider;
 use eventlog::{Append, Appended, Claim, Recorded};
 use uuid::Uuid;
 
-use super::{Answered, Asked, Handle, Loaded, Said, fold, former, key_id, read, rejected};
+use super::{Answered, Asked, Handle, Loaded, Said, fold, former, key_id, of_record, read, rejected};
 use crate::domain::certificate::{Command, Decisions, Event, Hash};
 use crate::error::Error;
 use crate::store::{self, Personal};
@@ -31,7 +31,7 @@ impl Handle {
         decision: &Decision,
     ) -> Result<Answered, Error> {
         let attempt = || async move {
-            let recorded = self.recorded(certificate).await?;
+            let recorded = self.log.load(certificate).await?;
             let loaded = fold(certificate, &recorded)?;
             let command = Command::Settle { ordinal, take, file_reference: decision.file_reference.clone() };
             let events = Decisions::decide(&loaded.state, command).map_err(rejected)?;
@@ -44,7 +44,7 @@ impl Handle {
 
     /// What is personal in the other side of a conflict.
     async fn contradicting(&self, loaded: &Loaded, recorded: &[Recorded], ordinal: u32) -> Result<Personal, Error> {
-        for said in recorded {
+        for said in of_record(recorded) {
             if let Event::ConflictFound { ordinal: found, details, .. } = read(said)?
                 && found == ordinal
             {
@@ -78,7 +78,7 @@ impl Handle {
 
     /// The record of the right number takes over what was known of `merged` before the event of this version closed it.
     pub async fn absorb(&self, asked: &Asked, (merged, version): (Uuid, i64), into: Uuid) -> Result<(), Error> {
-        let mut recorded = self.recorded(merged).await?;
+        let mut recorded = self.log.load(merged).await?;
         recorded.retain(|event| event.version < version);
         let loaded = fold(merged, &recorded)?;
         let Some(record) = loaded.state.record() else { return Ok(()) };
@@ -88,7 +88,7 @@ impl Handle {
         };
         let prior_registrations = record.prior_registrations.clone();
         let mut restriction = None;
-        for event in recorded.iter().filter(|_| record.restriction.is_some()) {
+        for event in of_record(&recorded).filter(|_| record.restriction.is_some()) {
             if let Event::Restricted { kind, end, file_reference } = read(event)? {
                 restriction = Some((kind, end, file_reference));
             }

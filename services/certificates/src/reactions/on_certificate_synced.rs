@@ -55,7 +55,8 @@ impl Reaction for OnCertificateSynced {
         let person = Uuid::parse_str(&matched.person_id)
             .map_err(|_| ReactionError::Transient("identity answers no person's id".to_owned()))?;
         let asked = asked(ids, Some(ids.request_id(0)));
-        match self.handle.change(&asked, event.stream, Command::Match { person }, Vec::new()).await {
+        let command = Command::Match { person, holder: details.holder };
+        match self.handle.change(&asked, event.stream, command, Vec::new()).await {
             Err(error) if !is_settled(&error) => Err(judge(&error)),
             _ => Ok(()),
         }

@@ -80,7 +80,8 @@ impl OnProfileCompleted {
         // A certificate that was recorded before this person came must be seen here, since its own reaction may have asked
         // identity before: the view has to be as far as the log was when we began.
         caught_up(self.handle.log(), register::REGISTER).await?;
-        let rows = register::of_holder(pool, &self.handle.holder_hash(number)).await.map_err(stored)?;
+        let holder = self.handle.holder_hash(number);
+        let rows = register::of_holder(pool, &holder).await.map_err(stored)?;
         for row in rows.into_iter().filter(|row| row.person != Some(person)) {
             let opened = self.handle.open(row.sealed_under(), &row.sealed, row.sealed_event, row.sealed_version).await;
             let Some(personal) = opened.map_err(|error| judge(&error))? else { continue };
@@ -90,7 +91,8 @@ impl OnProfileCompleted {
             // By the certificate, not by its place among those that are found: the next try may find others.
             let request = Uuid::new_v5(&ids.request_id(0), row.certificate_id.as_bytes());
             let asked = asked(ids, Some(request));
-            match self.handle.change(&asked, row.certificate_id, Command::Match { person }, Vec::new()).await {
+            let command = Command::Match { person, holder };
+            match self.handle.change(&asked, row.certificate_id, command, Vec::new()).await {
                 Err(error) if !is_settled(&error) => return Err(judge(&error)),
                 _ => {}
             }

@@ -193,11 +193,12 @@ pub async fn advance(pool: &PgPool, sync_id: Uuid, holder: Uuid, step: &Step<'_>
         "INSERT INTO source_run_place (register, changed_at, row_id, sync_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT (sync_id, register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id"
     } else {
-        "INSERT INTO source_place (register, changed_at, row_id) VALUES ($1, $2, $3)
-         ON CONFLICT (register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id"
+        "INSERT INTO source_place AS known (register, changed_at, row_id, rejected) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (register) DO UPDATE SET changed_at = excluded.changed_at, row_id = excluded.row_id,
+             rejected = known.rejected + excluded.rejected"
     };
     let reached = sqlx::query(sql).bind(register).bind(place.changed_at).bind(place.id);
-    let reached = if dry_run { reached.bind(sync_id) } else { reached };
+    let reached = if dry_run { reached.bind(sync_id) } else { reached.bind(counts.rejected) };
     reached.execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(true)
@@ -265,6 +266,12 @@ pub async fn place(pool: &PgPool, run: &Run, register: &str) -> Result<Option<Pl
     let asked = if run.options.dry_run { asked.bind(run.sync_id) } else { asked };
     let found: Option<(OffsetDateTime, Uuid)> = asked.fetch_optional(pool).await?;
     Ok(found.map(|(changed_at, id)| Place { changed_at, id }))
+}
+
+/// Rows of certificates that were rejected since their register was read from the beginning: they may not have come again.
+pub async fn rejected(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let sql = "SELECT coalesce(sum(rejected), 0)::bigint FROM source_place WHERE register = 'certificates'";
+    sqlx::query_scalar(sql).fetch_one(pool).await
 }
 
 /// Whether no run is open and none has ended within so many minutes, but for those that only report.

@@ -15,18 +15,20 @@ use crate::identity::{self, People, Somebody};
 use crate::sync::{TEACHER, import, import_with, listed, options, row};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
-const STRANGER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
+pub const STRANGER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
+/// What whoever misses a certificate is told first where a part of the register was brought.
+pub const NOT_ALL: &str = "江苏省的证书数据尚未全部同步到系统";
 /// Of [`TEACHER`], by [`row`].
 const LISTED: &str = "20103203221000001";
 
-async fn running() -> Running<Certificates> {
+pub async fn running() -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     people.add(&STRANGER);
     start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await
 }
 
-fn missed(number: &str, issue_date: &str) -> wire::ExplainMissingRequest {
+pub fn missed(number: &str, issue_date: &str) -> wire::ExplainMissingRequest {
     wire::ExplainMissingRequest {
         number: number.to_owned(),
         kind: 2,
@@ -35,7 +37,7 @@ fn missed(number: &str, issue_date: &str) -> wire::ExplainMissingRequest {
     }
 }
 
-async fn explained(
+pub async fn explained(
     running: &Running<Certificates>,
     request: wire::ExplainMissingRequest,
 ) -> wire::ExplainMissingResponse {
@@ -44,7 +46,7 @@ async fn explained(
 }
 
 /// Asks until the views have caught up.
-async fn explained_as(
+pub async fn explained_as(
     running: &Running<Certificates>,
     request: wire::ExplainMissingRequest,
     reason: &str,
@@ -171,7 +173,7 @@ async fn what_is_unknown_is_explained_with_the_messages_of_the_old_system() {
     // Nobody has said that this is all of it.
     let answer = crate::sync::eventually("the view", async || {
         let answer = explained(&running, missed("20103203221000001", "2010-06-15")).await;
-        answer.message.starts_with("江苏省的证书数据尚未全部同步到系统").then_some(answer)
+        answer.message.starts_with(NOT_ALL).then_some(answer)
     })
     .await;
     assert_eq!((answer.reason.as_str(), answer.next_step()), ("NOT_SYNCED_YET", NextStep::Wait));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use proto::identity::v1 as wire;
 use proto::identity::v1::profiles_server::{Profiles, ProfilesServer};
 use service::testing::Neighbour;
+use tokio::sync::OwnedMutexGuard;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ pub struct Somebody {
 
 /// The people, shared with the test.
 #[derive(Clone, Default)]
-pub struct People(Arc<Mutex<Vec<Somebody>>>, Arc<AtomicBool>);
+pub struct People(Arc<Mutex<Vec<Somebody>>>, Arc<AtomicBool>, Arc<tokio::sync::Mutex<()>>);
 
 impl People {
     /// Ends an account.
@@ -30,6 +31,11 @@ impl People {
     /// Whether it was asked who has a number, and has answered.
     pub fn was_asked(&self) -> bool {
         self.1.load(Ordering::SeqCst)
+    }
+
+    /// Lets nobody know who has a number, until what it gives is dropped.
+    pub async fn hold(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.2).lock_owned().await
     }
 
     /// Opens an account.
@@ -67,10 +73,18 @@ impl Profiles for People {
         Err(Status::unimplemented("not asked for"))
     }
 
+    async fn change_profile(
+        &self,
+        _: Request<wire::ChangeProfileRequest>,
+    ) -> Result<Response<wire::ChangeProfileResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+
     async fn find_person_by_number(
         &self,
         request: Request<wire::FindPersonByNumberRequest>,
     ) -> Result<Response<wire::FindPersonByNumberResponse>, Status> {
+        drop(self.2.lock().await);
         let people = self.0.lock().unwrap();
         let matches = request.into_inner().lookups.into_iter().map(|lookup| {
             match people.iter().find(|somebody| somebody.number == lookup.number) {

@@ -3,6 +3,7 @@
 
 mod agencies;
 mod api;
+mod completeness;
 mod conflicts;
 mod corrections;
 mod erasure;
@@ -13,6 +14,7 @@ mod register_server;
 mod restrictions;
 mod source;
 mod sync;
+mod texts;
 mod workbooks;
 
 use certificates::Certificates;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use certificates::Certificates;
 use certificates::config::Settings;
+use certificates::import::stream;
+use certificates::store::StoredEvent;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1::Role;
@@ -14,16 +16,17 @@ use uuid::Uuid;
 use crate::identity::{self, People};
 use crate::register_server::{Server, Way};
 use crate::sync::{TEACHER, eventually, listed};
+use crate::texts::record;
 
 /// What a run told: its last report, all rejected and warned rows, and why it ended too soon.
-struct Told {
-    report: wire::SyncFromSourceResponse,
+pub struct Told {
+    pub report: wire::SyncFromSourceResponse,
     rejected: Vec<(String, String)>,
     warned: Vec<(String, String)>,
     refusal: Option<String>,
 }
 
-fn certificate(server: &Server, second: u32, id: u32, subject: &str) {
+pub fn certificate(server: &Server, second: u32, id: u32, subject: &str) {
     let number = format!("2010320322{:07}", 1_000_000 + id);
     let cells = [
         ("证件号码", TEACHER.number),
@@ -38,13 +41,13 @@ fn certificate(server: &Server, second: u32, id: u32, subject: &str) {
 }
 
 /// Five certificates, on three pages.
-async fn with_rows() -> Server {
+pub async fn with_rows() -> Server {
     let server = Server::start().await;
     (1..=5).for_each(|id| certificate(&server, id, id, "语文"));
     server
 }
 
-async fn running(server: &Server) -> Running<Certificates> {
+pub async fn running(server: &Server) -> Running<Certificates> {
     let people = People::default();
     people.add(&TEACHER);
     let settings = Settings { source: server.settings(), ..Settings::default() };
@@ -55,11 +58,11 @@ async fn sync_as(running: &Running<Certificates>, division: &str, request_id: Uu
     sync_with(running, division, asked(request_id)).await
 }
 
-fn asked(request_id: Uuid) -> wire::SyncFromSourceRequest {
+pub fn asked(request_id: Uuid) -> wire::SyncFromSourceRequest {
     wire::SyncFromSourceRequest { request_id: request_id.to_string(), ..Default::default() }
 }
 
-async fn sync_with(
+pub async fn sync_with(
     running: &Running<Certificates>,
     division: &str,
     request: wire::SyncFromSourceRequest,
@@ -88,11 +91,11 @@ async fn sync_with(
     }
 }
 
-async fn sync(running: &Running<Certificates>) -> Told {
+pub async fn sync(running: &Running<Certificates>) -> Told {
     sync_as(running, "32", lifecycle::ids::random()).await.unwrap()
 }
 
-fn counts(told: &Told) -> (bool, i64, i64, i64, i64, i64) {
+pub fn counts(told: &Told) -> (bool, i64, i64, i64, i64, i64) {
     let it = &told.report;
     (it.done, it.rows_read, it.added, it.changed, it.unchanged, it.rejected)
 }
@@ -105,7 +108,7 @@ async fn ends_and_goes_on(way: Way, reason: &str, taken: i64) {
     let told = sync(&running).await;
     assert_eq!((told.refusal.as_deref(), told.report.done), (Some(reason), false), "{way:?}");
     assert_eq!(told.report.added, taken, "{way:?}");
-    let failed = running.service.ground.log.load(told.report.sync_id.parse().unwrap()).await.unwrap();
+    let failed = running.service.ground.log.load(stream(told.report.sync_id.parse().unwrap())).await.unwrap();
     assert!(failed.last().unwrap().kind.ends_with("SyncFailed"));
     server.goes([]);
     let told = sync(&running).await;
@@ -443,4 +446,23 @@ async fn one_run_is_under_way_at_a_time_and_is_not_taken_for_another_one() {
     let pool = running.service.ground.log.pool();
     let places: i64 = sqlx::query_scalar("SELECT count(*) FROM source_place").fetch_one(pool).await.unwrap();
     assert_eq!(places, 1, "the place is where it was");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_ends_the_run_and_holds_up_no_other() {
+    let server = with_rows().await;
+    let running = running(&server).await;
+    assert_eq!(counts(&sync(&running).await), (true, 5, 5, 0, 0, 0));
+    let third = listed(&running, TEACHER.id, 5).await.into_iter().find(|one| one.masked_number.ends_with("03"));
+    let kind = "dingzhu.certificates.v1.CertificateChanged".to_owned();
+    let unreadable = StoredEvent { kind, payload: vec![0xff], inner: Vec::new() };
+    record(&running, third.unwrap().certificate_id.parse().unwrap(), unreadable).await;
+    certificate(&server, 9, 3, "数学");
+    for _ in 0..2 {
+        let told = tokio::time::timeout(Duration::from_secs(20), sync(&running)).await.expect("the run ends");
+        assert!(told.refusal.is_some() && !told.report.done);
+        let run = stream(told.report.sync_id.parse().unwrap());
+        let recorded = running.service.ground.log.load(run).await.unwrap();
+        assert!(recorded.last().unwrap().kind.ends_with("SyncFailed"));
+    }
 }

@@ -2,16 +2,21 @@
 
 use certificates::Certificates;
 use certificates::config::Settings;
+use certificates::store::StoredEvent;
 use futures::stream;
+use prost::{Message as _, Name as _};
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
 use proto::certificates::v1::import_register_request::Part;
+use proto::certificates::v1::restrictions_client::RestrictionsClient;
 use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1::{AccountRegistered, NameChanged, Role};
+use service::erasure::caught_up;
 use service::testing::{Running, start};
 use uuid::Uuid;
 
 use crate::identity::{self, People, Somebody};
+use crate::texts::record;
 
 pub const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 pub const TEACHER: Somebody = Somebody { id: Uuid::from_u128(0x7001), number: "320399199001010018", name: "示例一" };
@@ -144,6 +149,61 @@ async fn whoever_has_a_new_name_gets_the_certificates_of_that_name() {
     let changed = NameChanged { person_id: TEACHER.id.to_string() };
     running.neighbour("identity").publish(TEACHER.id, "00", &changed).await;
     listed(&running, TEACHER.id, 1).await;
+}
+
+#[tokio::test]
+async fn a_match_that_comes_late_gives_nobody_the_certificate_of_its_next_holder() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let next = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
+    let held = people.hold().await;
+    for holder in [&TEACHER, &next] {
+        import(&running, &format!("{HEADER}{}", row(holder, "20103203221000001", "语文")), false).await;
+    }
+    drop(held);
+    let log = &running.service.ground.log;
+    for feed in ["match-certificate", "register"] {
+        eventually(feed, async || caught_up(log, feed).await.ok()).await;
+    }
+    assert_eq!(listed(&running, TEACHER.id, 0).await, []);
+}
+
+#[tokio::test]
+async fn a_run_that_is_named_by_a_certificates_id_leaves_the_certificate_workable() {
+    let people = People::default();
+    people.add(&TEACHER);
+    let running = start::<Certificates>(Settings::default(), vec![identity::start(&people).await]).await;
+    let file = |number: &str, subject: &str| format!("{HEADER}{}", row(&TEACHER, number, subject));
+    import(&running, &file("20103203221000001", "语文"), false).await;
+    let certificate_id = listed(&running, TEACHER.id, 1).await.remove(0).certificate_id;
+    let id = certificate_id.parse().unwrap();
+    let named = wire::ImportOptions { request_id: certificate_id.clone(), ..options() };
+    let reports = import_with(&running, named, &file("20103203221000002", "语文")).await;
+    assert_eq!(reports.last().map(|report| (report.done, report.added)), Some((true, 1)));
+    let recorded = running.service.ground.log.load(id).await.unwrap();
+    assert!(recorded.iter().all(|event| !event.kind.contains(".Sync")), "{recorded:?}");
+
+    // Before runs had streams of their own, such a one stood behind what was said of the certificate.
+    let started = wire::SyncStarted { sync_id: certificate_id.clone() }.encode_to_vec();
+    let started = StoredEvent { kind: wire::SyncStarted::full_name(), payload: started, inner: Vec::new() };
+    record(&running, id, started).await;
+    let reports = import(&running, &file("20103203221000001", "数学"), false).await;
+    assert_eq!(reports.last().map(|report| (report.done, report.changed)), Some((true, 1)));
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let restrict = wire::RestrictCertificateRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        certificate_id,
+        kind: wire::RestrictionKind::Forfeited.into(),
+        end_date: String::new(),
+        file_reference: "苏教〔2026〕1号".to_owned(),
+    };
+    RestrictionsClient::new(officer).restrict_certificate(restrict).await.unwrap();
+    eventually("the restriction", async || {
+        let own = listed(&running, TEACHER.id, 2).await;
+        own.iter().any(|one| one.restricted && one.subject == "数学").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,18 +1,25 @@
 //! A register's workbook is taken as its CSV is; a hostile one ends in a refusal, and the service lives on.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
+use bytes::Bytes;
 use certificates::Certificates;
 use certificates::config::Settings;
 use flate2::{Compress, Compression, FlushCompress};
 use futures::stream;
+use lifecycle::Lifecycle;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::import_register_request::Part;
 use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1::Role;
 use rust_xlsxwriter::{Formula, Workbook};
 use service::testing::{Running, start};
+use tokio::sync::mpsc;
 use uuid::Uuid;
+use workbook::Workbooks;
 
 use crate::identity::{self, People};
 use crate::sync::{TEACHER, eventually, listed, options};
@@ -200,4 +207,36 @@ async fn what_no_workbook_is_ends_in_a_refusal_and_the_service_lives_on() {
     assert_eq!(failed.iter().filter(|event| event.kind.ends_with("SyncFailed")).count(), 6);
     let (last, _, refusal) = import(&running, &whole).await;
     assert_eq!((last.done, last.added, refusal), (true, 1, None));
+}
+
+/// Stands for the reader: says how many like it are at work.
+const COUNTS: &str = "#!/bin/sh
+: > \"$0.$$\"
+set -- \"$0\".*
+echo $#
+/bin/sleep 0.2
+/bin/rm \"$0.$$\"
+";
+
+#[tokio::test]
+async fn two_workbooks_are_read_at_a_time_and_the_others_wait() {
+    let files = tempfile::tempdir().unwrap();
+    let program = files.path().join("reader");
+    std::fs::write(&program, COUNTS).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let workbooks = Workbooks { program, lifecycle: Lifecycle::new(Duration::from_secs(5)) };
+    let begin = || {
+        let (send, chunks) = mpsc::channel(1);
+        send.try_send(Ok(Bytes::from_static(b"PK\x03\x04 and what follows"))).unwrap();
+        workbooks.as_csv(chunks, 1)
+    };
+    let mut most = 0;
+    for mut csv in std::iter::repeat_with(begin).take(6).collect::<Vec<_>>() {
+        let mut text = Vec::new();
+        while let Some(chunk) = csv.recv().await {
+            text.extend(chunk.unwrap());
+        }
+        most = most.max(std::str::from_utf8(&text).unwrap().trim().parse().unwrap());
+    }
+    assert!((1..=2).contains(&most), "{most}");
 }

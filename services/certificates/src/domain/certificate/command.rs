@@ -32,6 +32,8 @@ pub enum Command {
     Match {
         /// Whose.
         person: Uuid,
+        /// Keyed hash of the document number by which they were found; the record may name another holder by now.
+        holder: Hash,
     },
     /// This person was erased.
     Forget {

@@ -123,7 +123,9 @@ fn follow(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
             Event::Matched { person, evidence: Evidence::AddedByHand },
         ]),
         (State::Known(record), Command::AddByHand { details, person }) => Err(record.refuse_entry(&details, person)),
-        (State::Known(record), Command::Match { person }) => Ok(match record.person {
+        (State::Known(record), Command::Match { person, holder }) => Ok(match record.person {
+            // Whoever was found by what it said before is not its holder any more.
+            _ if record.details.holder != holder => Vec::new(),
             Some(known) if known == person => Vec::new(),
             None if record.deleted || record.merged_into.is_some() => Vec::new(),
             _ => vec![Event::Matched { person, evidence: Evidence::NumberAndName }],

@@ -38,6 +38,10 @@ fn matched(person: Uuid) -> Event {
     Event::Matched { person, evidence: Evidence::NumberAndName }
 }
 
+fn match_with(person: Uuid) -> Command {
+    Command::Match { person, holder: details().holder }
+}
+
 fn prior() -> PriorRegistration {
     PriorRegistration { ordinal: 1, conclusion: Conclusion::Qualified, concluded: date!(2021 - 11 - 30) }
 }
@@ -133,12 +137,20 @@ fn a_known_certificate_is_not_entered_again() {
 
 #[test]
 fn a_match_is_recorded_once_and_follows_a_new_account() {
-    given::<Decisions>([synced()]).when(Command::Match { person: TEACHER }).then([matched(TEACHER)]);
-    given::<Decisions>([synced(), matched(TEACHER)]).when(Command::Match { person: TEACHER }).then_nothing();
-    given::<Decisions>([synced(), matched(TEACHER)])
-        .when(Command::Match { person: STRANGER })
-        .then([matched(STRANGER)]);
-    given::<Decisions>([]).when(Command::Match { person: TEACHER }).then_refused(&Rejection::UnknownCertificate);
+    given::<Decisions>([synced()]).when(match_with(TEACHER)).then([matched(TEACHER)]);
+    given::<Decisions>([synced(), matched(TEACHER)]).when(match_with(TEACHER)).then_nothing();
+    given::<Decisions>([synced(), matched(TEACHER)]).when(match_with(STRANGER)).then([matched(STRANGER)]);
+    given::<Decisions>([]).when(match_with(TEACHER)).then_refused(&Rejection::UnknownCertificate);
+}
+
+#[test]
+fn a_match_by_what_the_record_said_of_its_holder_before_does_nothing() {
+    let details = Details { holder: [9; 32], digest: [4; 32], generation: 1, ..details() };
+    let another = Event::Changed { details, source: Source::Register };
+    given::<Decisions>([synced(), another.clone()]).when(match_with(TEACHER)).then_nothing();
+    given::<Decisions>([synced(), another, matched(STRANGER)]).when(match_with(TEACHER)).then_nothing();
+    let history = [synced(), matched(STRANGER), Event::Forgotten { generation: 0 }];
+    given::<Decisions>(history).when(match_with(TEACHER)).then_nothing();
 }
 
 #[test]
@@ -241,7 +253,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1_u32..4, proptest::bool::ANY).prop_map(|(ordinal, take)| settle(ordinal, take)),
         Just(Command::Merge { into: Uuid::from_u128(9), holder: [1; 32], file_reference: String::new() }),
         (details, person.clone()).prop_map(|(details, person)| Command::AddByHand { details, person }),
-        person.clone().prop_map(|person| Command::Match { person }),
+        (person.clone(), 1_u8..4).prop_map(|(person, holder)| Command::Match { person, holder: [holder; 32] }),
         person.prop_map(|person| Command::Forget { person }),
         Just(restrict()),
         Just(Command::Lift { file_reference: String::new() }),

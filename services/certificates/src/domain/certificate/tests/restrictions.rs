@@ -97,7 +97,7 @@ fn a_decision_about_an_unknown_certificate_holds_once_that_is_entered_or_brought
 
     // An officer restricts what is known, and nobody finds what is not.
     given::<Decisions>(waiting.clone()).when(restrict()).then_refused(&Rejection::UnknownCertificate);
-    given::<Decisions>(waiting).when(Command::Match { person: TEACHER }).then_refused(&Rejection::UnknownCertificate);
+    given::<Decisions>(waiting).when(match_with(TEACHER)).then_refused(&Rejection::UnknownCertificate);
 }
 
 #[test]

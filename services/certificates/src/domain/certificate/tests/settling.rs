@@ -203,14 +203,14 @@ fn a_deleted_certificate_is_nobodys_until_the_register_speaks_of_it_again() {
     let deleted = [synced(), matched(TEACHER), Event::Deleted];
     given::<Decisions>([synced(), matched(TEACHER)]).when(standing(Standing::Deleted)).then([Event::Deleted]);
     given::<Decisions>(deleted.clone()).when(standing(Standing::Deleted)).then_nothing();
-    given::<Decisions>(deleted.clone()).when(Command::Match { person: TEACHER }).then_nothing();
+    given::<Decisions>(deleted.clone()).when(match_with(TEACHER)).then_nothing();
     let enter = Command::AddByHand { details: details(), person: TEACHER };
     given::<Decisions>(deleted.clone()).when(enter).then_refused(&Rejection::Deleted);
     assert_eq!(Decisions::fold(&deleted[..2]).former(&Event::Deleted), Some((TEACHER, 0)));
     let back = changed(details(), Source::Register, 1);
     given::<Decisions>(deleted.clone()).when(standing(Standing::Normal)).then([back.clone()]);
     let history = [deleted.to_vec(), vec![back]].concat();
-    given::<Decisions>(history).when(Command::Match { person: TEACHER }).then([matched(TEACHER)]);
+    given::<Decisions>(history).when(match_with(TEACHER)).then([matched(TEACHER)]);
     // Also of a number that was unknown: else somebody would enter it by hand.
     given::<Decisions>([]).when(standing(Standing::Deleted)).then([synced(), Event::Deleted]);
     // Only its own word is taken back, unless the sources agree and it has the say.
