@@ -3,6 +3,7 @@
 mod availability;
 mod changes;
 mod directory;
+mod plan_page;
 mod plans;
 mod slot_refusals;
 mod slots;

@@ -16,5 +16,6 @@ pub mod school;
 pub mod shanghai;
 pub mod slot;
 pub mod subject;
+pub mod text;
 pub mod touch;
 pub mod window;

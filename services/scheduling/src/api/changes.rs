@@ -1,18 +1,20 @@
-//! Changes of plans as they come over the wire: read the same, whether they shall be made or only looked at.
+//! Changes of plans, and ends of agencies and points, as they come over the wire: read the same, whether they shall be made or only looked at.
+
+use std::ops::RangeInclusive;
 
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::preview_change_request::Change as Asked;
-use rpc::{Violations, parse_timestamp, parse_uuid};
-use time::OffsetDateTime;
+use rpc::{Violations, parse_date, parse_timestamp, parse_uuid};
+use time::{Date, OffsetDateTime};
 
 use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::id::{AgencyId, PlanId, PointId, WindowId};
 use crate::domain::plan::Assignment;
+use crate::domain::text::{LONGEST_RANGE, is_plain};
 use crate::domain::window::LONGEST_GRACE_MINUTES;
 use crate::handle::plans::Change;
 
-/// Characters of the longest 确认范围 and 注意事项.
-pub(super) const LONGEST_RANGE: usize = 500;
+/// Characters of the longest 注意事项.
 const LONGEST_NOTES: usize = 5_000;
 
 /// A change and the plan that it is of.
@@ -27,9 +29,23 @@ impl Wanted {
     }
 }
 
+/// What shall be looked at.
+pub(super) enum Preview {
+    Plan(Wanted),
+    Abolition(Abolition),
+    Closing(PointId),
+}
+
+/// The end of an agency: which, by which day, and who goes on.
+pub(super) struct Abolition {
+    pub(super) agency: AgencyId,
+    pub(super) on: Date,
+    pub(super) successor: Option<AgencyId>,
+}
+
 /// Whichever it is.
-pub(super) fn any(asked: Option<&Asked>, violations: &mut Violations) -> Option<Wanted> {
-    match asked {
+pub(super) fn any(asked: Option<&Asked>, violations: &mut Violations) -> Option<Preview> {
+    let wanted = match asked {
         None => {
             violations.add("change", "REQUIRED", "请选择要预览的变更。");
             None
@@ -41,7 +57,24 @@ pub(super) fn any(asked: Option<&Asked>, violations: &mut Violations) -> Option<
         Some(Asked::Close(body)) => close(body, violations),
         Some(Asked::Cancel(body)) => cancel(body, violations),
         Some(Asked::Assign(body)) => assign(body, violations),
-    }
+        Some(Asked::Abolish(body)) => return abolish(body, violations).map(Preview::Abolition),
+        Some(Asked::ClosePoint(body)) => return close_point(body, violations).map(Preview::Closing),
+    };
+    wanted.map(Preview::Plan)
+}
+
+pub(super) fn abolish(body: &wire::AbolishAgencyRequest, violations: &mut Violations) -> Option<Abolition> {
+    let agency = agency(&body.agency_id, violations);
+    let on = parse_date("effective_date", &body.effective_date, violations);
+    let successor = match body.successor_agency_id.as_str() {
+        "" => Some(None),
+        successor => parse_uuid("successor_agency_id", successor, violations).map(|id| Some(AgencyId(id))),
+    };
+    Some(Abolition { agency: agency?, on: on?, successor: successor? })
+}
+
+pub(super) fn close_point(body: &wire::ClosePointRequest, violations: &mut Violations) -> Option<PointId> {
+    parse_uuid("point_id", &body.point_id, violations).map(PointId)
 }
 
 pub(super) fn finish(body: &wire::FinishPlanRequest, violations: &mut Violations) -> Option<Wanted> {
@@ -111,17 +144,42 @@ pub(super) fn province(digits: &str, violations: &mut Violations) -> Option<Code
     province.map(Division::code)
 }
 
+/// A text in one line.
 pub(super) fn text(
     field: &'static str,
     text: &str,
-    length: std::ops::RangeInclusive<usize>,
+    length: RangeInclusive<usize>,
+    violations: &mut Violations,
+) -> Option<String> {
+    fitting(field, text, length, !text.trim().contains(char::is_control), violations)
+}
+
+/// A text in one line or in several.
+pub(super) fn lines(
+    field: &'static str,
+    text: &str,
+    length: RangeInclusive<usize>,
+    violations: &mut Violations,
+) -> Option<String> {
+    fitting(field, text, length, is_plain(text.trim()), violations)
+}
+
+/// What PostgreSQL does not keep, and nobody reads, is in no text.
+pub(super) const NOT_PLAIN: (&str, &str) = ("NOT_PLAIN_TEXT", "不能含有控制字符，请删除后再试。");
+
+fn fitting(
+    field: &'static str,
+    text: &str,
+    length: RangeInclusive<usize>,
+    is_plain: bool,
     violations: &mut Violations,
 ) -> Option<String> {
     let text = text.trim();
     let sentence = || format!("应为{}至{}个字。", length.start(), length.end());
     let fits = length.contains(&text.chars().count());
     violations.check(field, fits, "WRONG_LENGTH", sentence());
-    fits.then(|| text.to_owned())
+    violations.check(field, is_plain, NOT_PLAIN.0, NOT_PLAIN.1);
+    (fits && is_plain).then(|| text.to_owned())
 }
 
 type Instant = (&'static str, Option<prost_types::Timestamp>);
@@ -140,8 +198,8 @@ fn assignment(asked: wire::PointAssignment, violations: &mut Violations) -> Opti
     let begin = ("assignment.confirm_begin_time", confirm_begin_time);
     let end = ("assignment.confirm_end_time", confirm_end_time);
     let times = span(begin, end, violations);
-    let range = text("assignment.range", &range, 0..=LONGEST_RANGE, violations);
-    let notes = text("assignment.notes", &notes, 0..=LONGEST_NOTES, violations);
+    let range = lines("assignment.range", &range, 0..=LONGEST_RANGE, violations);
+    let notes = lines("assignment.notes", &notes, 0..=LONGEST_NOTES, violations);
     let (confirm_begin, confirm_end) = times?;
     Some(Assignment { point: PointId(point?), confirm_begin, confirm_end, range: range?, notes: notes? })
 }

@@ -9,16 +9,17 @@ use lifecycle::Lifecycle;
 use prost::Message as _;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::directory_server::Directory;
-use rpc::{Violations, cut_page, page_size, parse_date, parse_page_token, parse_uuid};
+use rpc::{Violations, cut_page, page_size, parse_date, parse_uuid};
 use tonic::{Request, Response, Status, Streaming};
 
 use fields::{NOT_A_DIVISION, UNKNOWN_DIVISION, at, day_or_today, name, province, stage, subject};
 
-use super::changes::{LONGEST_RANGE, text};
+use super::changes::{self, Abolition, lines};
 use super::{asked, officer};
 use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::id::{AgencyId, PointId, SchoolId};
 use crate::domain::school::Kind;
+use crate::domain::text::LONGEST_RANGE;
 use crate::domain::{point, subject};
 use crate::error::Error;
 use crate::handle::directory::{AgencyChange, SchoolChange};
@@ -133,9 +134,8 @@ impl Directory for DirectoryApi {
         let mut violations = Violations::new();
         let agency = parse_uuid("agency_id", &agency_id, &mut violations).map(AgencyId);
         let size = page_size("page_size", asked, &mut violations);
-        let place = parse_page_token("page_token", &token, &mut violations).unwrap_or_default();
+        let after = fields::place(&token, &mut violations);
         let (Some(agency), true) = (agency, violations.is_empty()) else { return Err(violations.into()) };
-        let after = String::from_utf8_lossy(&place);
         let mut points = self.points.list(agency, &after, size + 1).await.map_err(Error::View)?;
         let next_page_token = cut_page(&mut points, size, |last| last.name.to_string());
         Ok(Response::new(wire::ListPointsResponse {
@@ -153,9 +153,8 @@ impl Directory for DirectoryApi {
         violations.check("division", Code::parse(&division).is_some(), UNKNOWN_DIVISION, NOT_A_DIVISION);
         fields::query(&query, &mut violations);
         let size = page_size("page_size", asked, &mut violations);
-        let place = parse_page_token("page_token", &token, &mut violations).unwrap_or_default();
+        let place = fields::place(&token, &mut violations);
         violations.into_result()?;
-        let place = String::from_utf8_lossy(&place).into_owned();
         let after = place.split_once('/').unwrap_or_default();
         let sought = Sought::parse(&query);
         let mut schools = self.schools.list(&division, &sought, after, size + 1).await.map_err(Error::View)?;
@@ -202,7 +201,7 @@ impl Directory for DirectoryApi {
             "" => None,
             school => parse_uuid("school_id", school, &mut violations).map(SchoolId),
         };
-        let range = text("range", &body.range, 0..=LONGEST_RANGE, &mut violations);
+        let range = lines("range", &body.range, 0..=LONGEST_RANGE, &mut violations);
         let (Some(asked), Some(agency), Some(name), Some(range), true) =
             (asked, agency, name, range, violations.is_empty())
         else {
@@ -275,13 +274,8 @@ impl Directory for DirectoryApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let agency = parse_uuid("agency_id", &body.agency_id, &mut violations).map(AgencyId);
-        let on = parse_date("effective_date", &body.effective_date, &mut violations);
-        let successor = match body.successor_agency_id.as_str() {
-            "" => None,
-            successor => parse_uuid("successor_agency_id", successor, &mut violations).map(AgencyId),
-        };
-        let (Some(asked), Some(agency), Some(on), true) = (asked, agency, on, violations.is_empty()) else {
+        let abolition = changes::abolish(body, &mut violations);
+        let (Some(asked), Some(Abolition { agency, on, successor })) = (asked, abolition) else {
             return Err(violations.into());
         };
         let position = self.change_agency(asked, agency, AgencyChange::Abolish { on, successor }).await?;
@@ -310,7 +304,7 @@ impl Directory for DirectoryApi {
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
         let point = parse_uuid("point_id", &body.point_id, &mut violations).map(PointId);
-        let range = text("range", &body.range, 0..=LONGEST_RANGE, &mut violations);
+        let range = lines("range", &body.range, 0..=LONGEST_RANGE, &mut violations);
         let (Some(asked), Some(point), Some(range)) = (asked, point, range) else { return Err(violations.into()) };
         let position = self.change_point(asked, point, point::Command::SetPointRange { range }).await?;
         Ok(Response::new(wire::SetPointRangeResponse { position }))
@@ -323,7 +317,7 @@ impl Directory for DirectoryApi {
         let mut violations = Violations::new();
         let body = request.get_ref();
         let asked = asked(&request, &body.request_id, &mut violations);
-        let point = parse_uuid("point_id", &body.point_id, &mut violations).map(PointId);
+        let point = changes::close_point(body, &mut violations);
         let (Some(asked), Some(point)) = (asked, point) else { return Err(violations.into()) };
         let position = self.change_point(asked, point, point::Command::ClosePoint).await?;
         Ok(Response::new(wire::ClosePointResponse { position }))

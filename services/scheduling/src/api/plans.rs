@@ -8,11 +8,12 @@ use lifecycle::{Lifecycle, clock};
 use prost::Message as _;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::plans_server::Plans;
-use rpc::{Violations, cut_page, page_size, parse_page_position, parse_uuid};
+use rpc::{Violations, cut_page, page_size, page_size_within, parse_page_place, parse_page_position, parse_uuid};
 use tonic::{Request, Response, Status};
 
-use super::changes::{self, Wanted, province, text};
+use super::changes::{self, Abolition, Preview, Wanted, province, text};
 use super::directory::decoded;
+use super::plan_page::{self, Place};
 use super::{asked, officer};
 use crate::domain::id::{AgencyId, PlanId, WindowId};
 use crate::domain::plan::{Event, State};
@@ -26,6 +27,9 @@ use crate::views::plans;
 
 /// Characters of the longest 批次.
 const LONGEST_BATCH: usize = 40;
+
+/// Agencies on a page of a plan: a province has fewer.
+const MOST_AGENCIES: usize = 500;
 
 /// Serves `Plans`.
 pub struct PlansApi {
@@ -190,7 +194,13 @@ impl Plans for PlansApi {
         self.filed.require().map_err(Error::from)?;
         self.begun.require().map_err(Error::from)?;
         let officer = officer(&Caller::of(&request));
-        let touch = self.handle.preview(&officer, wanted.plan, wanted.change).await?;
+        let touch = match wanted {
+            Preview::Plan(Wanted { plan, change }) => self.handle.preview(&officer, plan, change).await?,
+            Preview::Abolition(Abolition { agency, on, successor }) => {
+                self.handle.preview_end(&officer, agency, on, successor).await?
+            }
+            Preview::Closing(point) => self.handle.preview_closing(&officer, point).await?,
+        };
         let changes = touch.is_some();
         let touched = self.filings.touched(&touch.unwrap_or(Touch::Nobody), clock::now()).await.map_err(Error::View)?;
         Ok(Response::new(wire::PreviewChangeResponse {
@@ -215,21 +225,29 @@ impl Plans for PlansApi {
             agency => parse_uuid("agency_id", agency, &mut violations).map(AgencyId),
         };
         let size = page_size("page_size", body.page_size, &mut violations);
-        let before = parse_page_position("page_token", &body.page_token, &mut violations);
+        let place = |place: &[u8]| {
+            let (after_end, position) = place.split_first()?;
+            Some((*after_end == 1, i64::from_be_bytes(position.try_into().ok()?)))
+        };
+        let place =
+            parse_page_place("page_token", &body.page_token, &mut violations, place).unwrap_or((true, i64::MAX));
         let (Some(plan), true) = (plan, violations.is_empty()) else { return Err(violations.into()) };
         self.filed.require().map_err(Error::from)?;
         let at = self.handle.plan_of(&officer(&Caller::of(&request)), plan, agency).await?;
-        let windows = at.state.plan().into_iter().flat_map(|plan| plan.windows(agency));
-        let windows: BTreeMap<WindowId, &Window> = windows.map(|window| (window.id, window)).collect();
-        let mut listed = self.filings.superseded(&windows, before, size + 1).await.map_err(Error::View)?;
-        let next_page_token = cut_page(&mut listed, size, |last| last.position.to_be_bytes());
-        let submissions = listed.into_iter().map(|filing| wire::SupersededSubmission {
+        let windows = at.state.plan().into_iter().flat_map(|plan| plan.windows(agency, &at.stopped));
+        let windows: BTreeMap<WindowId, Window> = windows.map(|window| (window.id, window)).collect();
+        let mut listed = self.filings.superseded(&windows, place, size + 1).await.map_err(Error::View)?;
+        let next_page_token = cut_page(&mut listed, size, |(after_end, last)| {
+            [&[u8::from(*after_end)], last.position.to_be_bytes().as_slice()].concat()
+        });
+        let submissions = listed.into_iter().map(|(after_end, filing)| wire::SupersededSubmission {
             enrolment_number: filing.number,
             agency_id: filing.agency.to_string(),
             window_id: filing.window.to_string(),
             accepted_revision: filing.revision,
-            window: windows.get(&filing.window).map(|window| store::window(window)),
+            window: windows.get(&filing.window).map(store::window),
             submit_time: Some(rpc::timestamp(filing.submitted_at)),
+            after_end,
         });
         Ok(Response::new(wire::ListSupersededSubmissionsResponse {
             submissions: submissions.collect(),
@@ -241,7 +259,7 @@ impl Plans for PlansApi {
         &self,
         request: Request<wire::GetPlanRequest>,
     ) -> Result<Response<wire::GetPlanResponse>, Status> {
-        let wire::GetPlanRequest { plan_id, province: digits } = request.into_inner();
+        let wire::GetPlanRequest { plan_id, province: digits, page_size: asked, page_token } = request.into_inner();
         let plans = self.plans.require().map_err(Error::from)?;
         let mut violations = Violations::new();
         let found = if plan_id.is_empty() {
@@ -249,10 +267,14 @@ impl Plans for PlansApi {
         } else {
             parse_uuid("plan_id", &plan_id, &mut violations).and_then(|id| plans.find(PlanId(id)))
         };
+        let size = page_size_within("page_size", asked, MOST_AGENCIES, MOST_AGENCIES, &mut violations);
+        let place = parse_page_place("page_token", &page_token, &mut violations, Place::read);
         violations.into_result()?;
         let name = if plan_id.is_empty() { digits } else { plan_id };
-        let plan = found.and_then(|at| plan(&at.state)).ok_or(Error::NotFound { kind: "plan", name })?;
-        Ok(Response::new(wire::GetPlanResponse { plan: Some(plan) }))
+        let state = found.map(|at| &at.state).filter(|state| state.plan().is_some());
+        let state = state.ok_or(Error::NotFound { kind: "plan", name })?;
+        let (plan, next_page_token) = plan_page::render(state, place, size);
+        Ok(Response::new(wire::GetPlanResponse { plan, next_page_token }))
     }
 
     async fn list_plans(
@@ -308,23 +330,5 @@ fn summary(state: &State) -> Option<wire::PlanSummary> {
         batch: plan.batch.clone(),
         finished: matches!(state, State::Finished(_)),
         agencies: i32::try_from(agencies).unwrap_or(i32::MAX),
-    })
-}
-
-fn plan(state: &State) -> Option<wire::Plan> {
-    let plan = state.plan()?;
-    let agencies = plan.agencies.iter().map(|(id, joined)| wire::AgencyPlan {
-        agency_id: id.to_string(),
-        join_in: joined.join_in,
-        is_open: joined.is_open,
-        windows: joined.windows.iter().map(store::window).collect(),
-        points: joined.points.values().map(store::assignment).collect(),
-    });
-    Some(wire::Plan {
-        plan_id: plan.id.to_string(),
-        province: plan.province.as_str()[..2].to_owned(),
-        batch: plan.batch.clone(),
-        finished: matches!(state, State::Finished(_)),
-        agencies: agencies.collect(),
     })
 }

@@ -34,12 +34,8 @@ pub(super) fn of_booking(rejection: &booking::Rejection) -> Refusal {
             let sentence = format!("报名号{number}的申请选择的是其他确认点，请在申请所选的确认点预约。");
             Refusal::rejected("ANOTHER_POINT", sentence).with("enrolment_number", number.as_str())
         }
-        R::AlreadyBooked { number, slot, over } => {
-            let sentence = if *over {
-                format!("报名号{number}预约的{slot}已过，请联系确认点登记未到场后再重新预约。")
-            } else {
-                format!("报名号{number}已预约{slot}，如需更换时间请改约。")
-            };
+        R::AlreadyBooked { number, slot } => {
+            let sentence = format!("报名号{number}已预约{slot}，如需更换时间请改约。");
             Refusal::rejected("ALREADY_BOOKED", sentence).with("enrolment_number", number.as_str())
         }
         R::TooManyNoShows { number, no_shows } => {
@@ -51,7 +47,8 @@ pub(super) fn of_booking(rejection: &booking::Rejection) -> Refusal {
         }
         R::NotBooked => Refusal::rejected("NOT_BOOKED", "该申请没有有效的预约，请先预约。"),
         R::Begun { slot } => {
-            Refusal::rejected("SLOT_BEGUN", format!("预约的{slot}已经开始，不能再改约或取消，请联系确认点。"))
+            let sentence = format!("预约的{slot}已经开始，不能再改约或取消；结束后仍需确认的，请重新预约。");
+            Refusal::rejected("SLOT_BEGUN", sentence)
         }
         R::NotOver { slot } => {
             Refusal::rejected("SLOT_NOT_OVER", format!("预约的{slot}尚未结束，请在结束后再登记未到场。"))

@@ -6,7 +6,7 @@ use prost::Message as _;
 use proto::identity::v1::Role;
 use proto::scheduling::v1 as wire;
 use proto::scheduling::v1::slots_server::Slots;
-use rpc::{Refusal, Violations, cut_page, page_size, parse_date, parse_page_token, parse_uuid};
+use rpc::{Refusal, Violations, cut_page, page_size, parse_date, parse_page_place, parse_uuid};
 use time::{Date, Duration};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -200,11 +200,12 @@ impl Slots for SlotsApi {
         let body = request.get_ref();
         let slot = slot(body.slot.as_ref(), &mut violations);
         let size = page_size("page_size", body.page_size, &mut violations);
-        let after = parse_page_token("page_token", &body.page_token, &mut violations).unwrap_or_default();
+        let place = |place: &[u8]| EnrolmentNumber::parse(std::str::from_utf8(place).ok()?);
+        let after = parse_page_place("page_token", &body.page_token, &mut violations, place);
         let (Some(slot), true) = (slot, violations.is_empty()) else { return Err(violations.into()) };
         own_point(&Caller::of(&request), slot.point)?;
-        let after = String::from_utf8_lossy(&after);
-        let mut listed = self.calendar.bookings(&slot, &after, size + 1).await.map_err(Error::View)?;
+        let after = after.as_ref().map_or("", EnrolmentNumber::as_str);
+        let mut listed = self.calendar.bookings(&slot, after, size + 1).await.map_err(Error::View)?;
         let next_page_token = cut_page(&mut listed, size, |last| last.number.clone());
         let bookings = listed.into_iter().map(|listed| wire::ListedBooking {
             enrolment_number: listed.number,

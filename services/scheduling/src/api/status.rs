@@ -75,13 +75,22 @@ fn of_agency(rejection: &agency::Rejection) -> Refusal {
         agency::Rejection::UnknownAgency => unknown_agency(),
         agency::Rejection::AgencyAbolished { name, on } => {
             let on = render_day(*on);
-            Refusal::rejected("AGENCY_ABOLISHED", format!("{name}已于{on}撤销，请选择承接其职责的注册机构。"))
+            Refusal::rejected("AGENCY_ABOLISHED", format!("{name}自{on}起撤销，请选择承接其职责的注册机构。"))
         }
         agency::Rejection::SucceedsItself => {
             Refusal::rejected("SUCCEEDS_ITSELF", "承接机构不能是被撤销的机构本身，请另选承接机构或不填。")
         }
         agency::Rejection::HasOthersBelow => {
             Refusal::rejected("AGENCIES_BELOW", "该机构届时仍有下级注册机构，请先撤销其下级注册机构。")
+        }
+        agency::Rejection::WindowNotOver { window } => {
+            let (begin, end, over) = (render(window.begin), render(window.end), render(window.end_with_grace()));
+            Refusal::rejected(
+                "WINDOW_NOT_OVER",
+                format!(
+                    "该机构的网报时间段（{begin} 至 {end}）届时尚未结束，{over}以后才能撤销；如需提前，请先撤回或提前截止该时间段。"
+                ),
+            )
         }
         agency::Rejection::TooManyNames => {
             Refusal::rejected("TOO_MANY_NAMES", "该机构的名称变更次数已达上限，请更正已有的变更。")

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use decider::Decider;
-use time::Date;
+use time::{Date, OffsetDateTime};
 
 use super::division::{Code, Division, Divisions, Level};
 use super::id::AgencyId;
 use super::name::Name;
+use super::shanghai;
+use super::window::Window;
 
 /// Names that an authority has at most.
 const MOST_NAMES: usize = 32;
@@ -142,6 +144,10 @@ pub enum Command {
         successor: Successor,
         /// Whether one of those right below is still there on that day.
         has_others_below: bool,
+        /// Its windows in the plan that goes on.
+        windows: Vec<Window>,
+        /// Now.
+        now: OffsetDateTime,
     },
 }
 
@@ -188,6 +194,11 @@ pub enum Rejection {
     SucceedsItself,
     /// Those below go first.
     HasOthersBelow,
+    /// A window of it is not over by then with its grace.
+    WindowNotOver {
+        /// That one.
+        window: Window,
+    },
     /// It has more names than anybody needs.
     TooManyNames,
 }
@@ -216,8 +227,13 @@ impl Decider for Decisions {
                 Err(Rejection::UnknownAgency)
             }
             (State::Known(record), Command::RenameAgency { name, since }) => rename(record, name, since),
-            (State::Known(record), Command::AbolishAgency { on, successor, has_others_below }) => {
-                abolish(record, on, successor, has_others_below)
+            (State::Known(record), Command::AbolishAgency { on, successor, has_others_below, windows, now }) => {
+                let events = abolish(record, on, successor, has_others_below)?;
+                let ends = shanghai::begin(on).max(now);
+                match windows.into_iter().find(|window| ends < window.end_with_grace()) {
+                    Some(window) if !events.is_empty() => Err(Rejection::WindowNotOver { window }),
+                    _ => Ok(events),
+                }
             }
         }
     }
@@ -280,10 +296,19 @@ fn abolish(record: &Record, on: Date, successor: Successor, below: bool) -> Resu
 
 /// An authority as it is called on a day on which it is still there.
 pub fn active_on(record: &Record, day: Date) -> Result<&Agency, Rejection> {
+    active(record, day, |end| day < end)
+}
+
+/// The same, still there until a window is over with its grace.
+pub fn active_during<'r>(record: &'r Record, day: Date, window: &Window) -> Result<&'r Agency, Rejection> {
+    active(record, day, |end| day < end && window.end_with_grace() <= shanghai::begin(end))
+}
+
+fn active(record: &Record, day: Date, is_there: impl FnOnce(Date) -> bool) -> Result<&Agency, Rejection> {
     let agency = record.on(day);
     match record.abolition {
-        Some(abolition) if abolition.on <= day => {
-            Err(Rejection::AgencyAbolished { name: agency.name.clone(), on: abolition.on })
+        Some(Abolition { on, .. }) if !is_there(on) => {
+            Err(Rejection::AgencyAbolished { name: agency.name.clone(), on })
         }
         _ => Ok(agency),
     }

@@ -77,6 +77,20 @@ pub struct Application {
     pub pending: bool,
     /// How often nobody came.
     pub no_shows: u32,
+    /// The slot of its live booking, where it has one.
+    pub booked: Option<Slot>,
+}
+
+impl Application {
+    /// The slot of its live booking, unless that is over: whoever was not seen in it did not come.
+    fn awaited(&self, now: OffsetDateTime) -> Option<Slot> {
+        self.booked.filter(|slot| now < slot.ends_at())
+    }
+
+    /// How often nobody came, with a live booking that is over.
+    fn missed(&self, now: OffsetDateTime) -> u32 {
+        self.no_shows + u32::from(self.booked.is_some_and(|slot| slot.ends_at() <= now))
+    }
 }
 
 /// What a slot has to offer.
@@ -116,8 +130,6 @@ pub enum Command {
         booking: BookingId,
         /// For whom; not empty.
         applications: Vec<Application>,
-        /// Where one of them has a live booking already.
-        booked: Option<(EnrolmentNumber, Slot)>,
         /// Where.
         offer: Offer,
         /// Whoever missed so many gets no place any more.
@@ -219,8 +231,6 @@ pub enum Rejection {
         number: EnrolmentNumber,
         /// Where.
         slot: Slot,
-        /// Whether that has ended already, without a word on whether somebody came.
-        over: bool,
     },
     /// Nobody came to as many bookings of the application as may be missed.
     TooManyNoShows {
@@ -254,12 +264,12 @@ impl Decider for Decisions {
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Book { booking, applications, booked, offer, most_no_shows, now } => {
-                let held =
-                    applications.iter().find_map(|one| Some((one.number.clone(), state.place(&one.number)?.slot)));
-                let seats = seats(&offer, &applications, now, booked.or(held))?;
-                if let Some(missed) = applications.iter().find(|one| one.no_shows >= most_no_shows) {
-                    let (number, no_shows) = (missed.number.clone(), missed.no_shows);
+            Command::Book { booking, applications, offer, most_no_shows, now } => {
+                let live = |one: &Application| one.awaited(now).or(state.place(&one.number).map(|place| place.slot));
+                let booked = applications.iter().find_map(|one| Some((one.number.clone(), live(one)?)));
+                let seats = seats(&offer, &applications, now, booked)?;
+                if let Some(missed) = applications.iter().find(|one| one.missed(now) >= most_no_shows) {
+                    let (number, no_shows) = (missed.number.clone(), missed.missed(now));
                     return Err(Rejection::TooManyNoShows { number, no_shows });
                 }
                 let numbers = applications.into_iter().map(|application| application.number);
@@ -328,7 +338,7 @@ fn seats(
     }
     slot::open(&offer.slot, offer.dates, now).map_err(Rejection::Barred)?;
     if let Some((number, slot)) = booked {
-        return Err(Rejection::AlreadyBooked { number, slot, over: slot.ends_at() <= now });
+        return Err(Rejection::AlreadyBooked { number, slot });
     }
     if offer.capacity == 0 {
         return Err(Rejection::NotOpen);

@@ -74,10 +74,21 @@ impl Plan {
         plans.filter(|(_, plan)| plan.join_in && plan.is_open).flat_map(|(_, plan)| &plan.windows)
     }
 
-    /// All windows, or those of an agency.
-    pub fn windows(&self, agency: Option<AgencyId>) -> impl Iterator<Item = &Window> {
+    /// All windows that there ever were, or those of an agency, as they are by now: those that were taken back, and those of agencies
+    /// that had stopped filing before they began, have ended as they began, with the next revision.
+    pub fn windows<'p>(
+        &'p self,
+        agency: Option<AgencyId>,
+        stopped: &'p BTreeMap<AgencyId, OffsetDateTime>,
+    ) -> impl Iterator<Item = Window> + 'p {
         let plans = self.agencies.iter().filter(move |(id, _)| agency.is_none_or(|agency| agency == **id));
-        plans.flat_map(|(_, plan)| &plan.windows)
+        plans.flat_map(|(id, plan)| {
+            let is_there = |window: &Window| stopped.get(id).is_none_or(|stop| window.begin <= *stop);
+            let windows = plan.windows.iter();
+            let windows =
+                windows.map(move |window| if is_there(window) { window.clone() } else { window.taken_back() });
+            windows.chain(plan.taken_back.iter().cloned())
+        })
     }
 }
 
@@ -90,6 +101,8 @@ pub struct AgencyPlan {
     pub is_open: bool,
     /// 网报时间段 by their begin.
     pub windows: Vec<Window>,
+    /// Those that were taken back.
+    pub taken_back: Vec<Window>,
     /// 确认点安排
     pub points: BTreeMap<PointId, Assignment>,
 }
@@ -433,7 +446,9 @@ fn evolve_live(plan: &mut Plan, event: &Event) {
             windows.sort_by_key(|window| (window.begin, window.id));
         }
         Event::WindowCancelled { agency, window } => {
-            of(plan, *agency).windows.retain(|known| known.id != *window);
+            let agency = of(plan, *agency);
+            let cancelled = agency.windows.extract_if(.., |known| known.id == *window);
+            agency.taken_back.extend(cancelled.map(|window| window.taken_back()));
         }
         Event::PointAssigned { agency, assignment } => {
             of(plan, *agency).points.insert(assignment.point, assignment.clone());

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use time::{Date, Duration, OffsetDateTime, Time};
+use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::id::PointId;
-use super::shanghai::SHANGHAI;
+use super::shanghai;
 
 /// Most places of a slot.
 pub const MOST_SEATS: u32 = 1_000;
@@ -41,7 +41,7 @@ impl Slot {
             HalfDay::Morning => 8,
             HalfDay::Afternoon => 13,
         };
-        self.date.with_time(Time::MIDNIGHT).assume_offset(SHANGHAI) + Duration::hours(hour)
+        shanghai::begin(self.date) + Duration::hours(hour)
     }
 
     /// First instant after.

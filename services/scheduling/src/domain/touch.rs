@@ -29,8 +29,8 @@ pub enum Touch {
     Point {
         /// Which.
         point: PointId,
-        /// When it confirms from now on.
-        dates: Dates,
+        /// When it confirms from now on; never where it is closed.
+        dates: Option<Dates>,
     },
 }
 
@@ -56,9 +56,16 @@ impl Touch {
             }
             Event::PointAssigned { assignment, .. } => {
                 let dates = Dates { begin: assignment.confirm_begin, end: assignment.confirm_end };
-                Self::Point { point: assignment.point, dates }
+                Self::Point { point: assignment.point, dates: Some(dates) }
             }
         }
+    }
+
+    /// What the end of an agency would touch, as the plan that goes on stands.
+    pub fn of_the_end(agency: AgencyId, plan: Option<&Plan>) -> Self {
+        let joined = plan.and_then(|plan| plan.agencies.get(&agency));
+        let closed = joined.into_iter().flat_map(|joined| joined.points.keys().copied()).collect();
+        Self::Agencies { agencies: vec![agency], closed }
     }
 
     /// The points where bookings may lose their slot.
@@ -75,7 +82,7 @@ impl Touch {
         match self {
             Self::Nobody | Self::Window { .. } | Self::Opening(_) => false,
             Self::Agencies { closed, .. } => closed.contains(&slot.point),
-            Self::Point { point, dates } => *point == slot.point && !slot.meets(*dates),
+            Self::Point { point, dates } => *point == slot.point && dates.is_none_or(|dates| !slot.meets(dates)),
         }
     }
 }
@@ -117,6 +124,9 @@ mod tests {
     fn the_end_of_a_plan_touches_all_who_take_part_and_their_points() {
         let touch = Touch::of(&plan(), &Event::PlanFinished);
         assert_eq!(touch, Touch::Agencies { agencies: vec![agency("3203").id], closed: vec![POINT] });
+        assert_eq!(Touch::of_the_end(agency("3203").id, Some(&plan())), touch, "so does the end of the only one");
+        let alone = Touch::Agencies { agencies: vec![agency("3203").id], closed: Vec::new() };
+        assert_eq!(Touch::of_the_end(agency("3203").id, None), alone);
     }
 
     #[test]
@@ -146,5 +156,7 @@ mod tests {
         assert!(touch.bars(&slot(date!(2026 - 10 - 27), HalfDay::Afternoon)));
         let elsewhere = Slot { point: PointId(Uuid::from_u128(8)), ..slot(date!(2026 - 12 - 27), HalfDay::Morning) };
         assert!(!touch.bars(&elsewhere));
+        let closed = Touch::Point { point: POINT, dates: None };
+        assert!(closed.bars(&slot(date!(2026 - 10 - 27), HalfDay::Morning)) && !closed.bars(&elsewhere));
     }
 }

@@ -33,12 +33,12 @@ impl Window {
 
     /// First instant at which no ticket counts any more.
     pub fn end_with_grace(&self) -> OffsetDateTime {
-        self.end + Duration::minutes(i64::from(self.grace_minutes))
+        self.end.saturating_add(Duration::minutes(i64::from(self.grace_minutes)))
     }
 
     /// The last instant at which it may be taken away: its begin is an end that is announced in time.
     pub fn last_recall(&self) -> OffsetDateTime {
-        self.begin - CLOSING_NOTICE
+        self.begin.saturating_sub(CLOSING_NOTICE)
     }
 
     /// Whether people count on it: too late to take it away, and not over with its grace.
@@ -49,6 +49,12 @@ impl Window {
     /// Whether both have an instant in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.begin < other.end && other.begin < self.end
+    }
+
+    /// The same window without any time.
+    #[must_use]
+    pub fn taken_back(&self) -> Self {
+        self.ending(self.begin)
     }
 
     /// The same window with another end, and the next revision.

@@ -1,6 +1,7 @@
 //! Use cases of agencies, points, schools, subjects and graduate schools: what is added, renamed, moved and ended.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use decider::Decider;
 use eventlog::{AppendError, Claim};
@@ -17,8 +18,11 @@ use crate::domain::name::Name;
 use crate::domain::officer::Officer;
 use crate::domain::point::{self, Point};
 use crate::domain::school::{self, Kind, School};
+use crate::domain::touch::Touch;
+use crate::domain::window::Window;
 use crate::domain::{shanghai, subject};
 use crate::error::Error;
+use crate::store::{PlanAt, taken};
 
 /// A change of an agency.
 #[derive(Clone, Debug)]
@@ -82,25 +86,66 @@ impl Handle {
     pub async fn change_agency(&self, asked: &Asked, id: AgencyId, change: AgencyChange) -> Result<Answered, Error> {
         let change = &change;
         let attempt = || async move {
-            let at = self.aggregates.agency(id).await?;
-            let Some(record) = at.state.clone().record() else {
-                return Err(Error::Agency(agency::Rejection::UnknownAgency));
-            };
-            let division = record.on(Date::MIN).division;
-            responsible(&asked.officer, division, "agency", &id)?;
-            let command = match change.clone() {
-                AgencyChange::Rename { name, since } => agency::Command::RenameAgency { name, since },
-                AgencyChange::Abolish { on, successor } => agency::Command::AbolishAgency {
-                    on,
-                    successor: self.successor(successor).await?,
-                    has_others_below: self.has_others_below(division, on).await?,
-                },
-            };
-            let events = agency::Decisions::decide(&at.state, command).map_err(Error::Agency)?;
-            let decided = Decided { version: at.version, ..Decided::new(id.0, &events, division) };
-            Ok(self.append(asked, decided, Vec::new()).await?)
+            let decided = self.decide_agency(&asked.officer, id, change).await?;
+            self.append(asked, decided, Vec::new()).await.map_err(|error| match error {
+                AppendError::ClaimTaken { .. } | AppendError::TooEarly { .. } => Error::Conflict,
+                error => error.into(),
+            })
         };
         self.again(asked, attempt).await
+    }
+
+    async fn decide_agency(&self, officer: &Officer, id: AgencyId, change: &AgencyChange) -> Result<Decided, Error> {
+        let at = self.aggregates.agency(id).await?;
+        let Some(record) = at.state.clone().record() else {
+            return Err(Error::Agency(agency::Rejection::UnknownAgency));
+        };
+        let division = record.on(Date::MIN).division;
+        responsible(officer, division, "agency", &id)?;
+        let (mut not_before, mut claims) = (None, Vec::new());
+        let command = match change.clone() {
+            AgencyChange::Rename { name, since } => agency::Command::RenameAgency { name, since },
+            AgencyChange::Abolish { on, successor } => {
+                claims.push(taken::next_turn(id, taken::last_turn(&self.log, id).await?));
+                let plan = self.live_plan(division).await?;
+                let joined = plan.as_ref().and_then(|at| at.state.plan()?.agencies.get(&id));
+                let (windows, now) = (joined.map(|joined| joined.windows.clone()).unwrap_or_default(), clock::now());
+                // What is taken for over is over by the log's clock, too.
+                not_before = windows.iter().map(Window::end_with_grace).filter(|over| *over <= now).max();
+                let successor = self.successor(successor).await?;
+                let has_others_below = self.has_others_below(division, on).await?;
+                agency::Command::AbolishAgency { on, successor, has_others_below, windows, now }
+            }
+        };
+        let events = agency::Decisions::decide(&at.state, command).map_err(Error::Agency)?;
+        if events.is_empty() {
+            claims.clear();
+        }
+        Ok(Decided { version: at.version, not_before, claims, ..Decided::new(id.0, &events, division) })
+    }
+
+    /// Whom the end of an agency would touch if it were recorded now, `None` where it is so already; refused as the end itself.
+    pub async fn preview_end(
+        &self,
+        officer: &Officer,
+        id: AgencyId,
+        on: Date,
+        successor: Option<AgencyId>,
+    ) -> Result<Option<Touch>, Error> {
+        let decided = self.decide_agency(officer, id, &AgencyChange::Abolish { on, successor }).await?;
+        if decided.events.is_empty() {
+            return Ok(None);
+        }
+        let plan = self.live_plan(decided.division).await?;
+        Ok(Some(Touch::of_the_end(id, plan.as_ref().and_then(|at| at.state.plan()))))
+    }
+
+    /// The plan of a province that goes on.
+    async fn live_plan(&self, division: Code) -> Result<Option<Arc<PlanAt>>, Error> {
+        match taken::live_plan(&self.log, division.province()).await? {
+            Some(plan) => self.aggregates.plan(plan).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn successor(&self, id: Option<AgencyId>) -> Result<Successor, Error> {
@@ -241,6 +286,16 @@ impl Handle {
         self.again(asked, attempt).await
     }
 
+    /// Whom the end of a point would touch if it were recorded now, `None` where it is so already; refused as the end itself.
+    pub async fn preview_closing(&self, officer: &Officer, id: PointId) -> Result<Option<Touch>, Error> {
+        let state = self.aggregates.point(id).await?.state;
+        let events = point::Decisions::decide(&state, point::Command::ClosePoint).map_err(Error::Point)?;
+        if let Some(point) = state.point() {
+            self.agency(officer, point.agency).await?;
+        }
+        Ok((!events.is_empty()).then_some(Touch::Point { point: id, dates: None }))
+    }
+
     /// Whether a subject can be chosen in a province; `None` where there is none.
     pub async fn find_subject(
         &self,
@@ -308,6 +363,20 @@ impl Handle {
         let Some(record) = self.agency_record(officer, id).await? else { return Ok(None) };
         let agency = agency::active_on(&record, shanghai::day(clock::now())).map_err(Error::Agency)?;
         Ok(Some(agency.clone()))
+    }
+
+    /// The same, refused where it ends before a window of it is over; and the turn that it takes to give it that time.
+    pub(super) async fn agency_during(
+        &self,
+        officer: &Officer,
+        id: AgencyId,
+        window: &Window,
+    ) -> Result<(Option<Agency>, Option<Claim>), Error> {
+        let turn = taken::next_turn(id, taken::last_turn(&self.log, id).await?);
+        let Some(record) = self.agency_record(officer, id).await? else { return Ok((None, None)) };
+        let today = shanghai::day(clock::now());
+        let agency = agency::active_during(&record, today, window).map_err(Error::Agency)?;
+        Ok((Some(agency.clone()), Some(turn)))
     }
 
     async fn agency_record(&self, officer: &Officer, id: AgencyId) -> Result<Option<agency::Record>, Error> {

@@ -14,11 +14,10 @@ use crate::domain::id::{AgencyId, PlanId, WindowId};
 use crate::domain::officer::Officer;
 use crate::domain::plan::{self, Assignment, Command, Event, Plan};
 use crate::domain::touch::Touch;
+use crate::domain::window::Window;
 use crate::error::Error;
 use crate::store::PlanAt;
-
-/// Claim: a province has one live plan.
-const LIVE_PLAN: &str = "live plan";
+use crate::store::taken::LIVE_PLAN;
 
 /// A change of a plan, before it is known what it means there.
 #[derive(Clone, Debug)]
@@ -104,18 +103,19 @@ impl Handle {
         let mut now = clock::now();
         for _ in 0..ATTEMPTS {
             let at = self.aggregates.plan(plan).await?;
-            let (division, command) = self.place(&asked.officer, &at, &change, now).await?;
+            let (division, command, turn) = self.place(&asked.officer, &at, &change, now).await?;
             let (not_before, not_after) = (at.state.earliest(&command), at.state.deadline(&command));
             let events = plan::Decisions::decide(&at.state, command).map_err(Error::Plan)?;
             let mut decided = Decided::new(plan.0, &events, division);
             decided.version = at.version;
             (decided.not_before, decided.not_after) = (not_before, not_after);
+            decided.claims.extend(turn);
             if events.contains(&Event::PlanFinished) {
                 decided.claims.push(Claim::Release { kind: LIVE_PLAN, key: division.as_str().into() });
             }
             match self.append(asked, decided, answer(&events)).await {
                 Ok(answered) => return Ok(answered),
-                Err(AppendError::VersionConflict { .. }) => {}
+                Err(AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. }) => {}
                 // By PostgreSQL's clock it is earlier or later: decide again by that.
                 Err(AppendError::TooEarly { now: by_the_log, .. } | AppendError::TooLate { now: by_the_log, .. }) => {
                     now = by_the_log;
@@ -129,7 +129,7 @@ impl Handle {
     /// Whom a change would touch if it were made now, `None` where it is so already; refused as the change itself.
     pub async fn preview(&self, officer: &Officer, plan: PlanId, change: Change) -> Result<Option<Touch>, Error> {
         let at = self.aggregates.plan(plan).await?;
-        let (_, command) = self.place(officer, &at, &change, clock::now()).await?;
+        let (_, command, _) = self.place(officer, &at, &change, clock::now()).await?;
         let events = plan::Decisions::decide(&at.state, command).map_err(Error::Plan)?;
         Ok(at.state.plan().zip(events.first()).map(|(plan, event)| Touch::of(plan, event)))
     }
@@ -154,14 +154,16 @@ impl Handle {
         Ok(at)
     }
 
-    /// What a change means for this plan, and whose division it concerns; not found when that is out of reach.
+    /// What a change means for this plan, whose division it concerns, and the turn that it takes where it gives an agency more time;
+    /// not found when that is out of reach.
     async fn place(
         &self,
         officer: &Officer,
         at: &PlanAt,
         change: &Change,
         now: OffsetDateTime,
-    ) -> Result<(Code, Command), Error> {
+    ) -> Result<(Code, Command, Option<Claim>), Error> {
+        let mut turn = None;
         let Some(plan) = at.state.plan() else { return Err(Error::Plan(plan::Rejection::UnknownPlan)) };
         let (agency, command) = match change.clone() {
             Change::Finish => {
@@ -172,13 +174,18 @@ impl Handle {
                 let agency = self.active_agency(officer, agency).await?;
                 (agency.clone(), Command::JoinAgency { agency, join_in, is_open, now })
             }
-            Change::Open { agency, begin, end, grace_minutes } => {
-                let window = WindowId(ids::random());
-                let command = Command::OpenWindow { window, agency, begin, end, grace_minutes, now };
-                (self.active_agency(officer, agency).await?, command)
+            Change::Open { agency: id, begin, end, grace_minutes } => {
+                let window = Window { id: WindowId(ids::random()), begin, end, grace_minutes, revision: 1 };
+                let agency;
+                (agency, turn) = self.agency_during(officer, id, &window).await?;
+                (agency, Command::OpenWindow { window: window.id, agency: id, begin, end, grace_minutes, now })
             }
-            Change::Extend { window, end } => {
-                (self.agency_of(officer, plan, window).await?, Command::ExtendWindow { window, end, now })
+            Change::Extend { window: id, end } => {
+                let mut agency = None;
+                if let Some((of, window)) = plan.find_window(id) {
+                    (agency, turn) = self.agency_during(officer, of, &window.ending(end)).await?;
+                }
+                (agency, Command::ExtendWindow { window: id, end, now })
             }
             Change::Close { window, end } => {
                 (self.agency_of(officer, plan, window).await?, Command::CloseWindow { window, end, now })
@@ -195,7 +202,7 @@ impl Handle {
                 (agency, Command::AssignPoint { point, assignment })
             }
         };
-        Ok((agency.map_or(plan.province, |agency| agency.division), command))
+        Ok((agency.map_or(plan.province, |agency| agency.division), command, turn))
     }
 
     /// The agency that opened a window; `None` when the plan has no such window.

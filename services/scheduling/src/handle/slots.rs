@@ -3,7 +3,7 @@
 //! A place and the one live booking of an application are claims, so that many bookings meet only where they want the same place,
 //! and whatever a replica has read before, the log's lock has the last word.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::sync::Arc;
 
@@ -81,6 +81,7 @@ struct Step {
     version: i64,
     events: Vec<Event>,
     claims: Vec<Claim>,
+    not_before: Option<OffsetDateTime>,
     not_after: Option<OffsetDateTime>,
 }
 
@@ -147,31 +148,77 @@ impl Slots {
         if let Some(answered) = self.handle.remembered(asked).await? {
             return Ok(answered);
         }
-        let applications = self.applications(party, numbers).await?;
-        let point = self.point(slot.point).await?;
         let booking = BookingId(ids::random());
         let mut now = clock::now();
         for _ in 0..ATTEMPTS {
-            let offer = self.offer(&point, slot).await?;
-            let (booked, applications) = (self.booked(numbers).await?, applications.clone());
-            let most_no_shows = self.most_no_shows;
-            let command = Command::Book { booking, applications, booked, offer, most_no_shows, now };
+            let mut applications = self.applications(party, numbers).await?;
+            let point = self.point(slot.point).await?;
+            let live = self.booked(numbers).await?;
+            for application in &mut applications {
+                application.booked = live.get(&application.number).map(|(_, slot)| *slot);
+            }
+            let (offer, most_no_shows) = (self.offer(&point, slot).await?, self.most_no_shows);
+            let command = Command::Book { booking, applications, offer, most_no_shows, now };
             let state = booking::State::Empty;
             let events = booking::Decisions::decide(&state, command).map_err(Error::Booking)?;
             let step = Step {
                 stream: booking.0,
                 version: 0,
                 claims: events.iter().flat_map(|event| taken::claims_of_booking(&state, event)).collect(),
+                not_before: None,
                 not_after: Some(slot.begins_at()),
                 events,
             };
             let answer = answer(&step.events);
-            match self.append(asked, step, &point, answer).await {
-                Ok(answered) => return Ok(answered),
+            let booked = match self.miss(asked, live, now).await? {
+                Ok(()) => self.append(asked, step, &point, answer).await,
+                Err(error) => Err(error),
+            };
+            match booked {
+                Ok(answered) => {
+                    self.free_what_is_over(asked, numbers, point.id).await?;
+                    return Ok(answered);
+                }
                 Err(error) => now = again(error, now)?,
             }
         }
         Err(Error::Conflict)
+    }
+
+    /// Records that nobody came to these bookings, which are over: who books again was not seen there.
+    async fn miss(
+        &self,
+        asked: &Asked,
+        over: BTreeMap<EnrolmentNumber, (Uuid, Slot)>,
+        now: OffsetDateTime,
+    ) -> Result<Result<(), AppendError>, Error> {
+        for (number, (stream, _)) in over {
+            // Read anew: those of a block are of one stream.
+            let at = self.handle.aggregates.booking(stream).await?;
+            let Some(Place { slot, .. }) = at.state.place(&number) else { continue };
+            let asked = of_request(asked, &number, b"missed");
+            let events = booking::Decisions::decide(&at.state, Command::MarkNoShow { number, now });
+            let events = events.map_err(Error::Booking)?;
+            let claims = events.iter().flat_map(|event| taken::claims_of_booking(&at.state, event)).collect();
+            let not_before = Some(slot.ends_at());
+            let step = Step { stream, version: at.version, events, claims, not_before, not_after: None };
+            let point = self.point(slot.point).await?;
+            if let Err(error) = self.append(&asked, step, &point, Vec::new()).await {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Frees places that were booked by what was before: an application may have needed none any more before its booking was recorded,
+    /// and then the reaction to that has found nothing to free.
+    async fn free_what_is_over(&self, asked: &Asked, numbers: &[EnrolmentNumber], point: PointId) -> Result<(), Error> {
+        let known = self.registry.find(numbers).await.map_err(Error::View)?;
+        for (number, known) in known.iter().filter(|(_, known)| !known.comes_to(point)) {
+            let why = if known.pending { Cause::PointChanged } else { Cause::Concluded };
+            self.free(&of_request(asked, number, b"freed"), None, number, known, why).await?;
+        }
+        Ok(())
     }
 
     /// Changes the live booking of an application.
@@ -206,7 +253,7 @@ impl Slots {
             };
             let events = booking::Decisions::decide(&at.state, command).map_err(Error::Booking)?;
             let claims = events.iter().flat_map(|event| taken::claims_of_booking(&at.state, event)).collect();
-            let step = Step { stream, version: at.version, events, claims, not_after };
+            let step = Step { stream, version: at.version, events, claims, not_before: None, not_after };
             let point = self.point(held.point).await?;
             match self.append(asked, step, &point, Vec::new()).await {
                 Ok(answered) => return Ok(answered),
@@ -228,17 +275,29 @@ impl Slots {
     ) -> Result<(), Error> {
         let known = self.registry.find(slice::from_ref(number)).await.map_err(Error::View)?.remove(number);
         let known = known.filter(|known| known.version >= version).ok_or(Error::NotReady)?;
+        self.free(asked, Some(cause), number, &known, why).await
+    }
+
+    /// Frees the place of an application, unless it is where the application confirms.
+    async fn free(
+        &self,
+        asked: &Asked,
+        cause: Option<Uuid>,
+        number: &EnrolmentNumber,
+        known: &Known,
+        why: Cause,
+    ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
             let Some((stream, at)) = self.live(number).await? else { return Ok(()) };
             let Some(Place { slot: held, .. }) = at.state.place(number) else { continue };
-            if known.pending && known.point == held.point {
+            if known.comes_to(held.point) {
                 return Ok(());
             }
             let command = Command::Release { number: number.clone(), cause: why, now: clock::now() };
             let events = booking::Decisions::decide(&at.state, command).map_err(Error::Booking)?;
             let point = self.point(held.point).await?;
             let mut decided = Decided::new(stream, &events, point.division);
-            (decided.version, decided.cause) = (at.version, Some(cause));
+            (decided.version, decided.cause) = (at.version, cause);
             decided.claims = events.iter().flat_map(|event| taken::claims_of_booking(&at.state, event)).collect();
             match self.handle.append(asked, decided, Vec::new()).await {
                 Ok(_) => return Ok(()),
@@ -266,7 +325,8 @@ impl Slots {
             let missing = || Error::NotFound { kind: "application", name: number.to_string() };
             let known = known.ok_or_else(missing)?;
             let no_shows = missed.get(number.as_str()).copied().unwrap_or_default();
-            Ok(Application { number: number.clone(), point: known.point, pending: known.pending, no_shows })
+            let (number, point, pending) = (number.clone(), known.point, known.pending);
+            Ok(Application { number, point, pending, no_shows, booked: None })
         };
         numbers.iter().map(application).collect()
     }
@@ -294,28 +354,37 @@ impl Slots {
         Ok(Some((*stream, self.handle.aggregates.booking(*stream).await?)))
     }
 
-    /// Which of these applications has a live booking, and where.
-    async fn booked(&self, numbers: &[EnrolmentNumber]) -> Result<Option<(EnrolmentNumber, Slot)>, Error> {
-        let live = taken::bookings(&self.handle.log, numbers).await?;
-        let Some((number, stream)) = live.into_iter().next() else { return Ok(None) };
-        let place = self.handle.aggregates.booking(stream).await?.state.place(&number);
-        Ok(place.map(|place| (number, place.slot)))
+    /// The live bookings of these applications: their streams and slots.
+    async fn booked(&self, numbers: &[EnrolmentNumber]) -> Result<BTreeMap<EnrolmentNumber, (Uuid, Slot)>, Error> {
+        let mut booked = BTreeMap::new();
+        for (number, stream) in taken::bookings(&self.handle.log, numbers).await? {
+            let place = self.handle.aggregates.booking(stream).await?.state.place(&number);
+            booked.extend(place.map(|place| (number, (stream, place.slot))));
+        }
+        Ok(booked)
     }
 
     async fn append(&self, asked: &Asked, step: Step, point: &Point, answer: Vec<u8>) -> Result<Answered, AppendError> {
-        let Step { stream, version, events, claims, not_after } = step;
-        let decided = Decided { version, claims, not_after, ..Decided::new(stream, &events, point.division) };
+        let Step { stream, version, events, claims, not_before, not_after } = step;
+        let decided =
+            Decided { version, claims, not_before, not_after, ..Decided::new(stream, &events, point.division) };
         self.handle.append(asked, decided, answer).await
     }
 }
 
-/// By which instant to decide again, when somebody else was faster or the log's clock is later.
+/// By which instant to decide again, when somebody else was faster or the log's clock is another.
 fn again(error: AppendError, now: OffsetDateTime) -> Result<OffsetDateTime, Error> {
     match error {
         AppendError::VersionConflict { .. } | AppendError::ClaimTaken { .. } => Ok(now),
-        AppendError::TooLate { now: later, .. } => Ok(later),
+        AppendError::TooEarly { now: by_the_log, .. } | AppendError::TooLate { now: by_the_log, .. } => Ok(by_the_log),
         error => Err(error.into()),
     }
+}
+
+/// What a request brings about for an application beside what it asks for: once, however often it comes.
+fn of_request(asked: &Asked, number: &EnrolmentNumber, what: &[u8]) -> Asked {
+    let name = [what, number.as_str().as_bytes()].concat();
+    Asked { request_id: Uuid::new_v5(&asked.request_id, &name), ..asked.clone() }
 }
 
 fn no_point(id: PointId) -> Error {

@@ -13,9 +13,7 @@ use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::name::Name;
 use crate::domain::school::Kind;
 use crate::domain::subject::{Stage, Subject};
-
-/// Characters of the longest 服务范围.
-const LONGEST_RANGE: usize = 500;
+use crate::domain::text::{LONGEST_RANGE, is_plain};
 
 /// Which part of the directory a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,8 +308,10 @@ impl<'c> Cells<'c> {
 
     fn range(&mut self) -> Option<String> {
         let (field, cell) = self.next();
-        let fits = cell.chars().count() <= LONGEST_RANGE && !cell.contains('\0');
-        self.check(field, fits.then(|| cell.to_owned()), "WRONG_LENGTH", "服务范围不超过500个字。")
+        let fits = cell.chars().count() <= LONGEST_RANGE;
+        let range = self.check(field, fits.then(|| cell.to_owned()), "WRONG_LENGTH", "服务范围不超过500个字。")?;
+        let sentence = "服务范围不能含有控制字符，请删除后重试。";
+        self.check(field, Some(range).filter(|range| is_plain(range)), "NOT_PLAIN_TEXT", sentence)
     }
 
     /// A day, where there is one.

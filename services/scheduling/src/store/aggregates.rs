@@ -1,10 +1,11 @@
 //! Aggregates as the log tells them; plans are long, so their newest state is remembered, and so is where a point belongs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use decider::Decider;
 use eventlog::{EventLog, Recorded};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Stored;
@@ -16,12 +17,43 @@ use crate::domain::{agency, booking, capacity, graduate_school, plan, point, sch
 use crate::error::Error;
 
 /// A plan and the version of its stream.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PlanAt {
     /// Version of the stream.
     pub version: i64,
     /// What it leads to.
     pub state: plan::State,
+    /// Since when agencies do not file on line that were asked whether they do.
+    pub stopped: BTreeMap<AgencyId, OffsetDateTime>,
+}
+
+impl PlanAt {
+    /// After one more event.
+    fn evolve(mut self, recorded: &Recorded) -> Result<Self, Error> {
+        let event = plan::Event::read(&recorded.kind, &recorded.payload);
+        let event = event.ok_or(Error::Corrupt { position: recorded.position })?;
+        match &event {
+            plan::Event::AgencyJoined { agency, join_in: true, is_open: true } => {
+                self.stopped.remove(agency);
+            }
+            plan::Event::AgencyJoined { agency, .. } => {
+                self.stopped.entry(*agency).or_insert(recorded.recorded_at);
+            }
+            plan::Event::PlanFinished => {
+                for agency in self.state.plan().into_iter().flat_map(|plan| plan.agencies.keys()) {
+                    self.stopped.entry(*agency).or_insert(recorded.recorded_at);
+                }
+            }
+            plan::Event::PlanPublished { .. }
+            | plan::Event::WindowOpened { .. }
+            | plan::Event::WindowExtended { .. }
+            | plan::Event::WindowClosed { .. }
+            | plan::Event::WindowCancelled { .. }
+            | plan::Event::PointAssigned { .. } => {}
+        }
+        let state = plan::Decisions::evolve(self.state, &event);
+        Ok(Self { version: recorded.version, state, stopped: self.stopped })
+    }
 }
 
 /// The state of a stream at a version.
@@ -108,9 +140,10 @@ impl Aggregates {
     pub async fn plan(&self, id: PlanId) -> Result<Arc<PlanAt>, Error> {
         let remembered = self.remembered(id);
         let news = self.log.load_after(id.0, remembered.version).await?;
-        let Some(last) = news.last() else { return Ok(remembered) };
-        let at = PlanAt { version: last.version, state: fold::<plan::Decisions>(remembered.state.clone(), &news)? };
-        let at = Arc::new(at);
+        if news.is_empty() {
+            return Ok(remembered);
+        }
+        let at = Arc::new(news.iter().try_fold(PlanAt::clone(&remembered), PlanAt::evolve)?);
         // Two readers at once may come in any order: the newer state stays.
         let mut plans = self.plans.lock().expect("no holder of this lock panics");
         let kept = plans.entry(id).or_default();

@@ -1,4 +1,5 @@
-//! What is taken of slots: the claims of the log, read as they stand, which decide under its lock.
+//! What is taken of slots, which plan of a province goes on, and turns of agencies: the claims of the log, read as they stand, which
+//! decide under its lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::booking::{EnrolmentNumber, Event, State};
 use crate::domain::capacity::Places;
+use crate::domain::division::Code;
+use crate::domain::id::{AgencyId, PlanId};
 use crate::domain::slot::Slot;
 use crate::error::Error;
 
@@ -14,6 +17,10 @@ use crate::error::Error;
 const SEAT: &str = "slot seat";
 /// An application has one live booking.
 const BOOKING: &str = "slot booking";
+/// A province has one live plan.
+pub const LIVE_PLAN: &str = "live plan";
+/// Whoever gives an agency's windows more time, or ends the agency, takes its next turn: who decided by what was before meets it.
+const TURN: &str = "agency turn";
 
 /// Places of a slot that are booked or closed.
 pub async fn seats(log: &EventLog, slot: &Slot) -> Result<BTreeSet<u32>, Error> {
@@ -42,6 +49,37 @@ pub async fn bookings(log: &EventLog, numbers: &[EnrolmentNumber]) -> Result<BTr
     let read =
         |(key, stream): (Vec<u8>, Uuid)| Some((EnrolmentNumber::parse(std::str::from_utf8(&key).ok()?)?, stream));
     Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// The plan of a province that goes on.
+pub async fn live_plan(log: &EventLog, province: Code) -> Result<Option<PlanId>, Error> {
+    let sql =
+        "SELECT event_log.stream FROM claim JOIN event_log USING (position) WHERE claim.kind = $1 AND claim.key = $2";
+    let query = sqlx::query_scalar(sql).bind(LIVE_PLAN).bind(province.as_str().as_bytes());
+    let plan: Option<Uuid> = query.fetch_optional(log.pool()).await.map_err(ReadError::from)?;
+    Ok(plan.map(PlanId))
+}
+
+/// The last turn of an agency; 0 before its first. Who reads it before what they decide by sees nothing change unnoticed.
+pub async fn last_turn(log: &EventLog, agency: AgencyId) -> Result<u32, Error> {
+    let sql = "SELECT key FROM claim WHERE kind = $1 AND key >= $2 AND key <= $3 ORDER BY key DESC LIMIT 1";
+    let key: Option<Vec<u8>> = sqlx::query_scalar(sql)
+        .bind(TURN)
+        .bind(turn_key(agency, 0))
+        .bind(turn_key(agency, u32::MAX))
+        .fetch_optional(log.pool())
+        .await
+        .map_err(ReadError::from)?;
+    Ok(key.and_then(|key| key.last_chunk().map(|turn| u32::from_be_bytes(*turn))).unwrap_or_default())
+}
+
+/// Takes the turn of an agency after the last one.
+pub fn next_turn(agency: AgencyId, last: u32) -> Claim {
+    Claim::Take { kind: TURN, key: turn_key(agency, last + 1) }
+}
+
+fn turn_key(agency: AgencyId, turn: u32) -> Vec<u8> {
+    [agency.0.as_bytes().as_slice(), &turn.to_be_bytes()].concat()
 }
 
 /// What a new capacity closes and opens.

@@ -32,6 +32,13 @@ pub struct Known {
     pub version: i64,
 }
 
+impl Known {
+    /// Whether it waits for confirmation at this point.
+    pub fn comes_to(&self, point: PointId) -> bool {
+        self.pending && self.point == point
+    }
+}
+
 /// What an event says of an application.
 enum Change {
     Submitted { person: Uuid, school: Uuid, point: PointId },

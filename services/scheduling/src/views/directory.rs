@@ -124,11 +124,16 @@ async fn change_point(tx: &mut PgConnection, change: point::Event) -> Result<(),
             sqlx::query("UPDATE point SET name = $2 WHERE point_id = $1").bind(point.0).bind(name.as_str())
         }
         point::Event::PointRangeSet { point, range } => {
-            sqlx::query("UPDATE point SET range = $2 WHERE point_id = $1").bind(point.0).bind(range)
+            sqlx::query("UPDATE point SET range = $2 WHERE point_id = $1").bind(point.0).bind(kept(range))
         }
         point::Event::PointClosed { point } => sqlx::query("DELETE FROM point WHERE point_id = $1").bind(point.0),
     };
     query.execute(tx).await.map(drop)
+}
+
+/// A text as PostgreSQL keeps it: a NUL was taken once, and no text of its holds one.
+fn kept(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 async fn insert_agencies(tx: &mut PgConnection, agencies: &[Agency]) -> Result<(), sqlx::Error> {
@@ -162,7 +167,7 @@ async fn insert_points(tx: &mut PgConnection, points: &[Point]) -> Result<(), sq
     .bind(points.iter().map(|point| point.name.as_str()).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.division.as_str()).collect::<Vec<_>>())
     .bind(points.iter().map(|point| point.school.map(|school| school.0)).collect::<Vec<_>>())
-    .bind(points.iter().map(|point| point.range.as_str()).collect::<Vec<_>>())
+    .bind(points.iter().map(|point| kept(&point.range)).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())

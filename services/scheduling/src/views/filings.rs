@@ -213,32 +213,32 @@ impl Filings {
         Ok(barred)
     }
 
-    /// Those that were accepted under an earlier revision of these windows, newest first, before a position.
+    /// Those that were accepted under an earlier revision of these windows, after a place: first those that were recorded when the window
+    /// was over as it is by now, the newest first, then the others.
     pub async fn superseded(
         &self,
-        windows: &BTreeMap<WindowId, &Window>,
-        before: Option<i64>,
+        windows: &BTreeMap<WindowId, Window>,
+        (after_end, before): (bool, i64),
         at_most: usize,
-    ) -> Result<Vec<Filing>, LoadError> {
-        let rows: Vec<(String, Uuid, Uuid, i32, i64, OffsetDateTime)> = sqlx::query_as(
-            "SELECT enrolment_number, agency_id, filing.window_id, window_revision, position, submitted_at \
-             FROM filing JOIN unnest($1::uuid[], $2::integer[]) AS known (window_id, revision) \
-                 ON filing.window_id = known.window_id AND filing.window_revision < known.revision \
-             WHERE position < $3 ORDER BY position DESC LIMIT $4",
+    ) -> Result<Vec<(bool, Filing)>, LoadError> {
+        let rows: Vec<(bool, String, Uuid, Uuid, i32, i64, OffsetDateTime)> = sqlx::query_as(
+            "SELECT * FROM (SELECT submitted_at >= known.ends AS after_end, enrolment_number, agency_id, filing.window_id, \
+                     window_revision, position, submitted_at \
+                 FROM filing JOIN unnest($1::uuid[], $2::integer[], $3::timestamptz[]) AS known (window_id, revision, ends) \
+                     ON filing.window_id = known.window_id AND filing.window_revision < known.revision) AS superseded \
+             WHERE (after_end, position) < ($4, $5) ORDER BY after_end DESC, position DESC LIMIT $6",
         )
         .bind(windows.keys().map(|window| window.0).collect::<Vec<_>>())
         .bind(windows.values().map(|window| window.revision.cast_signed()).collect::<Vec<_>>())
-        .bind(before.unwrap_or(i64::MAX))
+        .bind(windows.values().map(|window| window.end).collect::<Vec<_>>())
+        .bind(after_end)
+        .bind(before)
         .bind(i64::try_from(at_most)?)
         .fetch_all(&self.pool)
         .await?;
-        let filing = |(number, agency, window, revision, position, submitted_at)| Filing {
-            number,
-            agency: AgencyId(agency),
-            window: WindowId(window),
-            revision,
-            position,
-            submitted_at,
+        let filing = |(after_end, number, agency, window, revision, position, submitted_at)| {
+            let (agency, window) = (AgencyId(agency), WindowId(window));
+            (after_end, Filing { number, agency, window, revision, position, submitted_at })
         };
         Ok(rows.into_iter().map(filing).collect())
     }

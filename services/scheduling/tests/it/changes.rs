@@ -5,10 +5,13 @@ use proto::identity::v1::Role;
 use proto::scheduling::v1::plans_client::PlansClient;
 use proto::scheduling::v1::preview_change_request::Change;
 use proto::scheduling::v1::{
-    AssignPointRequest, CancelWindowRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest, HalfDay,
-    JoinAgencyRequest, ListSupersededSubmissionsRequest, OpenWindowRequest, PointAssignment, PreviewChangeRequest,
-    PreviewChangeResponse, SupersededSubmission, Window,
+    AbolishAgencyRequest, AssignPointRequest, CancelWindowRequest, ClosePointRequest, CloseWindowRequest,
+    ExtendWindowRequest, FinishPlanRequest, HalfDay, JoinAgencyRequest, ListSupersededSubmissionsRequest,
+    OpenWindowRequest, PointAssignment, PreviewChangeRequest, PreviewChangeResponse, SupersededSubmission, Window,
 };
+use scheduling::domain::division::Code as Division;
+use scheduling::domain::id::AgencyId;
+use scheduling::domain::shanghai;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
@@ -161,6 +164,42 @@ async fn filing_stops_when_the_window_is_over_and_the_preview_counts_whom_that_t
 }
 
 #[tokio::test]
+async fn the_end_of_an_agency_and_of_a_point_is_previewed() {
+    let season = Season::until(3).await;
+    let (world, all) = (
+        &season.world,
+        PreviewChangeResponse { changes: true, applications: 2, notices: 1, bookings: 1, ..Default::default() },
+    );
+    let abolish = |agency_id: &str| AbolishAgencyRequest {
+        request_id: request_id(),
+        agency_id: agency_id.to_owned(),
+        effective_date: rpc::render_date(shanghai::day(lifecycle::clock::now())),
+        successor_agency_id: String::new(),
+    };
+    // An agency of a county is below.
+    assert_eq!(reason(season.preview(Change::Abolish(abolish(&world.agency.agency_id))).await), "AGENCIES_BELOW");
+    assert_eq!(reason(season.preview(Change::Abolish(abolish(&request_id()))).await), "UNKNOWN_AGENCY");
+    let gulou = AgencyId::of(Division::parse("320302").unwrap()).to_string();
+    world.world.directory().abolish_agency(abolish(&gulou)).await.unwrap();
+    season.touches(Change::Abolish(abolish(&gulou)), PreviewChangeResponse::default()).await;
+    season.touches(Change::Abolish(abolish(&world.agency.agency_id)), all).await;
+
+    let close = |point_id: &str| ClosePointRequest { request_id: request_id(), point_id: point_id.to_owned() };
+    assert_eq!(reason(season.preview(Change::ClosePoint(close(&request_id()))).await), "UNKNOWN_POINT");
+    season.touches(Change::ClosePoint(close(&world.point.point_id)), all).await;
+    let wrong = refused(season.preview(Change::Abolish(AbolishAgencyRequest::default())).await);
+    assert!(wrong.violation("agency_id").is_some() && wrong.violation("effective_date").is_some());
+    let elsewhere = world.world.running.staff(Uuid::from_u128(0xc), Role::ScheduleOfficer, "330000", None).await;
+    for change in [Change::ClosePoint(close(&world.point.point_id)), Change::Abolish(abolish(&world.agency.agency_id))]
+    {
+        let request = PreviewChangeRequest { change: Some(change) };
+        assert_eq!(refused(PlansClient::new(elsewhere.clone()).preview_change(request).await).code, Code::NotFound);
+    }
+    world.world.directory().close_point(close(&world.point.point_id)).await.unwrap();
+    season.touches(Change::ClosePoint(close(&world.point.point_id)), PreviewChangeResponse::default()).await;
+}
+
+#[tokio::test]
 async fn a_preview_is_refused_as_the_change_itself() {
     let season = Season::start().await;
     let refusal = async |change| reason(season.preview(change).await);
@@ -211,6 +250,7 @@ async fn what_was_accepted_under_a_superseded_revision_is_listed() {
     let (rest, end) = season.superseded("", &token).await;
     let listed: Vec<_> = first.iter().chain(&rest).map(|filed| filed.enrolment_number.clone()).collect();
     assert_eq!((listed, end), (vec![number(4), number(2), number(1)], String::new()));
+    assert!(first.iter().chain(&rest).all(|filed| !filed.after_end), "an extension leaves them in order");
     let newest = &first[0];
     assert_eq!((newest.accepted_revision, newest.window.as_ref().unwrap()), (1, &extended));
     assert_eq!((&newest.agency_id, &newest.window_id), (&season.world.agency.agency_id, &extended.window_id));
@@ -238,6 +278,58 @@ async fn what_was_accepted_under_a_superseded_revision_is_listed() {
     }
     let rebuilt = season.world.world.running.service.bus.rebuild("filings", |_| ()).await.unwrap();
     assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest);
+}
+
+/// Replicas that have not heard go on accepting.
+#[tokio::test]
+async fn what_was_accepted_when_nobody_could_file_any_more_is_listed_first() {
+    let season = Season::until(3).await;
+    let (world, plans) = (&season.world, || season.world.world.plans());
+    let (plan, agency) = (season.world.plan.clone(), season.world.agency.agency_id.clone());
+    let cancelled = open(&world.world, &plan, &agency, (2 * HOUR, 3 * HOUR)).await;
+    let ahead = open(&world.world, &plan, &agency, (4 * HOUR, 5 * HOUR)).await;
+    let (plan_id, window_id) = (plan.clone(), cancelled.window_id.clone());
+    plans().cancel_window(CancelWindowRequest { request_id: request_id(), plan_id, window_id }).await.unwrap();
+    for (n, window, hours) in [(5, &cancelled, 2), (6, &ahead, 4), (7, &cancelled, 0)] {
+        world.submit_under(n, person(n), window).await;
+        let sql =
+            "UPDATE views.filing SET submitted_at = submitted_at + $1 * interval '1 hour' WHERE enrolment_number = $2";
+        // As it would have been recorded when the window would have begun.
+        eventually("the submission to be known", || async {
+            let query = sqlx::query(sql).bind(f64::from(hours)).bind(number(n));
+            let updated = query.execute(&world.world.running.service.ground.pool).await.unwrap();
+            (updated.rows_affected() == 1).then_some(())
+        })
+        .await;
+    }
+    let listed = async |expected: &[(u32, bool)]| {
+        let (mut listed, mut token) = season.superseded("", "").await;
+        while !token.is_empty() {
+            let (more, next) = season.superseded(&agency, &token).await;
+            listed.extend(more);
+            token = next;
+        }
+        let shown: Vec<_> = listed.iter().map(|filed| (filed.enrolment_number.clone(), filed.after_end)).collect();
+        let expected: Vec<_> = expected.iter().map(|(n, after_end)| (number(*n), *after_end)).collect();
+        assert_eq!(shown, expected);
+        listed
+    };
+    let first = listed(&[(5, true), (7, false)]).await.remove(0);
+    let taken_back = first.window.unwrap();
+    assert_eq!((first.accepted_revision, taken_back.revision), (1, 2));
+    assert_eq!((taken_back.begin_time, taken_back.end_time), (cancelled.begin_time, cancelled.begin_time));
+
+    let join = |is_open| {
+        let (plan_id, agency_id) = (plan.clone(), agency.clone());
+        JoinAgencyRequest { request_id: request_id(), plan_id, agency_id, join_in: true, is_open }
+    };
+    eventually("the first window to be over", || async { plans().join_agency(join(false)).await.ok() }).await;
+    listed(&[(6, true), (5, true), (7, false)]).await;
+    plans().join_agency(join(true)).await.unwrap();
+    listed(&[(5, true), (7, false)]).await;
+    let finish = FinishPlanRequest { request_id: request_id(), plan_id: plan.clone() };
+    plans().finish_plan(finish).await.unwrap();
+    listed(&[(6, true), (5, true), (7, false)]).await;
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ async fn an_abolished_agency_is_not_offered_and_gets_nothing_new() {
     );
     let today = shanghai::render_day(shanghai::day(lifecycle::clock::now()));
     assert_eq!(refusal.reason, "AGENCY_ABOLISHED");
-    assert_eq!(refusal.sentence, format!("云龙区教育局已于{today}撤销，请选择承接其职责的注册机构。"));
+    assert_eq!(refusal.sentence, format!("云龙区教育局自{today}起撤销，请选择承接其职责的注册机构。"));
     let new_point = AddPointRequest {
         request_id: request_id(),
         agency_id: yunlong.agency_id.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use eventlog::{Append, Claim, Division, NewEvent};
 use proto::identity::v1::Role;
 use proto::scheduling::v1::availability_client::AvailabilityClient;
 use proto::scheduling::v1::directory_client::DirectoryClient;
@@ -13,6 +14,7 @@ use proto::scheduling::v1::{
 use rpc::{ReadRefusal, Refusal};
 use scheduling::Scheduling;
 use scheduling::config::Settings;
+use scheduling::store::Stored;
 use service::testing::{Channel, Neighbour, Running, start};
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -60,6 +62,49 @@ pub(crate) fn agencies_of(province: &str, city: &str) -> ListAgenciesRequest {
 }
 
 impl World {
+    /// Holds the lock of the log until the transaction ends: what was decided waits to be recorded.
+    pub(crate) async fn hold(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        let mut held = self.running.service.ground.pool.begin().await.unwrap();
+        let sql =
+            "SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(7308332183942328167)";
+        sqlx::raw_sql(sql).execute(&mut *held).await.unwrap();
+        held
+    }
+
+    /// Waits until something that was decided waits for the lock.
+    pub(crate) async fn decided(&self) {
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        eventually("a decision to wait", || async {
+            let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&self.running.service.ground.pool).await.unwrap();
+            (waiting > 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Records events as they would have been recorded once.
+    pub(crate) async fn record<E: Stored>(&self, stream: Uuid, version: i64, events: &[E], claims: Vec<Claim>) {
+        let division = Division::parse("320300").unwrap();
+        let recorded = events.iter().map(|event| {
+            let (kind, payload) = event.write(stream);
+            let event_id = lifecycle::ids::random();
+            NewEvent { event_id, kind, payload, inner: Vec::new(), sealed: Vec::new(), division }
+        });
+        let append = Append {
+            stream,
+            expected_version: version,
+            events: recorded.collect(),
+            actor: "system".to_owned(),
+            request: None,
+            claims,
+            not_before: None,
+            not_after: None,
+            traceparent: None,
+            cause: None,
+        };
+        self.running.service.ground.log.append(append).await.unwrap();
+    }
+
     pub(crate) async fn start() -> Self {
         Self::with(Settings::default(), Vec::new()).await
     }

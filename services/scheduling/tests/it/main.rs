@@ -1,6 +1,7 @@
 //! The service in process, on a database of its own: every RPC with its codes, reasons and violations; events for ever.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod abolition;
 mod access;
 mod availability;
 mod changes;
@@ -19,4 +20,5 @@ mod slot_race;
 mod slot_world;
 mod slots;
 mod subjects;
+mod texts;
 mod watch;

@@ -3,11 +3,14 @@
 use proto::identity::v1::Role;
 use proto::scheduling::v1::plans_client::PlansClient;
 use proto::scheduling::v1::{
-    AssignPointRequest, CancelWindowRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest,
+    AgencyPlan, AssignPointRequest, CancelWindowRequest, CloseWindowRequest, ExtendWindowRequest, FinishPlanRequest,
     GetPlanRequest, JoinAgencyRequest, ListPlansRequest, OpenWindowRequest, PlanSummary, PointAssignment,
     PublishPlanRequest, Window,
 };
+use scheduling::domain::id::{AgencyId, PointId};
+use scheduling::domain::plan::{Assignment, Event};
 use tonic::{Code, Response};
+use uuid::Uuid;
 
 use crate::harness::{World, at, eventually, reason, refused, request_id};
 
@@ -43,7 +46,7 @@ async fn a_province_has_one_live_plan() {
     assert_eq!(reason(world.plans().finish_plan(finish()).await), "PLAN_FINISHED");
     let next = world.plans().publish_plan(publish()).await.unwrap().into_inner().plan_id;
     let current = eventually("the new plan to be current", || async {
-        let request = GetPlanRequest { plan_id: String::new(), province: "32".to_owned() };
+        let request = GetPlanRequest { province: "32".to_owned(), ..GetPlanRequest::default() };
         let plan = world.plans().get_plan(request).await.ok()?.into_inner().plan?;
         (plan.plan_id == next).then_some(plan)
     })
@@ -104,7 +107,7 @@ async fn a_plan_that_nobody_knows_is_refused() {
     let world = World::start().await;
     let finish = FinishPlanRequest { request_id: request_id(), plan_id: request_id() };
     assert_eq!(reason(world.plans().finish_plan(finish).await), "UNKNOWN_PLAN");
-    let get = GetPlanRequest { plan_id: request_id(), province: String::new() };
+    let get = GetPlanRequest { plan_id: request_id(), ..GetPlanRequest::default() };
     let refusal = eventually("the plans to be loaded", || async {
         Some(refused(world.plans().get_plan(get.clone()).await))
             .filter(|refusal| refusal.reason != "REFERENCE_NOT_READY")
@@ -276,7 +279,7 @@ async fn points_are_assigned_and_the_plan_shows_them() {
     world.plans().assign_point(assign(&point.point_id, "请携带证书原件")).await.unwrap();
     let window = opened(&world, &plan, &xuzhou.agency_id, 0, HOUR).await;
     let shown = eventually("the plan to show the window", || async {
-        let request = GetPlanRequest { plan_id: plan.clone(), province: String::new() };
+        let request = GetPlanRequest { plan_id: plan.clone(), ..GetPlanRequest::default() };
         let shown = world.plans().get_plan(request).await.ok()?.into_inner().plan?;
         shown.agencies.first().is_some_and(|agency| !agency.windows.is_empty()).then_some(shown)
     })
@@ -285,4 +288,63 @@ async fn points_are_assigned_and_the_plan_shows_them() {
     assert_eq!((&agency.agency_id, agency.join_in, agency.is_open), (&xuzhou.agency_id, true, true));
     assert_eq!(agency.windows, [window]);
     assert_eq!(agency.points[0].notes, "请携带证书原件");
+}
+
+/// More than a message holds: every point with the longest notes.
+#[tokio::test]
+async fn a_large_plan_comes_in_pages() {
+    const POINTS: u128 = 600;
+    let world = World::start().await;
+    let [jiangsu, xuzhou, gulou] = world.agencies().await;
+    let plan_id = world.publish_plan().await;
+    for agency in [&jiangsu, &xuzhou, &gulou] {
+        world.join(&plan_id, agency).await;
+    }
+    let stream = Uuid::parse_str(&plan_id).unwrap();
+    let agency = AgencyId(Uuid::parse_str(&xuzhou.agency_id).unwrap());
+    let instant = lifecycle::clock::now();
+    let assigned = (1..=POINTS).map(|n| {
+        let (point, notes) = (PointId(Uuid::from_u128(n)), "注".repeat(5_000));
+        let (confirm_begin, confirm_end, range) = (instant, instant, String::new());
+        Event::PointAssigned { agency, assignment: Assignment { point, confirm_begin, confirm_end, range, notes } }
+    });
+    for (events, version) in assigned.collect::<Vec<_>>().chunks(100).zip((4..).step_by(100)) {
+        world.record(stream, version, events, Vec::new()).await;
+    }
+    let page = async |page_size, page_token: &str| {
+        let (plan_id, page_token) = (plan_id.clone(), page_token.to_owned());
+        let request = GetPlanRequest { plan_id, page_size, page_token, ..GetPlanRequest::default() };
+        world.plans().get_plan(request).await.map(Response::into_inner)
+    };
+    let all = async |page_size| {
+        let (mut pages, mut token) = (Vec::new(), String::new());
+        loop {
+            let answer = page(page_size, &token).await.ok()?;
+            token = answer.next_page_token;
+            pages.push(answer.plan?.agencies);
+            if token.is_empty() {
+                return Some(pages);
+            }
+        }
+    };
+    let points = |pages: &[Vec<AgencyPlan>]| -> Vec<String> {
+        let points = pages.iter().flatten().flat_map(|agency| &agency.points);
+        points.map(|point| point.point_id.clone()).collect()
+    };
+    let expected: Vec<String> = (1..=POINTS).map(|n| Uuid::from_u128(n).to_string()).collect();
+    for page_size in [0, 1] {
+        let pages = eventually("all points", || async {
+            all(page_size).await.filter(|pages| points(pages).len() == expected.len())
+        })
+        .await;
+        assert!(pages.len() > 2 && points(&pages) == expected, "{} pages", pages.len());
+        let mut agencies: Vec<String> = pages.into_iter().flatten().map(|agency| agency.agency_id).collect();
+        agencies.dedup();
+        let mut known = [&jiangsu, &xuzhou, &gulou].map(|agency| agency.agency_id.clone());
+        known.sort_unstable();
+        assert_eq!(agencies, known);
+    }
+    let wrong = refused(page(-1, "x").await.map(Response::new));
+    let fields: Vec<String> = wrong.violations.into_iter().map(|violation| violation.field).collect();
+    assert_eq!(fields, ["page_size", "page_token"]);
 }

@@ -68,7 +68,7 @@ impl SlotWorld {
             AssignPointRequest { request_id: request_id(), plan_id: plan.clone(), assignment: Some(assignment) };
         world.plans().assign_point(assign).await.unwrap();
         eventually("the plan to show the point", || async {
-            let request = GetPlanRequest { plan_id: plan.clone(), province: String::new() };
+            let request = GetPlanRequest { plan_id: plan.clone(), ..GetPlanRequest::default() };
             let plan = world.plans().get_plan(request).await.ok()?.into_inner().plan?;
             plan.agencies.first().is_some_and(|agency| !agency.points.is_empty()).then_some(())
         })

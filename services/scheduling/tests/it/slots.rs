@@ -1,6 +1,5 @@
 //! Slots over gRPC: capacities, bookings, moves, blocks, no-shows, and every reason that people meet.
 
-use eventlog::{Append, Division, NewEvent};
 use proto::applications::v1::{ApplicationAmended, ApplicationWithdrawn, CodedPart};
 use proto::identity::v1::Role;
 use proto::scheduling::v1::slots_client::SlotsClient;
@@ -13,7 +12,7 @@ use proto::types::v1::PersonalDataErased;
 use scheduling::config::Settings;
 use scheduling::domain::booking::{EnrolmentNumber, Event, State};
 use scheduling::domain::id::BookingId;
-use scheduling::store::{self, Stored as _};
+use scheduling::store;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -262,29 +261,14 @@ async fn what_becomes_of_an_application_frees_its_place() {
     .await;
 }
 
-/// A booking of yesterday, as it would have been recorded then.
-async fn booked_in_the_past(world: &SlotWorld, n: u32, slot: &Slot) {
+/// A booking of these applications in the past, as it would have been recorded then.
+async fn booked_in_the_past(world: &SlotWorld, numbers: &[u32], slot: &Slot) {
     let stream = lifecycle::ids::random();
     let slot = store::read_slot(Some(slot.clone())).unwrap();
-    let seats = vec![(EnrolmentNumber::parse(&number(n)).unwrap(), 1)];
+    let seats = numbers.iter().zip(1..).map(|(n, seat)| (EnrolmentNumber::parse(&number(*n)).unwrap(), seat)).collect();
     let event = Event::Booked { booking: BookingId(stream), slot, seats };
-    let (kind, payload) = event.write(stream);
-    let division = Division::parse("320300").unwrap();
-    let recorded =
-        NewEvent { event_id: lifecycle::ids::random(), kind, payload, inner: Vec::new(), sealed: Vec::new(), division };
-    let append = Append {
-        stream,
-        expected_version: 0,
-        events: vec![recorded],
-        actor: "system".to_owned(),
-        request: None,
-        claims: store::taken::claims_of_booking(&State::Empty, &event),
-        not_before: None,
-        not_after: None,
-        traceparent: None,
-        cause: None,
-    };
-    world.world.running.service.ground.log.append(append).await.unwrap();
+    let claims = store::taken::claims_of_booking(&State::Empty, &event);
+    world.world.record(stream, 0, &[event], claims).await;
 }
 
 #[tokio::test]
@@ -296,10 +280,7 @@ async fn who_did_not_come_books_again() {
     world.known(1).await;
     let (mut me, mut clerk) = (world.person(1), world.clerk.clone());
     assert_eq!(reason(clerk.mark_no_show(no_show(1)).await), "NOT_BOOKED");
-    booked_in_the_past(&world, 1, &yesterday).await;
-    let over = refused(me.book_slot(book(1, &next)).await);
-    assert_eq!(over.reason, "ALREADY_BOOKED");
-    assert!(over.sentence.contains("未到场"), "{}", over.sentence);
+    booked_in_the_past(&world, &[1], &yesterday).await;
     assert_eq!(reason(me.release_slot(give_back(1)).await), "SLOT_BEGUN");
     assert_eq!(reason(me.move_slot(shift(1, &next)).await), "SLOT_BEGUN");
     clerk.mark_no_show(no_show(1)).await.unwrap();
@@ -310,6 +291,90 @@ async fn who_did_not_come_books_again() {
         (listed.len() == 1 && listed[0].no_show).then_some(())
     })
     .await;
+}
+
+/// Waits until these bookings of a slot are listed, each as a no-show or not.
+async fn missed(world: &SlotWorld, slot: &Slot, expected: &[(String, bool)]) {
+    eventually("the no-shows to be listed", || async {
+        let listed = listed(world, slot).await;
+        let shown: Vec<_> = listed.into_iter().map(|booking| (booking.enrolment_number, booking.no_show)).collect();
+        (shown == expected).then_some(())
+    })
+    .await;
+}
+
+/// No clerk has said a word.
+#[tokio::test]
+async fn who_was_not_seen_books_again_and_was_missed() {
+    let world = SlotWorld::with(Settings { max_no_shows: 2, ..Settings::default() }).await;
+    let (yesterday, next) = (world.slot(-1, HalfDay::Afternoon), world.slot(2, HalfDay::Morning));
+    world.publish(&next, 3).await;
+    for n in 1..=4 {
+        world.submit(n).await;
+        world.known(n).await;
+    }
+    booked_in_the_past(&world, &[1, 2, 3, 4], &yesterday).await;
+    // Who gets no place was not missed yet.
+    let liaison = world.world.running.staff(Uuid::from_u128(0x1a), Role::Liaison, "320300", Some(SCHOOL)).await;
+    let mut liaison = SlotsClient::new(liaison);
+    let block = |numbers: &[u32]| BookBlockRequest {
+        request_id: request_id(),
+        slot: Some(next.clone()),
+        enrolment_numbers: numbers.iter().map(|n| number(*n)).collect(),
+    };
+    assert_eq!(reason(liaison.book_block(block(&[1, 2, 3, 4])).await), "SLOT_FULL");
+    assert_eq!(live(&world, 1).await.unwrap().slot, Some(yesterday.clone()));
+
+    let mut me = world.person(1);
+    let request = book(1, &next);
+    let booked = me.book_slot(request.clone()).await.unwrap().into_inner();
+    assert_eq!(me.book_slot(request).await.unwrap().into_inner(), booked, "one request, one effect");
+    assert_eq!(live(&world, 1).await, booked.booking);
+    assert_eq!(reason(me.book_slot(book(1, &next)).await), "ALREADY_BOOKED");
+    assert_eq!(reason(world.clerk.clone().mark_no_show(no_show(1)).await), "SLOT_NOT_OVER");
+    // Two of what was one block once.
+    liaison.book_block(block(&[2, 3])).await.unwrap();
+    let of = |n, no_show| (number(n), no_show);
+    missed(&world, &yesterday, &[of(1, true), of(2, true), of(3, true), of(4, false)]).await;
+
+    // The second time is one too many, whether a clerk has said so or not.
+    me.release_slot(give_back(1)).await.unwrap();
+    let before = world.slot(-2, HalfDay::Morning);
+    booked_in_the_past(&world, &[1], &before).await;
+    let refusal = refused(me.book_slot(book(1, &next)).await);
+    assert_eq!((refusal.reason.as_str(), refusal.metadata["no_shows"].as_str()), ("TOO_MANY_NO_SHOWS", "2"));
+    missed(&world, &before, &[of(1, false)]).await;
+}
+
+/// Between the decision and its record the application was withdrawn, and the reaction to that found nothing to free.
+#[tokio::test]
+async fn a_booking_does_not_outlive_its_application() {
+    let world = SlotWorld::start().await;
+    let next = world.slot(2, HalfDay::Morning);
+    world.publish(&next, 1).await;
+    world.submit(1).await;
+    world.known(1).await;
+    let (mut me, held) = (world.person(1), world.world.hold().await);
+    let withdrawing = async {
+        world.world.decided().await;
+        let number = number(1);
+        let withdrawn = ApplicationWithdrawn { certificate_id: certificate(1).to_string(), enrolment_number: number };
+        let applications = world.world.running.neighbour("applications");
+        let recorded = applications.publish(certificate(1), "320300", &withdrawn).await;
+        let pool = &world.world.running.service.ground.pool;
+        let sql = "SELECT count(*) FROM feed_checkpoint WHERE source = 'applications' AND position < $1";
+        eventually("the withdrawal to be heard", || async {
+            let behind: i64 = sqlx::query_scalar(sql).bind(recorded.position).fetch_one(pool).await.unwrap();
+            (behind == 0).then_some(())
+        })
+        .await;
+        held.rollback().await.unwrap();
+    };
+    let (booked, ()) = tokio::join!(me.book_slot(book(1, &next)), withdrawing);
+    booked.unwrap();
+    assert_eq!(live(&world, 1).await, None);
+    free(&world, &[(1, 1)]).await;
+    assert_eq!(reason(me.book_slot(book(1, &next)).await), "APPLICATION_NOT_PENDING");
 }
 
 #[tokio::test]
@@ -324,7 +389,7 @@ async fn who_was_missed_as_often_as_may_be_books_no_more_and_the_day_is_exported
     let mut clerk = world.clerk.clone();
     for (missed, days) in [(1, -2), (2, -1)] {
         let slot = world.slot(days, HalfDay::Afternoon);
-        booked_in_the_past(&world, 1, &slot).await;
+        booked_in_the_past(&world, &[1], &slot).await;
         clerk.mark_no_show(no_show(1)).await.unwrap();
         eventually("the no-show to be listed", || async {
             listed(&world, &slot).await.first().is_some_and(|booking| booking.no_show).then_some(())

@@ -1,13 +1,15 @@
 //! Fields that requests of the directory have in common.
 
 use lifecycle::clock;
-use rpc::{Violations, parse_date};
+use rpc::{Violations, parse_date, parse_page_place};
 use time::Date;
 
+use super::super::changes::NOT_PLAIN;
 use crate::domain::division::{Code, Division, Divisions};
 use crate::domain::name::Name;
 use crate::domain::shanghai;
 use crate::domain::subject::{Stage, Subject};
+use crate::domain::text::is_plain;
 use crate::store;
 
 pub(super) const UNKNOWN_DIVISION: &str = "UNKNOWN_DIVISION";
@@ -53,4 +55,11 @@ pub(super) fn name(text: &str, violations: &mut Violations) -> Option<Name> {
 
 pub(super) fn query(text: &str, violations: &mut Violations) {
     violations.check("query", text.len() <= LONGEST_QUERY, "TOO_LONG", "查询内容过长，请缩短后再试。");
+    violations.check("query", !text.trim().contains(char::is_control), NOT_PLAIN.0, NOT_PLAIN.1);
+}
+
+/// The name after which a page begins; empty for the first page.
+pub(super) fn place(token: &str, violations: &mut Violations) -> String {
+    let name = |place: &[u8]| std::str::from_utf8(place).ok().filter(|name| is_plain(name)).map(str::to_owned);
+    parse_page_place("page_token", token, violations, name).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use access::Caller;
 use prost::Message as _;
 use proto::scheduling::v1 as wire;
-use rpc::{Violations, cut_page, page_size, parse_page_token};
+use rpc::{Violations, cut_page, page_size};
 use tonic::{Request, Status};
 
 use super::fields::{self, UNKNOWN_DIVISION};
@@ -24,9 +24,8 @@ impl DirectoryApi {
         violations.check("province", known, UNKNOWN_DIVISION, "请选择省份。");
         fields::query(&query, &mut violations);
         let size = page_size("page_size", size, &mut violations);
-        let place = parse_page_token("page_token", &token, &mut violations).unwrap_or_default();
+        let place = fields::place(&token, &mut violations);
         violations.into_result()?;
-        let place = String::from_utf8_lossy(&place).into_owned();
         let after = place.split_once('/').unwrap_or_default();
         let sought = Sought::parse(&query);
         let schools = self.graduate_schools.list(&province, &sought, after, size + 1).await.map_err(Error::View)?;

@@ -1,11 +1,15 @@
 //! Adding, renaming and abolishing an authority.
 
 use decider::testing::given;
-use time::macros::date;
+use time::Duration;
+use time::macros::{date, datetime};
+use uuid::Uuid;
 
+use super::super::id::WindowId;
 use super::*;
 
 const DAY: Date = date!(2020 - 07 - 01);
+const NOW: OffsetDateTime = datetime!(2020-06-01 00:00 UTC);
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -40,7 +44,7 @@ fn renamed(called: &str, since: Date) -> Event {
 }
 
 fn abolish(successor: Successor) -> Command {
-    Command::AbolishAgency { on: DAY, successor, has_others_below: false }
+    Command::AbolishAgency { on: DAY, successor, has_others_below: false, windows: Vec::new(), now: NOW }
 }
 
 fn abolished(successor: Option<AgencyId>) -> Event {
@@ -161,8 +165,43 @@ fn an_authority_ends_with_or_without_a_successor() {
 #[test]
 fn an_authority_ends_once_and_those_below_first() {
     given::<Decisions>([xuzhou(), abolished(None)]).when(abolish(Successor::Known(nanjing()))).then_refused(&gone());
-    let below = Command::AbolishAgency { on: DAY, successor: Successor::None, has_others_below: true };
+    let below = Command::AbolishAgency {
+        on: DAY,
+        successor: Successor::None,
+        has_others_below: true,
+        windows: Vec::new(),
+        now: NOW,
+    };
     given::<Decisions>([xuzhou()]).when(below).then_refused(&Rejection::HasOthersBelow);
+}
+
+#[test]
+fn an_authority_ends_when_its_windows_are_over_with_their_grace() {
+    let ends = shanghai::begin(DAY);
+    let until = |over: OffsetDateTime| Window {
+        id: WindowId(Uuid::from_u128(5)),
+        begin: ends - Duration::DAY,
+        end: over - Duration::minutes(30),
+        grace_minutes: 30,
+        revision: 1,
+    };
+    let abolish = |over, now| Command::AbolishAgency {
+        on: DAY,
+        successor: Successor::None,
+        has_others_below: false,
+        windows: vec![until(over)],
+        now,
+    };
+    let late = ends + Duration::DAY;
+    for (over, now) in [(ends, NOW), (ends, late), (late, late)] {
+        given::<Decisions>([xuzhou()]).when(abolish(over, now)).then([abolished(None)]);
+    }
+    let refusal = |over| Rejection::WindowNotOver { window: until(over) };
+    for (over, now) in [(ends + Duration::MICROSECOND, NOW), (late, NOW), (late, late - Duration::MICROSECOND)] {
+        given::<Decisions>([xuzhou()]).when(abolish(over, now)).then_refused(&refusal(over));
+    }
+    // It has ended already: that is no news.
+    given::<Decisions>([xuzhou(), abolished(None)]).when(abolish(late, NOW)).then_nothing();
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn afternoon() -> Slot {
 }
 
 fn application(n: u32) -> Application {
-    Application { number: number(n), point: POINT, pending: true, no_shows: 0 }
+    Application { number: number(n), point: POINT, pending: true, no_shows: 0, booked: None }
 }
 
 fn offer(slot: Slot, free: &[u32]) -> Offer {
@@ -36,14 +36,7 @@ fn offer(slot: Slot, free: &[u32]) -> Offer {
 }
 
 fn book(applications: &[Application], offer: Offer) -> Command {
-    Command::Book {
-        booking: BOOKING,
-        applications: applications.to_vec(),
-        booked: None,
-        offer,
-        most_no_shows: MOST,
-        now: NOW,
-    }
+    Command::Book { booking: BOOKING, applications: applications.to_vec(), offer, most_no_shows: MOST, now: NOW }
 }
 
 fn booked(seats: &[(u32, u32)]) -> Event {
@@ -95,7 +88,6 @@ fn nobody_books_what_has_begun_or_lies_outside_the_points_dates() {
     let late = Command::Book {
         booking: BOOKING,
         applications: vec![application(1)],
-        booked: None,
         offer: offer(morning(), &[1]),
         most_no_shows: MOST,
         now: morning().begins_at(),
@@ -117,18 +109,31 @@ fn only_applications_that_wait_for_confirmation_at_the_point_are_booked() {
 
 #[test]
 fn an_application_has_one_live_booking() {
-    let twice = |now| Command::Book {
+    let refusal = Rejection::AlreadyBooked { number: number(1), slot: morning() };
+    when(&[], book(&[waits(0)], offer(afternoon(), &[1]))).then_refused(&refusal);
+    when(&[booked(&[(1, 3)])], book(&[application(1)], offer(afternoon(), &[1]))).then_refused(&refusal);
+}
+
+/// The first application, with a live booking of the morning.
+fn waits(no_shows: u32) -> Application {
+    Application { no_shows, booked: Some(morning()), ..application(1) }
+}
+
+#[test]
+fn whoever_was_not_seen_in_a_slot_that_is_over_books_again_and_was_missed_once_more() {
+    let again = |no_shows, now| Command::Book {
         booking: BOOKING,
-        applications: vec![application(1)],
-        booked: Some((number(1), morning())),
+        applications: vec![waits(no_shows)],
         offer: offer(afternoon(), &[1]),
         most_no_shows: MOST,
         now,
     };
-    let refusal = |over| Rejection::AlreadyBooked { number: number(1), slot: morning(), over };
-    when(&[], twice(NOW)).then_refused(&refusal(false));
-    when(&[], twice(morning().ends_at())).then_refused(&refusal(true));
-    when(&[booked(&[(1, 3)])], book(&[application(1)], offer(afternoon(), &[1]))).then_refused(&refusal(false));
+    let over = morning().ends_at();
+    let event = Event::Booked { booking: BOOKING, slot: afternoon(), seats: vec![(number(1), 1)] };
+    when(&[], again(MOST - 2, over)).then([event]);
+    when(&[], again(MOST - 1, over)).then_refused(&Rejection::TooManyNoShows { number: number(1), no_shows: MOST });
+    let refusal = Rejection::AlreadyBooked { number: number(1), slot: morning() };
+    when(&[], again(0, over - time::Duration::MICROSECOND)).then_refused(&refusal);
 }
 
 #[test]
