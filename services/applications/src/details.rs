@@ -45,6 +45,7 @@ impl Details {
             tokio::join!(profiles.get_person_details(asked), certificates.get_certificate_details(asked_certificate));
         let known = known.map_err(|status| of_identity(&status))?.into_inner();
         let held = held.map_err(|status| of_certificates(&status))?.into_inner();
+        let certificate = held.certificate.unwrap_or_default();
         Ok(Secret {
             personal: crate::domain::form::Personal::default(),
             applicant: Applicant {
@@ -55,8 +56,12 @@ impl Details {
                 birth_date: known.birth_date,
                 ethnicity: known.ethnicity,
                 certificate_number: held.number,
+                document_type: known.document_type,
+                certificate_subject: certificate.subject,
+                issuing_agency: certificate.issuing_agency,
+                ..Applicant::default()
             },
-            certificate_issue_date: held.certificate.map(|certificate| certificate.issue_date).unwrap_or_default(),
+            certificate_issue_date: certificate.issue_date,
             account_mobile: known.phone,
             account_email: known.email,
         })

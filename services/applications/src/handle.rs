@@ -33,10 +33,10 @@ use crate::domain::calendar::shanghai_date;
 use crate::domain::directory::{Assignment, Directory};
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{
-    Application, Command, ConclusionFact, Event, Registration, Registrations, Rejection,
+    Application, CertificateFacts, Command, ConclusionFact, Event, Registration, Registrations, Rejection,
 };
 use crate::domain::rules::RuleSet;
-use crate::domain::values::{Conclusion, Level, Restriction, Status, Turn};
+use crate::domain::values::{Conclusion, Level, Status, Turn};
 use crate::domain::working_days::WorkCalendar;
 use crate::error::Error;
 use crate::shipped::Shipped;
@@ -146,8 +146,8 @@ pub struct Situation<'a> {
     pub application: &'a Application,
     /// Dates of its point.
     pub assignment: Option<Assignment>,
-    /// A restriction of the certificate.
-    pub restriction: Option<Restriction>,
+    /// The certificate as it is now.
+    pub certificate: Option<CertificateFacts>,
     /// In force.
     pub rules: Arc<RuleSet>,
     /// Now.
@@ -297,8 +297,8 @@ impl Handle {
         let now = clock::now();
         let Attempt { command, not_after } = attempt(Situation {
             application,
-            assignment: directory.assignment(application.place.agency, application.place.point),
-            restriction: certificate.and_then(|certificate| certificate.facts.restriction),
+            assignment: directory.assignment(application.window, application.place.agency, application.place.point),
+            certificate: certificate.map(|certificate| certificate.facts),
             rules: self.rules_of(&directory, Some(application.place.agency))?,
             now,
             today: shanghai_date(now),

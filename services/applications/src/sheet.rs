@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use workbook::{Broken, Chunk, FORMULA_ERRORS, Flaw};
 
 use crate::domain::enrolment_number::EnrolmentNumber;
+use crate::domain::text::is_in_lines;
 use crate::handle::MOST_ITEMS;
 
 /// Header of the column that names the application.
@@ -209,7 +210,12 @@ impl Problems {
             self.add(column, "TOO_LONG", "不能超过1000个字。");
             return None;
         }
-        Some(text.to_owned())
+        let text = text.replace("\r\n", "\n");
+        if !is_in_lines(&text) {
+            self.add(column, "NOT_PLAIN_TEXT", "只能是分行的纯文本，不能含有制表符等控制字符。");
+            return None;
+        }
+        Some(text)
     }
 }
 

@@ -12,7 +12,7 @@ use super::drafts::parse_form;
 use super::filter::place_of;
 use super::history;
 use super::render::{application, int, outcome, summary};
-use super::request::{Parsing, grant_of, person, viewer};
+use super::request::{Parsing, applicant, grant_of, person, viewer};
 use super::status::{answer, reached};
 use super::watch::{Answers, Watches, watch};
 use crate::domain::registration::{Command, Reader, Rejection};
@@ -20,9 +20,6 @@ use crate::error::Error;
 use crate::handle::{Amendment, Attempt, Done, Handle, Submission};
 use crate::views::applications::APPLICATIONS;
 use crate::wire as values;
-
-/// Characters of the longest reason to look, as identity takes it.
-const LONGEST_PURPOSE: usize = 100;
 
 /// The service, and what a person exports of it.
 #[derive(Clone)]
@@ -43,8 +40,7 @@ impl Applications for ApplicationsApi {
         &self,
         request: Request<wire::SubmitApplicationRequest>,
     ) -> Result<Response<wire::SubmitApplicationResponse>, Status> {
-        let caller = Caller::of(&request);
-        let person = caller.signed_in()?.id;
+        let (caller, person) = (Caller::of(&request), applicant(&request)?.id);
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let asked = parsing.asked(&caller, &message.request_id, &message);
@@ -61,7 +57,7 @@ impl Applications for ApplicationsApi {
         &self,
         request: Request<wire::AmendApplicationRequest>,
     ) -> Result<Response<wire::AmendApplicationResponse>, Status> {
-        let (caller, person) = (Caller::of(&request), person(&request)?);
+        let (caller, person) = (Caller::of(&request), applicant(&request)?);
         let message = request.into_inner();
         let mut parsing = Parsing::default();
         let asked = parsing.asked(&caller, &message.request_id, &message);
@@ -94,7 +90,7 @@ impl Applications for ApplicationsApi {
                 |done: &Done| wire::WithdrawApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |now: crate::handle::Situation<'_>| Attempt {
                 command: Command::Withdraw { number: key.number, person, now: now.now, assignment: now.assignment },
-                not_after: now.assignment.map(|assignment| assignment.end),
+                not_after: now.assignment.filter(|_| !now.application.is_mending()).map(|assignment| assignment.end),
             };
             handle.act(&asked, key, None, render, attempt).await
         };
@@ -111,9 +107,7 @@ impl Applications for ApplicationsApi {
         let mut parsing = Parsing::default();
         let key = parsing.key(message.key.as_ref());
         let as_of = parsing.as_of(message.as_of);
-        let purpose = message.reveal_purpose.trim();
-        let is_short = purpose.chars().count() <= LONGEST_PURPOSE;
-        parsing.violations().check("reveal_purpose", is_short, "TOO_LONG", "查看目的不能超过100个字。");
+        let purpose = parsing.line("reveal_purpose", message.reveal_purpose.trim(), "查看目的不能超过100个字。");
         parsing.done()?;
         let seen = self.handle.read(&viewer, key, as_of).await?;
         let found = seen.record.state.application(key.number).ok_or(Error::from(Rejection::NotFound))?;

@@ -17,8 +17,8 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 use workbook::Workbooks;
 
-use super::render::outcome;
-use super::request::{Parsing, officer};
+use super::render::{int, outcome};
+use super::request::{Parsing, officer, refused_item, unfit};
 use crate::domain::registration::Officer;
 use crate::domain::values::Conclusion;
 use crate::error::Error;
@@ -48,6 +48,12 @@ struct Call {
     dry_run: bool,
 }
 
+/// One application of a call, and what is wanted of it, if that can be read.
+struct Item {
+    given: Option<wire::ApplicationKey>,
+    work: Result<(Key, Wanted), wire::ItemRefusal>,
+}
+
 type Answers<M> = BoxStream<'static, Result<M, Status>>;
 
 #[tonic::async_trait]
@@ -70,7 +76,9 @@ impl Bulk for BulkApi {
         let keys = parsing.keys("keys", &message.keys.iter().map(Some).collect::<Vec<_>>());
         parsing.done()?;
         let call = Call::of(&request, &[Role::Clerk], request_id, message.dry_run)?;
-        let items = keys.into_iter().map(|key| (key, Wanted::Confirm));
+        let items = message.keys.iter().cloned().zip(keys);
+        let items =
+            items.map(|(given, key)| Item { given: Some(given), work: key.map(|key| (key, Wanted::Confirm(None))) });
         let results = self.results(request.metadata(), call, items.collect());
         let answers = results.map_ok(|result| wire::ConfirmApplicationsResponse { result: Some(result) });
         Ok(Response::new(answers.boxed()))
@@ -87,7 +95,11 @@ impl Bulk for BulkApi {
         let reason = parsing.reason("reason", &message.reason);
         parsing.done()?;
         let call = Call::of(&request, &[Role::Liaison, Role::Clerk], request_id, message.dry_run)?;
-        let items = keys.into_iter().map(|key| (key, Wanted::Return(reason.to_owned())));
+        let items = message.keys.iter().cloned().zip(keys);
+        let items = items.map(|(given, key)| Item {
+            given: Some(given),
+            work: key.map(|key| (key, Wanted::Return(reason.to_owned()))),
+        });
         let results = self.results(request.metadata(), call, items.collect());
         let answers = results.map_ok(|result| wire::ReturnApplicationsResponse { result: Some(result) });
         Ok(Response::new(answers.boxed()))
@@ -104,7 +116,11 @@ impl Bulk for BulkApi {
         let opinion = parsing.text("opinion", &message.opinion);
         parsing.done()?;
         let call = Call::of(&request, &[Role::Reviewer], request_id, message.dry_run)?;
-        let items = keys.into_iter().map(|key| (key, Wanted::Pass(opinion.to_owned())));
+        let items = message.keys.iter().cloned().zip(keys);
+        let items = items.map(|(given, key)| Item {
+            given: Some(given),
+            work: key.map(|key| (key, Wanted::Pass(opinion.to_owned()))),
+        });
         let results = self.results(request.metadata(), call, items.collect());
         let answers = results.map_ok(|result| wire::PassReviewsResponse { result: Some(result) });
         Ok(Response::new(answers.boxed()))
@@ -118,11 +134,12 @@ impl Bulk for BulkApi {
         let mut parsing = Parsing::default();
         let request_id = parsing.id("request_id", &message.request_id);
         let keys = parsing.keys("items", &message.items.iter().map(|item| item.key.as_ref()).collect::<Vec<_>>());
-        let conclusions = (0..).zip(&message.items).map(|(place, item)| conclusion(&mut parsing, place, item));
-        let conclusions: Vec<_> = conclusions.collect();
         parsing.done()?;
         let call = Call::of(&request, &[Role::Reviewer], request_id, message.dry_run)?;
-        let items = keys.into_iter().zip(conclusions.into_iter().flatten());
+        let items = message.items.iter().zip(keys).map(|(item, key)| Item {
+            given: item.key.clone(),
+            work: key.and_then(|key| Ok((key, conclusion(item)?))),
+        });
         let results = self.results(request.metadata(), call, items.collect());
         let answers = results.map_ok(|result| wire::ConcludeApplicationsResponse { result: Some(result) });
         Ok(Response::new(answers.boxed()))
@@ -170,21 +187,18 @@ impl BulkApi {
         &self,
         metadata: &MetadataMap,
         call: Call,
-        items: Vec<(Key, Wanted)>,
+        items: Vec<Item>,
     ) -> impl Stream<Item = Result<wire::ItemResult, Status>> + use<> {
         let api = self.clone();
-        let results = stream::iter((0..).zip(items)).map(move |(position, (key, wanted))| {
+        let results = stream::iter((0..).zip(items)).map(move |(position, Item { given, work })| {
             let (api, call) = (api.clone(), call.clone());
             async move {
-                let came = match api.work(call, key, wanted).await {
-                    Ok(outcome) => Came::Outcome(outcome),
-                    Err(error) => Came::Refusal(refusal(error)),
+                let came = match work {
+                    Ok((key, wanted)) => api.work(call, key, wanted).await.map_err(refusal),
+                    Err(refusal) => Err(refusal),
                 };
-                let key = wire::ApplicationKey {
-                    certificate_id: key.certificate.to_string(),
-                    enrolment_number: key.number.to_string(),
-                };
-                Ok(wire::ItemResult { position, key: Some(key), result: Some(came) })
+                let result = Some(came.map_or_else(Came::Refusal, Came::Outcome));
+                Ok(wire::ItemResult { position, key: given, result })
             }
         });
         rpc::within_deadline(metadata, results.buffered(AT_ONCE))
@@ -214,12 +228,15 @@ fn refusal(error: Error) -> wire::ItemRefusal {
     wire::ItemRefusal { reason: told.reason, message: told.sentence }
 }
 
-fn conclusion(parsing: &mut Parsing, place: usize, item: &wire::ConclusionItem) -> Option<Wanted> {
-    let reason = parsing.text(format!("items[{place}].reason"), item.reason.trim()).to_owned();
+fn conclusion(item: &wire::ConclusionItem) -> Result<Wanted, wire::ItemRefusal> {
+    let text = item.reason.trim();
+    if let Some((reason, sentence)) = unfit(text) {
+        return Err(refused_item(reason, sentence));
+    }
     let conclusion = values::parse_conclusion(item.conclusion).filter(|found| *found != Conclusion::Revoked);
-    let sentence = "请选择注册合格、暂缓注册或注册不合格。";
-    parsing.violations().check(format!("items[{place}].conclusion"), conclusion.is_some(), "UNKNOWN_VALUE", sentence);
-    Some(Wanted::Conclude(conclusion?, reason))
+    let conclusion =
+        conclusion.ok_or_else(|| refused_item("UNKNOWN_VALUE", "请选择注册合格、暂缓注册或注册不合格。"))?;
+    Ok(Wanted::Conclude(conclusion, text.to_owned()))
 }
 
 fn item_fingerprint(request_id: Uuid, key: Key, wanted: &Wanted) -> [u8; 32] {
@@ -227,7 +244,10 @@ fn item_fingerprint(request_id: Uuid, key: Key, wanted: &Wanted) -> [u8; 32] {
     let (certificate_id, enrolment_number) = (key.certificate.to_string(), key.number.to_string());
     let key = Some(wire::ApplicationKey { certificate_id, enrolment_number });
     match wanted.clone() {
-        Wanted::Confirm => fingerprint(&wire::ConfirmApplicationRequest { request_id, key }),
+        Wanted::Confirm(form_version) => {
+            let form_version = form_version.map(int).unwrap_or_default();
+            fingerprint(&wire::ConfirmApplicationRequest { request_id, key, form_version })
+        }
         Wanted::Return(reason) => fingerprint(&wire::ReturnApplicationRequest { request_id, key, reason }),
         Wanted::Pass(opinion) => fingerprint(&wire::PassReviewRequest { request_id, key, opinion }),
         Wanted::Conclude(conclusion, reason) => {

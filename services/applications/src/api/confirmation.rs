@@ -37,6 +37,7 @@ impl Confirmation for ConfirmationApi {
         let key = parsing.key(message.key.as_ref());
         let given = message.facts.unwrap_or_default();
         let note = parsing.text("facts.note", &given.note).to_owned();
+        let seen = looked_at(&mut parsing, "seen_version", message.seen_version);
         let (facts, unreadable) = match values::parse_facts(&given) {
             Ok(facts) => (facts, Vec::new()),
             Err(unreadable) => (Facts::default(), unreadable),
@@ -51,7 +52,7 @@ impl Confirmation for ConfirmationApi {
             let render = |done: &Done| wire::RecordFactsResponse { outcome: Some(outcome(done)) }.encode_to_vec();
             let attempt = |_: Situation<'_>| {
                 let (order, facts) = (order.clone(), Box::new(facts.clone()));
-                Command::RecordFacts { order, facts, with_note: !note.is_empty() }.into()
+                Command::RecordFacts { order, facts, seen, with_note: !note.is_empty() }.into()
             };
             handle.act(&asked, key, Some(&note), render, attempt).await
         };
@@ -67,13 +68,15 @@ impl Confirmation for ConfirmationApi {
         let mut parsing = Parsing::default();
         let asked = parsing.asked(&caller, &message.request_id, &message);
         let key = parsing.key(message.key.as_ref());
+        let form_version = looked_at(&mut parsing, "form_version", message.form_version.into());
+        let form_version = form_version.and_then(|version| u32::try_from(version).ok());
         parsing.done()?;
         let clerk = officer(&caller, &[Role::Clerk])?;
         let handle = self.handle.clone();
         let body = async move {
             let render =
                 |done: &Done| wire::ConfirmApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            handle.work(&asked, &clerk, key, &Wanted::Confirm, false, render).await
+            handle.work(&asked, &clerk, key, &Wanted::Confirm(form_version), false, render).await
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }
@@ -119,4 +122,10 @@ impl Confirmation for ConfirmationApi {
         };
         answer(rpc::run(&self.lifecycle, body).await)
     }
+}
+
+/// The version that the caller has looked at; none where 0 says that it does not matter.
+fn looked_at(parsing: &mut Parsing, field: &'static str, version: i64) -> Option<i64> {
+    parsing.violations().check(field, version >= 0, "NEGATIVE", "版本不能为负数。");
+    (version > 0).then_some(version)
 }

@@ -3,11 +3,10 @@
 use lifecycle::Lifecycle;
 use proto::applications::v1::drafts_server::Drafts;
 use proto::applications::v1::{self as wire};
-use proto::identity::v1::Entry;
 use tonic::{Request, Response, Status};
 
 use super::render::{obstacle, problems};
-use super::request::{Parsing, person};
+use super::request::{Parsing, applicant, person};
 use super::sentences::restricted;
 use crate::domain::form::{Coded, Personal, Section};
 use crate::domain::text::NAMES;
@@ -29,10 +28,7 @@ impl Drafts for DraftsApi {
         &self,
         request: Request<wire::StartDraftRequest>,
     ) -> Result<Response<wire::StartDraftResponse>, Status> {
-        let person = person(&request)?;
-        if person.entry != Entry::Registration {
-            return Err(Error::WrongEntry.into());
-        }
+        let person = applicant(&request)?;
         let mut parsing = Parsing::default();
         parsing.id("request_id", &request.get_ref().request_id);
         let certificate = parsing.id("certificate_id", &request.get_ref().certificate_id);
@@ -40,8 +36,8 @@ impl Drafts for DraftsApi {
         let handle = self.handle.clone();
         let body = async move { handle.start_draft(&person, certificate).await };
         let draft = rpc::run(&self.lifecycle, body).await?;
-        let warnings = self.handle.restriction(certificate).await?.map(|restriction| {
-            let (reason, message) = restricted(restriction);
+        let warnings = self.handle.restriction(certificate).await?.map(|(restriction, until)| {
+            let (reason, message) = restricted(restriction, until);
             wire::FieldProblem { field: "certificate_id".to_owned(), reason: reason.to_owned(), message }
         });
         Ok(Response::new(wire::StartDraftResponse {
@@ -55,7 +51,7 @@ impl Drafts for DraftsApi {
         &self,
         request: Request<wire::AcceptAgreementRequest>,
     ) -> Result<Response<wire::AcceptAgreementResponse>, Status> {
-        let person = person(&request)?.id;
+        let person = applicant(&request)?.id;
         let wire::AcceptAgreementRequest { draft_id, text_version, text_digest } = request.into_inner();
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &draft_id);
@@ -71,7 +67,7 @@ impl Drafts for DraftsApi {
         &self,
         request: Request<wire::SaveDraftRequest>,
     ) -> Result<Response<wire::SaveDraftResponse>, Status> {
-        let person = person(&request)?.id;
+        let person = applicant(&request)?.id;
         let wire::SaveDraftRequest { draft_id, revision, form, section } = request.into_inner();
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &draft_id);
@@ -128,7 +124,7 @@ impl Drafts for DraftsApi {
         &self,
         request: Request<wire::TakeGraceTicketRequest>,
     ) -> Result<Response<wire::TakeGraceTicketResponse>, Status> {
-        let person = person(&request)?.id;
+        let person = applicant(&request)?.id;
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &request.get_ref().draft_id);
         parsing.done()?;
@@ -141,7 +137,7 @@ impl Drafts for DraftsApi {
         &self,
         request: Request<wire::DropDraftRequest>,
     ) -> Result<Response<wire::DropDraftResponse>, Status> {
-        let person = person(&request)?.id;
+        let person = applicant(&request)?.id;
         let mut parsing = Parsing::default();
         let draft = parsing.id("draft_id", &request.get_ref().draft_id);
         parsing.done()?;

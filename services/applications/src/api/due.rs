@@ -42,7 +42,7 @@ impl DueDates for DueDatesApi {
         });
         parsing.done()?;
         reached(&self.bus, APPLICATIONS, message.min_position).await?;
-        let selection = self.handle.due_selection(&viewer, filter)?;
+        let selection = self.handle.due_selection(&viewer, filter, message.own)?;
         // Nobody has many of their own; those never registered have no day to go on from.
         let own = matches!(selection.scope, Scope::Own(_));
         let size = if own { rpc::MAX_PAGE_SIZE } else { size };
@@ -62,7 +62,7 @@ impl DueDates for DueDatesApi {
         let filter = parsing.due_filter(&message.filter.unwrap_or_default());
         parsing.done()?;
         reached(&self.bus, APPLICATIONS, message.min_position).await?;
-        let selection = self.handle.due_selection(&viewer, filter)?;
+        let selection = self.handle.due_selection(&viewer, filter, false)?;
         let groups = self.handle.count_due(&selection).await?;
         let total = groups.iter().map(|group| group.count).sum();
         Ok(Response::new(wire::CountDueResponse { total, counts: groups.iter().map(count).collect() }))

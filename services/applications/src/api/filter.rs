@@ -37,6 +37,7 @@ impl Parsing {
         let sentence = "报名号应为17位数字，请核对后再试。";
         violations.check("filter.enrolment_number", is_number, "NOT_AN_ENROLMENT_NUMBER", sentence);
         Filter {
+            own: asked.own,
             statuses,
             level: values::parse_level(asked.level),
             turn: values::parse_turn(asked.turn),

@@ -81,7 +81,11 @@ pub(super) fn application(seen: &Seen, found: &Application, clear: bool) -> wire
             personal: personal.map(values::personal),
             coded: Some(values::coded(found.form.clone())),
         }),
-        applicant: Some(wire::Applicant { person_id: found.person.to_string(), ..applicant }),
+        applicant: Some(wire::Applicant {
+            person_id: found.person.to_string(),
+            certificate_kind: values::certificate_kind(found.kind).into(),
+            ..applicant
+        }),
         facts: found
             .facts
             .as_ref()
@@ -186,11 +190,12 @@ fn proposal(seen: &Seen, proposed: Proposed) -> wire::ReversalProposal {
 
 /// Masked by default: numbers keep their ends, names all but the last character, free text and places nothing.
 fn personal(secret: Option<&Secret>, clear: bool) -> (Option<Personal>, wire::Applicant) {
-    let Some(Secret { personal, applicant, .. }) = secret else {
+    let Some(Secret { personal, applicant, certificate_issue_date, .. }) = secret else {
         return (None, wire::Applicant::default());
     };
+    let applicant = wire::Applicant { issue_date: certificate_issue_date.clone(), ..applicant.clone() };
     if clear {
-        return (Some(personal.clone()), applicant.clone());
+        return (Some(personal.clone()), applicant);
     }
     let hidden = |text: &String| if text.is_empty() { String::new() } else { "***".to_owned() };
     let masked = Personal {
@@ -205,13 +210,12 @@ fn personal(secret: Option<&Secret>, clear: bool) -> (Option<Personal>, wire::Ap
         email: vault::mask::email(&personal.email),
     };
     let applicant = wire::Applicant {
-        person_id: applicant.person_id.clone(),
         name: vault::mask::name(&applicant.name),
         number: vault::mask::number(&applicant.number),
-        sex: applicant.sex.clone(),
         birth_date: hidden(&applicant.birth_date),
         ethnicity: hidden(&applicant.ethnicity),
         certificate_number: vault::mask::certificate(&applicant.certificate_number),
+        ..applicant
     };
     (Some(masked), applicant)
 }

@@ -1,26 +1,27 @@
 //! What every request has: who asks, by which id, about which application.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use access::Caller;
 use eventlog::Division;
 use prost::Message;
 use proto::applications::v1 as wire;
-use proto::identity::v1::Role;
+use proto::identity::v1::{Entry, Role};
 use rpc::{Refusal, Violations, fingerprint, parse_timestamp, parse_uuid};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::{Officer, Order, Unit};
-use crate::domain::text::TextRef;
+use crate::domain::text::{TextRef, is_in_lines};
+use crate::error::Error;
 use crate::handle::{Asked, Key, MOST_ITEMS, Pledge, Viewer};
 use crate::store::record::AsOf;
 
 /// Longest free text: reasons, opinions, notes.
 const MOST_TEXT: usize = 1_000;
-const MOST_REFERENCE: usize = 100;
+/// 文号, and why somebody looks, as identity takes it.
+const MOST_OF_A_LINE: usize = 100;
 
 /// Collects the wrong fields of one request.
 #[derive(Default)]
@@ -48,35 +49,32 @@ impl Parsing {
         Key { certificate, number: number.unwrap_or_else(nothing) }
     }
 
-    /// Which applications: each once, and not more than one call takes.
-    pub(super) fn keys(&mut self, field: &'static str, keys: &[Option<&wire::ApplicationKey>]) -> Vec<Key> {
+    /// Which applications, not more of them than one call takes; what cannot be one, or comes again, is refused for itself.
+    pub(super) fn keys(
+        &mut self,
+        field: &'static str,
+        keys: &[Option<&wire::ApplicationKey>],
+    ) -> Vec<Result<Key, wire::ItemRefusal>> {
         self.0.check(field, !keys.is_empty(), "REQUIRED", "请至少选择一条申报。");
         self.0.check(field, keys.len() <= MOST_ITEMS, "TOO_MANY_ITEMS", "每次最多处理1000条申报，请分批提交。");
         if keys.len() > MOST_ITEMS {
             return Vec::new();
         }
         let mut seen = HashSet::with_capacity(keys.len());
-        let mut read = |(place, key): (usize, Option<&wire::ApplicationKey>)| {
-            let mut wrong = |reason: &'static str, sentence: &'static str| {
-                self.0.add(format!("{field}[{place}]"), reason, sentence);
-            };
-            let Some(key) = key else {
-                wrong("REQUIRED", "此项不能为空。");
-                return None;
-            };
+        let mut read = |key: Option<&wire::ApplicationKey>| {
+            let key = key.ok_or_else(|| refused_item("REQUIRED", "此项不能为空。"))?;
             let certificate = Uuid::try_parse(&key.certificate_id).ok().filter(|id| !id.is_nil());
-            let number = EnrolmentNumber::parse(&key.enrolment_number);
-            match (certificate, number) {
-                (None, _) => wrong("NOT_A_UUID", "证书编号应为 UUID，请核对后再试。"),
-                (_, None) => wrong("NOT_AN_ENROLMENT_NUMBER", "报名号应为17位数字，请核对后再试。"),
-                (Some(certificate), Some(number)) if !seen.insert((certificate, number)) => {
-                    wrong("GIVEN_TWICE", "同一条申报重复出现，请删去重复的。");
-                }
-                (Some(certificate), Some(number)) => return Some(Key { certificate, number }),
+            let certificate =
+                certificate.ok_or_else(|| refused_item("NOT_A_UUID", "证书编号应为 UUID，请核对后再试。"))?;
+            let number = EnrolmentNumber::parse(&key.enrolment_number)
+                .ok_or_else(|| refused_item("NOT_AN_ENROLMENT_NUMBER", "报名号应为17位数字，请核对后再试。"))?;
+            if seen.insert((certificate, number)) {
+                Ok(Key { certificate, number })
+            } else {
+                Err(refused_item("GIVEN_TWICE", "同一条申报重复出现，只处理第一次，请删去重复的。"))
             }
-            None
         };
-        keys.iter().copied().enumerate().filter_map(&mut read).collect()
+        keys.iter().map(|key| read(*key)).collect()
     }
 
     /// An id.
@@ -128,17 +126,29 @@ impl Parsing {
         self.text(field, text)
     }
 
-    /// Free text that may be left out.
-    pub(super) fn text<'t>(&mut self, field: impl Into<Cow<'static, str>>, text: &'t str) -> &'t str {
-        self.0.check(field, text.chars().count() <= MOST_TEXT, "TOO_LONG", "不能超过1000个字。");
+    /// Free text that may be left out, in lines.
+    pub(super) fn text<'t>(&mut self, field: &'static str, text: &'t str) -> &'t str {
+        if let Some((reason, sentence)) = unfit(text) {
+            self.0.add(field, reason, sentence);
+        }
         text
     }
 
     /// 文号: goes into the inner part, so it is no place for names.
     pub(super) fn file_reference<'t>(&mut self, text: &'t str) -> &'t str {
-        let right =
-            !text.trim().is_empty() && text.chars().count() <= MOST_REFERENCE && !text.contains(char::is_control);
-        self.0.check("file_reference", right, "REQUIRED", "请填写文号，不超过100个字。");
+        self.0.check("file_reference", !text.trim().is_empty(), "REQUIRED", "请填写文号。");
+        self.line("file_reference", text, "文号不能超过100个字。")
+    }
+
+    /// Free text on one line, at most 100 characters of it.
+    pub(super) fn line<'t>(&mut self, field: &'static str, text: &'t str, too_long: &'static str) -> &'t str {
+        self.0.check(field, text.chars().count() <= MOST_OF_A_LINE, "TOO_LONG", too_long);
+        self.0.check(
+            field,
+            !text.contains(char::is_control),
+            "NOT_PLAIN_TEXT",
+            "不能含有换行等控制字符，请改正后再试。",
+        );
         text
     }
 
@@ -170,6 +180,19 @@ impl Parsing {
     }
 }
 
+/// What is wrong with a free text, if anything is.
+pub(super) fn unfit(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.chars().count() > MOST_TEXT {
+        return Some(("TOO_LONG", "不能超过1000个字。"));
+    }
+    (!is_in_lines(text)).then_some(("NOT_PLAIN_TEXT", "只能是分行的纯文本，不能含有制表符等控制字符。"))
+}
+
+/// Why an item of a call is not even tried.
+pub(super) fn refused_item(reason: &str, sentence: &str) -> wire::ItemRefusal {
+    wire::ItemRefusal { reason: reason.to_owned(), message: sentence.to_owned() }
+}
+
 /// Stands for a number that could not be read until [`Parsing::done`] refuses.
 fn nothing() -> EnrolmentNumber {
     EnrolmentNumber::new(1_000, "000000", 0).expect("all digits fit")
@@ -178,6 +201,12 @@ fn nothing() -> EnrolmentNumber {
 /// The signed-in person; the access table has made sure of it.
 pub(super) fn person<T>(request: &Request<T>) -> Result<access::Person, Refusal> {
     Caller::of(request).signed_in().cloned()
+}
+
+/// The person, whose session must have begun at the entry for registrations: what one entry begins the other does not go on with.
+pub(super) fn applicant<T>(request: &Request<T>) -> Result<access::Person, Status> {
+    let person = person(request)?;
+    if person.entry == Entry::Registration { Ok(person) } else { Err(Error::WrongEntry.into()) }
 }
 
 /// The person with the units of all roles that read.

@@ -1,6 +1,6 @@
 //! Sentences that name dates, in Chinese.
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::domain::calendar::SHANGHAI;
 pub(super) use crate::domain::calendar::in_chinese as day;
@@ -13,8 +13,17 @@ pub(super) fn instant(at: OffsetDateTime) -> String {
     format!("{}{:02}:{:02}", day(at.date()), at.hour(), at.minute())
 }
 
+/// The months between two days as the rules count them, in years where they are whole ones: 5年, 54个月.
+pub(super) fn period(from: Date, to: Date) -> String {
+    let months = |day: Date| day.year() * 12 + i32::from(u8::from(day.month()));
+    match months(to) - months(from) {
+        months if months % 12 == 0 => format!("{}年", months / 12),
+        months => format!("{months}个月"),
+    }
+}
+
 /// Reason and sentence of a certificate that cannot be registered now (DOMAIN L21, 4.3).
-pub(super) fn restricted(restriction: Restriction) -> (&'static str, String) {
+pub(super) fn restricted(restriction: Restriction, until: Option<Date>) -> (&'static str, String) {
     let what = restriction.sentence();
     match restriction {
         Restriction::RecordsDisagree => (
@@ -28,7 +37,9 @@ pub(super) fn restricted(restriction: Restriction) -> (&'static str, String) {
         | Restriction::RevokedConduct
         | Restriction::RevokedFraud
         | Restriction::ExamCheating => {
-            ("CERTIFICATE_RESTRICTED", format!("{what}，不能办理；如有疑问，请与证书的发证机构联系。"))
+            let until =
+                until.map(|until| format!("（登记的期限至{}，解除以前一直有效）", day(until))).unwrap_or_default();
+            ("CERTIFICATE_RESTRICTED", format!("{what}，不能办理{until}；如有疑问，请与证书的发证机构联系。"))
         }
     }
 }
@@ -95,9 +106,16 @@ pub(super) fn advice(advice: &Advice) -> String {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::macros::{date, datetime};
 
     use super::*;
+
+    #[test]
+    fn a_period_is_told_in_years_where_they_are_whole_ones() {
+        let told =
+            |months| period(date!(2024 - 02 - 29), crate::domain::calendar::add_months(date!(2024 - 02 - 29), months));
+        assert_eq!((told(60), told(36), told(54)), ("5年".to_owned(), "3年".to_owned(), "54个月".to_owned()));
+    }
 
     #[test]
     fn instants_are_told_in_shanghai() {

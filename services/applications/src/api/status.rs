@@ -10,7 +10,7 @@ use time::Date;
 use tonic::{Code, Response, Status};
 use workbook::Flaw;
 
-use super::sentences::{day, instant, restricted, turn};
+use super::sentences::{day, instant, period, restricted, turn};
 use crate::domain::calendar::render_date;
 use crate::domain::registration::Rejection;
 use crate::error::Error;
@@ -159,9 +159,14 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
             Refusal::rejected("ALREADY_APPLIED", "您已经填写了申报信息，请直接登录查看或修改申报信息。")
                 .with("enrolment_number", number.to_string())
         }
-        Rejection::RegisteredRecently { on, earliest } => dated(
+        Rejection::RegisteredRecently { on, earliest, expiry } => dated(
             "REGISTERED_RECENTLY",
-            format!("该证书已于{}注册，5年内无需再注册，最早可于{}申请。", day(*on), day(*earliest)),
+            format!(
+                "该证书已于{}注册，{}内无需再注册，最早可于{}申请。",
+                day(*on),
+                period(*on, *expiry),
+                day(*earliest)
+            ),
             *on,
             *earliest,
         ),
@@ -183,8 +188,8 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
             *on,
             *earliest,
         ),
-        Rejection::CertificateRestricted(restriction) => {
-            let (reason, sentence) = restricted(*restriction);
+        Rejection::CertificateRestricted(restriction, until) => {
+            let (reason, sentence) = restricted(*restriction, *until);
             Refusal::rejected(reason, sentence)
         }
         Rejection::NumberMistyped => Refusal::rejected(
@@ -197,6 +202,10 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
         Rejection::CertificateUnknown => Refusal::rejected(
             "CERTIFICATE_UNKNOWN",
             "没有查到您名下的这本证书，请在个人信息中心核对证书信息，或与发证机构确认。",
+        ),
+        Rejection::NotTheHolder => Refusal::rejected(
+            "CERTIFICATE_UNKNOWN",
+            "该证书目前不在申请人名下（已被删除、解除匹配或匹配到他人），不能确认、审核通过或作出合格结论；请退回，由申请人在个人信息中心核对证书信息，或与发证机构确认后再办理。",
         ),
         Rejection::NotOpen(closed) => Refusal::rejected(closed.reason(), closed.sentence()),
         Rejection::NobodyReviews => {
@@ -212,10 +221,19 @@ pub(super) fn rejected(rejection: &Rejection) -> Refusal {
         }
         Rejection::ConfirmationEnded { end } => Refusal::rejected(
             "CONFIRMATION_ENDED",
-            format!("该确认点的现场确认已于{}结束，不能再办理，请与注册机构联系。", instant(*end)),
+            format!(
+                "该确认点的现场确认已于{}结束，不能再办理，请与注册机构联系；被退回或确认不通过的申报，申请人仍可撤回。",
+                instant(*end)
+            ),
         ),
         Rejection::ConfirmationRefused => {
             Refusal::rejected("CONFIRMATION_REFUSED", "该申报确认不通过，须由申请人修改并重新提交后再确认。")
+        }
+        Rejection::FormChanged => {
+            Refusal::rejected("FORM_CHANGED", "申请人已修改申报信息，请重新打开申报，核对新的内容后再确认。")
+        }
+        Rejection::FactsChanged => {
+            Refusal::rejected("FACTS_CHANGED", "他人已登记新的注册条件，请重新打开申报，与新登记的内容核对后再保存。")
         }
         Rejection::FactsMissing(missing) => {
             let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("、");

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::domain::facts::{Facts, Finding, Grade, LeaveReason};
+use crate::domain::calendar::Cycle;
+use crate::domain::facts::{Facts, Finding, Grade, Interruption, LeaveReason};
 use crate::domain::rules::RuleSet;
 use crate::domain::values::Restriction;
 
@@ -14,8 +15,13 @@ mod tests;
 pub enum Check {
     /// 首次注册, n = 1: probation and contract, no cycle (L10c).
     First,
-    /// 定期注册: the years of the cycle that count (L10d).
-    Cycle(Vec<i32>),
+    /// 定期注册 (L10d).
+    Cycle {
+        /// 注册周期
+        cycle: Cycle,
+        /// The years of it that count.
+        years: Vec<i32>,
+    },
 }
 
 /// What is known beside the facts.
@@ -101,7 +107,7 @@ pub fn missing(facts: &Facts, rules: &RuleSet, check: &Check) -> Vec<Missing> {
             need(facts.probation.is_some(), Missing::Probation);
             need(facts.contract.is_some(), Missing::Contract);
         }
-        Check::Cycle(years) => {
+        Check::Cycle { years, .. } => {
             need(facts.training_total.is_some(), Missing::Training);
             for year in years {
                 need(facts.grades.contains_key(year), Missing::Grade(*year));
@@ -120,7 +126,7 @@ pub fn assess(facts: &Facts, rules: &RuleSet, circumstances: &Circumstances) -> 
     grounds.for_everybody(facts, circumstances.restriction);
     match &circumstances.check {
         Check::First => grounds.of_a_first_registration(facts, circumstances.kind_fits),
-        Check::Cycle(years) => grounds.of_a_cycle(facts, rules, years),
+        Check::Cycle { cycle, years } => grounds.of_a_cycle(facts, rules, *cycle, years),
     }
     for fact in missing(facts, rules, &circumstances.check) {
         grounds.undecided(format!("缺少{fact}，由注册机构认定。"));
@@ -174,10 +180,10 @@ impl Grounds {
         }
     }
 
-    fn of_a_cycle(&mut self, facts: &Facts, rules: &RuleSet, years: &[i32]) {
+    fn of_a_cycle(&mut self, facts: &Facts, rules: &RuleSet, cycle: Cycle, years: &[i32]) {
         self.grades(facts, rules, years);
         self.training(facts, rules, years);
-        self.interruptions(facts, rules);
+        self.interruptions(facts, rules, cycle);
     }
 
     /// 9.3 any year 不合格, 10.2 two or more years in a row.
@@ -213,11 +219,12 @@ impl Grounds {
         }
     }
 
-    /// 9.2: the semesters of all unapproved stops together. Only the five reasons of the text excuse; another
-    /// approved reason is for the agency to judge.
-    fn interruptions(&mut self, facts: &Facts, rules: &RuleSet) {
-        let excused = |stop: &&_| matches!(stop, crate::domain::facts::Interruption { approved: true, reason, .. } if *reason != LeaveReason::Other);
-        let counted = || facts.interruptions.iter().filter(|stop| !excused(stop));
+    /// 9.2: the semesters of all unapproved stops of the cycle together, whole where one reaches beyond it. Only the five
+    /// reasons of the text excuse; another approved reason is for the agency to judge.
+    fn interruptions(&mut self, facts: &Facts, rules: &RuleSet, cycle: Cycle) {
+        let excused = |stop: &Interruption| stop.approved && stop.reason != LeaveReason::Other;
+        let of_the_cycle = |stop: &Interruption| stop.from < cycle.to && cycle.from <= stop.to;
+        let counted = || facts.interruptions.iter().filter(|stop| of_the_cycle(stop) && !excused(stop));
         let reaches = |semesters: f64| {
             semesters > 0.0
                 && (semesters > rules.interruption_semesters

@@ -172,21 +172,31 @@ impl Directory {
         said.map(|((.., subject), on)| (subject.as_str(), *on)).collect()
     }
 
-    /// The end of the acceptance period of an application: of its point's confirmation, else of its window, in the
-    /// plan that it was filed under; in the newest plan where the window is gone.
-    pub fn acceptance_end(&self, window: Uuid, agency: Uuid, point: Uuid) -> Option<OffsetDateTime> {
-        let filed = self.agency_plans.iter().find_map(|((plan, _), of)| {
-            let window = of.windows.iter().find(|known| known.id == window)?;
-            Some((*plan, window.end))
-        });
-        let plan = filed.map(|(plan, _)| plan).or_else(|| Some(self.plan_of(agency)?.id))?;
-        let dates = self.agency_plans.get(&(plan, agency)).and_then(|of| of.assignments.get(&point));
-        dates.map(|dates| dates.end).or(filed.map(|(_, end)| end))
+    /// What the agency does within the plan that an application was filed under, by its window, where that is not the newest one any more.
+    pub fn earlier_plan(&self, window: Uuid, agency: Uuid) -> Option<&AgencyPlan> {
+        let (plan, _) = self.filed_under(window)?;
+        self.agency_plans.get(&(plan, agency)).filter(|_| self.plan_of(agency).is_none_or(|newest| newest.id != plan))
     }
 
-    /// When a point of the agency confirms.
-    pub fn assignment(&self, agency: Uuid, point: Uuid) -> Option<Assignment> {
-        self.agency_plan(agency)?.assignments.get(&point).copied()
+    /// When a point of the agency confirms what was filed in a window: in the plan of that window; in the newest one where the window is
+    /// gone, or the agency has no part in that plan.
+    pub fn assignment(&self, window: Uuid, agency: Uuid, point: Uuid) -> Option<Assignment> {
+        let plan = self.earlier_plan(window, agency).or_else(|| self.agency_plan(agency))?;
+        plan.assignments.get(&point).copied()
+    }
+
+    /// The end of the acceptance period of an application: of its point's confirmation, else of its window.
+    pub fn acceptance_end(&self, window: Uuid, agency: Uuid, point: Uuid) -> Option<OffsetDateTime> {
+        let dates = self.assignment(window, agency, point);
+        dates.map(|dates| dates.end).or_else(|| Some(self.filed_under(window)?.1))
+    }
+
+    /// The plan of a window, and when the window ends.
+    fn filed_under(&self, window: Uuid) -> Option<(Uuid, OffsetDateTime)> {
+        self.agency_plans.iter().find_map(|((plan, _), of)| {
+            let window = of.windows.iter().find(|known| known.id == window)?;
+            Some((*plan, window.end))
+        })
     }
 }
 
@@ -195,7 +205,7 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::domain::registration::testing::{CITY, COUNTY, PROVINCE, directory};
+    use crate::domain::registration::testing::{CITY, COUNTY, NOW, PLAN, POINT, PROVINCE, WINDOW, directory};
 
     #[test]
     fn the_chain_goes_up_from_the_chosen_agency() {
@@ -230,6 +240,27 @@ mod tests {
         agency.abolished_on = Some(date!(2026 - 01 - 01));
         assert_eq!(agency.ended_by(date!(2025 - 12 - 31)), None);
         assert_eq!(agency.ended_by(date!(2026 - 01 - 01)), Some(date!(2026 - 01 - 01)));
+    }
+
+    #[test]
+    fn the_next_seasons_plan_leaves_a_point_its_dates_of_the_season_before() {
+        let mut directory = directory();
+        let dates = directory.assignment(WINDOW, COUNTY, POINT);
+        let (next, later) = (Uuid::from_u128(0x4f), Uuid::from_u128(0x4e));
+        directory.plans.get_mut("32").unwrap().id = next;
+        assert_eq!((directory.assignment(WINDOW, COUNTY, POINT), dates.is_some()), (dates, true));
+        let begin = NOW + time::Duration::days(300);
+        let window = Window { id: later, begin, end: begin, grace_minutes: 0, revision: 1 };
+        let new_dates = Assignment { begin, end: begin + time::Duration::days(20) };
+        let assignments = HashMap::from([(POINT, new_dates)]);
+        let plan = AgencyPlan { joined: true, open: true, windows: vec![window], assignments };
+        directory.agency_plans.insert((next, COUNTY), plan);
+        assert_eq!(directory.assignment(WINDOW, COUNTY, POINT), dates);
+        assert_eq!(directory.assignment(later, COUNTY, POINT), Some(new_dates));
+        // Where the window is gone, or the agency has no part in its plan, the newest one holds.
+        assert_eq!(directory.assignment(Uuid::from_u128(1), COUNTY, POINT), Some(new_dates));
+        directory.agency_plans.get_mut(&(PLAN, COUNTY)).unwrap().windows.clear();
+        assert_eq!(directory.assignment(WINDOW, COUNTY, POINT), Some(new_dates));
     }
 
     #[test]

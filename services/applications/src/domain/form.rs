@@ -123,6 +123,9 @@ pub struct Checklist<'a> {
     pub today: Date,
 }
 
+/// Digits in a row that names of schools and majors do not have, but numbers of people do.
+const DIGITS_OF_A_NUMBER: usize = 6;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gravity {
@@ -184,16 +187,28 @@ impl Problems {
         }
     }
 
-    /// Free text of at most `most` characters.
-    fn text(&mut self, field: &'static str, text: &str, most: usize, required: bool) {
+    /// Free text of at most `most` characters; whether it can be kept.
+    fn text(&mut self, field: &'static str, text: &str, most: usize, required: bool) -> bool {
         if text.is_empty() {
             if required {
                 self.required(field);
             }
-        } else if text.chars().any(char::is_control) || text.trim() != text {
+        } else if text.contains(char::is_control) || text.trim() != text {
             self.add(field, Gravity::Malformed, "NOT_PLAIN_TEXT", "不能含有控制字符，首尾不能有空格。");
+            return false;
         } else if text.chars().count() > most {
             self.add(field, Gravity::Malformed, "TOO_LONG", format!("不能超过{most}个字。"));
+            return false;
+        }
+        true
+    }
+
+    /// Free text that is published with the form: whatever could be the number of a person is refused.
+    fn published_text(&mut self, field: &'static str, text: &str) {
+        let longest_number = text.split(|c: char| !c.is_numeric()).map(|digits| digits.chars().count()).max();
+        if self.text(field, text, 60, true) && longest_number.unwrap_or(0) >= DIGITS_OF_A_NUMBER {
+            let sentence = "此项对外公开，不能出现6位及以上的数字，请只填写名称。";
+            self.add(field, Gravity::Malformed, "NUMBER_IN_TEXT", sentence);
         }
     }
 

@@ -122,10 +122,21 @@ pub fn closed(
     [window, point].into_iter().filter_map(Result::err).collect()
 }
 
-/// Judges whether an application that was submitted in time may move to this agency and point: the window does not
-/// matter any more, the point's dates do.
-pub fn transfer(directory: &Directory, agency: Uuid, point: Uuid, now: OffsetDateTime) -> Result<(), Closed> {
-    take_point(directory, agency, joined(directory, agency)?, point, now)
+/// Judges whether an application that was submitted in time, in this window, may move to this agency and point: the window does not
+/// matter any more, the point's dates in its plan do.
+pub fn transfer(
+    directory: &Directory,
+    window: Uuid,
+    agency: Uuid,
+    point: Uuid,
+    now: OffsetDateTime,
+) -> Result<(), Closed> {
+    let plan = match directory.earlier_plan(window, agency) {
+        Some(plan) if plan.joined => plan,
+        Some(_) => return Err(Closed::AgencyNotJoined),
+        None => joined(directory, agency)?,
+    };
+    take_point(directory, agency, plan, point, now)
 }
 
 fn name(directory: &Directory, agency: Uuid, at: OffsetDateTime) -> String {

@@ -61,6 +61,11 @@ pub enum Unfit {
     NumberInIt,
 }
 
+/// Whether a text has no control characters but ends of lines.
+pub fn is_in_lines(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() && c != '\n')
+}
+
 /// Judges a text that is to be published.
 pub fn judge(body: &str) -> Result<(), Unfit> {
     if body.trim().is_empty() {
@@ -69,7 +74,7 @@ pub fn judge(body: &str) -> Result<(), Unfit> {
     if body.chars().count() > LONGEST {
         return Err(Unfit::TooLong);
     }
-    if body.chars().any(|c| c.is_control() && c != '\n') {
+    if !is_in_lines(body) {
         return Err(Unfit::NotPlain);
     }
     let numbered = body.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() >= DIGITS);

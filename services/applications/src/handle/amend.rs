@@ -80,13 +80,14 @@ impl Handle {
                 Some(place) if problems.is_empty() => place,
                 _ => return Err(Error::Invalid(problems.into_iter().map(super::drafts::violation).collect())),
             };
-            let assignment = directory.assignment(application.place.agency, application.place.point);
+            let assignment =
+                directory.assignment(application.window, application.place.agency, application.place.point);
             let amend = Amend {
                 number: key.number,
                 person: person.id,
                 form: coded.clone(),
                 place,
-                transfer: transfer(&directory, place.agency, place.point, now),
+                transfer: transfer(&directory, application.window, place.agency, place.point, now),
                 pledge: pledge.accepted.then(|| pledge.text.clone()),
                 route: Route::of(&directory.chain(place.agency), &rules),
                 rules: rules.reference(),

@@ -15,8 +15,8 @@ pub const AT_ONCE: usize = 16;
 /// What is wanted of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// 确认
-    Confirm,
+    /// 确认, of this version of the form where one is named.
+    Confirm(Option<u32>),
     /// 退回, for this reason.
     Return(String),
     /// 审核通过, with this opinion; may be empty.
@@ -29,7 +29,7 @@ impl Wanted {
     /// The id of this item within a call: the same call has the same effect on the same application.
     pub fn request_id(&self, call: Uuid, key: Key) -> Uuid {
         let kind = match self {
-            Self::Confirm => "confirm",
+            Self::Confirm(_) => "confirm",
             Self::Return(_) => "return",
             Self::Pass(_) => "pass",
             Self::Conclude(..) => "conclude",
@@ -39,31 +39,32 @@ impl Wanted {
 
     fn text(&self) -> &str {
         match self {
-            Self::Confirm => "",
+            Self::Confirm(_) => "",
             Self::Return(text) | Self::Pass(text) | Self::Conclude(_, text) => text,
         }
     }
 
     fn attempt(&self, order: Order, now: Situation<'_>) -> Attempt {
         match self {
-            Self::Confirm => Attempt {
+            Self::Confirm(form_version) => Attempt {
                 not_after: now.assignment.map(|assignment| assignment.end),
                 command: Command::Confirm {
                     order,
+                    form_version: *form_version,
                     now: now.now,
                     assignment: now.assignment,
-                    restriction: now.restriction,
+                    certificate: now.certificate,
                     rules: now.rules,
                 },
             },
             Self::Return(_) => Command::Return { order }.into(),
-            Self::Pass(_) => Command::Pass { order, restriction: now.restriction }.into(),
+            Self::Pass(_) => Command::Pass { order, certificate: now.certificate }.into(),
             Self::Conclude(conclusion, reason) => Command::Conclude {
                 order,
                 conclusion: *conclusion,
                 with_reason: !reason.is_empty(),
                 today: now.today,
-                restriction: now.restriction,
+                certificate: now.certificate,
                 rules: now.rules,
             }
             .into(),

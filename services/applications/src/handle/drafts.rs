@@ -6,7 +6,7 @@ use access::Person;
 use eventlog::Division;
 use lifecycle::{clock, ids};
 use rpc::{Violation, Violations};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::PersonKey;
 
@@ -93,9 +93,9 @@ impl Handle {
     }
 
     /// What keeps a certificate from registration now: a draft of it may be filled in, but not submitted.
-    pub async fn restriction(&self, certificate: Uuid) -> Result<Option<Restriction>, Error> {
-        let known = self.0.tables.certificate(certificate).await?;
-        Ok(known.and_then(|known| known.facts.restriction))
+    pub async fn restriction(&self, certificate: Uuid) -> Result<Option<(Restriction, Option<Date>)>, Error> {
+        let facts = self.0.tables.certificate(certificate).await?.map(|known| known.facts);
+        Ok(facts.and_then(|facts| Some((facts.restriction?, facts.restricted_until))))
     }
 
     /// Notes that 网上申报协议 was agreed to.
@@ -117,6 +117,7 @@ impl Handle {
         section: Option<Section>,
     ) -> Result<Checked, Error> {
         let DraftAt { mut draft, mut secret } = self.draft(person, draft).await?;
+        self.not_filed(&draft).await?;
         if draft.revision != revision {
             return Err(Error::RevisionConflict { actual: draft.revision });
         }
@@ -229,8 +230,28 @@ impl Handle {
     }
 
     pub(super) async fn discard(&self, draft: Uuid, person: Uuid, end: DraftEnd) -> Result<(), Error> {
+        let found = self.0.drafts.find(draft, person).await?.ok_or(NO_DRAFT)?;
+        self.not_filed(&found).await?;
         let dropping = self.0.drafts.begin_drop(draft, person).await?;
         self.commit(dropping, &DraftEvent::Dropped(end), &of_person(person)).await?.ok_or(NO_DRAFT)
+    }
+
+    /// Throws a draft away because the pledge was refused, and says so each time that it is.
+    pub(super) async fn refuse_pledge(&self, draft: Uuid, person: Uuid) -> Result<(), Error> {
+        match self.discard(draft, person, DraftEnd::PledgeRefused).await {
+            Err(Error::NotFound { .. }) if self.0.drafts.pledge_was_refused(draft, person).await? => Ok(()),
+            discarded => discarded,
+        }
+    }
+
+    /// Refused once the draft is filed and the sweep has not come by yet: nobody would ever see what becomes of it.
+    async fn not_filed(&self, draft: &Draft) -> Result<(), Error> {
+        let record = record::load(&self.0.log, draft.certificate).await?;
+        match record.state.applications.iter().find(|application| application.draft == draft.id) {
+            None => Ok(()),
+            Some(filed) if filed.lives() => Err(Rejection::AlreadyApplied { number: filed.number }.into()),
+            Some(_) => Err(NO_DRAFT),
+        }
     }
 
     /// Makes a change with its event; `None` where there was nothing to change.

@@ -25,8 +25,8 @@ pub struct DueCertificate {
 }
 
 impl Handle {
-    /// What a filter means for a viewer today: of their units for staff, else all of their own.
-    pub fn due_selection(&self, viewer: &Viewer, filter: DueFilter) -> Result<DueSelection, Error> {
+    /// What a filter means for a viewer today: of their units for staff who do not ask for their `own`, else all of their own.
+    pub fn due_selection(&self, viewer: &Viewer, filter: DueFilter, own: bool) -> Result<DueSelection, Error> {
         let directory = self.directory()?;
         let agencies = filter.agency.map(|agency| agencies_of(agency, filter.without_below, &directory));
         let book = self.0.rules.require()?;
@@ -37,7 +37,8 @@ impl Handle {
                 .collect(),
             national: self.0.shipped.national.cycle_months,
         };
-        Ok(DueSelection { scope: scope_of(viewer, &directory), filter, agencies, cycles })
+        let scope = if own { Scope::Own(viewer.person) } else { scope_of(viewer, &directory) };
+        Ok(DueSelection { scope, filter, agencies, cycles })
     }
 
     /// A page of a list, soonest expiry first.

@@ -44,8 +44,8 @@ impl Handle {
             order: Order { number: key.number, by: viewer.officer.clone() },
             now,
             today: shanghai_date(now),
-            assignment: directory.assignment(place.agency, place.point),
-            restriction: certificate.and_then(|certificate| certificate.facts.restriction),
+            assignment: directory.assignment(application.window, place.agency, place.point),
+            certificate: certificate.map(|certificate| certificate.facts),
             route: Route::of(&directory.chain(place.agency), &rules),
             rules,
         };

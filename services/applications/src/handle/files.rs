@@ -79,7 +79,8 @@ impl Handle {
         let with_note = note.is_some() && note != known.as_deref();
         let attempt = |now: Situation<'_>| {
             let order = Order { number: key.number, by: officer.clone() };
-            Command::RecordFacts { order, facts: Box::new(merged(now.application)), with_note }.into()
+            let facts = Box::new(merged(now.application));
+            Command::RecordFacts { order, facts, seen: None, with_note }.into()
         };
         if dry {
             return self.rehearse(asked, key, render, attempt).await;
@@ -120,7 +121,7 @@ impl Handle {
         let missing = missing(&facts, &rules, &check);
         let years = match check {
             Check::First => Vec::new(),
-            Check::Cycle(years) => years,
+            Check::Cycle { years, .. } => years,
         };
         let (mut masked_name, mut note) = (String::new(), None);
         if let Some(key) = self.0.vault.find(application.person).await? {

@@ -20,7 +20,7 @@ pub struct Count {
 }
 
 impl Handle {
-    /// What a filter means for a viewer today: of their units for staff, else of their own.
+    /// What a filter means for a viewer today: of their units for staff who do not ask for their own, else of their own.
     pub fn selection(&self, viewer: &Viewer, filter: Filter) -> Result<Selection, Error> {
         Ok(select(viewer, filter, self.directory()?.as_ref()))
     }
@@ -46,7 +46,8 @@ impl Handle {
 /// What a filter means for a viewer by this directory.
 pub(super) fn select(viewer: &Viewer, filter: Filter, directory: &Directory) -> Selection {
     let agencies = filter.agency.map(|agency| agencies_of(agency, filter.without_below, directory));
-    Selection { scope: scope_of(viewer, directory), filter, agencies }
+    let scope = if filter.own { Scope::Own(viewer.person) } else { scope_of(viewer, directory) };
+    Selection { scope, filter, agencies }
 }
 
 /// Whose applications a viewer sees: those of their units, or their own where they hold none.

@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::store::record::{self, AsOf, new_event};
 
 impl Handle {
-    /// Records a prior registration of a certificate; once, however often it is told.
+    /// Records a prior registration of a certificate; once, however often it is told. What the register says of an ordinal takes the place of
+    /// what it said before.
     pub async fn record_prior(&self, asked: &Asked, cause: Uuid, certificate: Uuid, prior: Prior) -> Result<(), Error> {
         self.record(asked, cause, certificate, Command::RecordPrior(prior)).await
     }
@@ -38,7 +39,8 @@ impl Handle {
         for Standing { ordinal, conclusion, on } in record.as_of(AsOf::Version(before)).state.standings() {
             let name = format!("{ordinal}/{}/{}", conclusion.name(), render_date(on));
             let asked = Asked { request_id: Uuid::new_v5(&asked.request_id, name.as_bytes()), ..asked.clone() };
-            self.record_prior(&asked, cause, into, Prior { ordinal, conclusion, on }).await?;
+            let prior = Prior { ordinal, conclusion, on, merged_from: Some(merged) };
+            self.record_prior(&asked, cause, into, prior).await?;
         }
         Ok(())
     }

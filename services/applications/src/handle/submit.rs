@@ -7,11 +7,10 @@ use uuid::Uuid;
 
 use super::{ATTEMPTS, Asked, Done, Handle, Key, Render};
 use crate::domain::calendar::shanghai_date;
-use crate::domain::draft::DraftEnd;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::{Checklist, Gravity, check};
 use crate::domain::opening::{Windows, admit, outside};
-use crate::domain::registration::{Command, Event, Registration, Registrations, Rejection, Submit};
+use crate::domain::registration::{Command, Event, Prior, Registration, Registrations, Rejection, Standing, Submit};
 use crate::domain::route::Route;
 use crate::domain::text::{AGREEMENT, PLEDGE, TextRef};
 use crate::domain::values::{CertificateKind, Status, Turn};
@@ -47,7 +46,7 @@ impl Handle {
     /// Files a draft; the answer comes after the commit.
     pub async fn submit(&self, asked: &Asked, submission: Submission, render: Render) -> Result<Vec<u8>, Error> {
         if !submission.pledge.accepted {
-            self.discard(submission.draft, submission.person, DraftEnd::PledgeRefused).await?;
+            self.refuse_pledge(submission.draft, submission.person).await?;
             return Err(Rejection::PledgeRefused.into());
         }
         let mut number = None;
@@ -84,7 +83,10 @@ impl Handle {
         record: &Registration,
     ) -> Result<(), Error> {
         let known = match certificate {
-            Some(certificate) => certificate.priors.iter().all(|prior| record.prior.contains(prior)),
+            Some(certificate) => {
+                let recorded: Vec<Standing> = record.prior.iter().map(Prior::standing).collect();
+                certificate.priors.iter().all(|told| recorded.contains(told))
+            }
             None => self.0.certificates.ready(),
         };
         if known { Ok(()) } else { Err(Error::NotReady) }

@@ -49,6 +49,7 @@ fn read(imported: &PriorRegistrationImported) -> Option<(Uuid, Prior)> {
         ordinal: u32::try_from(registration.ordinal).ok()?,
         conclusion: parse_conclusion(registration.conclusion)?,
         on: parse_date(&registration.conclude_date)?,
+        merged_from: None,
     };
     Some((Uuid::try_parse(&imported.certificate_id).ok()?, prior))
 }

@@ -101,6 +101,10 @@ mod tests {
                 wrong("理由", "TOO_LONG")
             ])
         );
+        let fine = EnrolmentNumber::new(2026, "320303", 7).unwrap();
+        let said = |text: &str| read(&header, &[fine.as_str(), "暂缓注册", text]).map(|row| row.reason);
+        assert_eq!(said("一\r\n二"), Ok("一\n二".to_owned()));
+        assert_eq!(said("一\u{0}二"), Err(vec![wrong("理由", "NOT_PLAIN_TEXT")]));
         let expected = Err(vec![wrong(number, "FORMULA_ERROR"), wrong(conclusion, "REQUIRED")]);
         assert_eq!(read(&header, &["#N/A", "", "x"]), expected);
     }

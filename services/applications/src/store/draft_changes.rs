@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::domain::draft::{DraftEvent, Step};
+use crate::domain::draft::{DraftEnd, DraftEvent, Step};
 use crate::store::draft_events::encode;
 use crate::store::drafts::{Draft, Drafts, columns};
 
@@ -51,12 +51,14 @@ impl Changing {
     }
 }
 
-/// A draft that no step of its pause has reached since: at this reminder, untouched since then, and not filed.
+/// A draft that no step of its pause has reached since: at this reminder, untouched since then, and not filed. Others may file for its
+/// certificate, which is somebody else's by then.
 macro_rules! idle {
     () => {
         "reminders = $1 AND greatest(updated_at, reminded_at) <= $2 AND NOT EXISTS ( \
-             SELECT FROM public.event_log WHERE stream = draft.certificate_id AND recorded_at > draft.updated_at \
-             AND type = 'dingzhu.applications.v1.ApplicationSubmitted')"
+             SELECT FROM public.event_log WHERE stream = draft.certificate_id \
+             AND type = 'dingzhu.applications.v1.ApplicationSubmitted' \
+             AND position(convert_to(draft.draft_id::text, 'UTF8') IN \"inner\") > 0)"
     };
 }
 
@@ -81,6 +83,24 @@ impl Drafts {
     pub async fn begin_drop(&self, draft: Uuid, person: Uuid) -> Result<Option<Changing>, sqlx::Error> {
         let sql = concat!("DELETE FROM public.draft WHERE draft_id = $1 AND person_id = $2 RETURNING ", columns!());
         self.begin(sqlx::query_as(sql).bind(draft).bind(person)).await
+    }
+
+    /// Whether a draft that a person began was thrown away because the pledge was refused; the log may not have been told of all yet.
+    pub async fn pledge_was_refused(&self, draft: Uuid, person: Uuid) -> Result<bool, sqlx::Error> {
+        let (kind, payload) = encode(draft, &DraftEvent::Dropped(DraftEnd::PledgeRefused));
+        sqlx::query_scalar(
+            "WITH told AS (SELECT type, payload FROM public.event_log WHERE stream = $1 \
+                 UNION ALL SELECT type, payload FROM public.untold_draft_event WHERE draft_id = $1) \
+             SELECT EXISTS (SELECT FROM told WHERE type = $2 AND payload = $3) \
+                 AND EXISTS (SELECT FROM told WHERE type = 'dingzhu.applications.v1.DraftStarted' \
+                     AND position(convert_to($4::text, 'UTF8') IN payload) > 0)",
+        )
+        .bind(draft)
+        .bind(kind)
+        .bind(payload)
+        .bind(person)
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// Drafts that have waited for a step since then, the longest first.

@@ -36,6 +36,7 @@ pub fn encode(certificate: Uuid, event: Event) -> (String, Vec<u8>, Vec<u8>) {
             ordinal: int(prior.ordinal),
             conclusion: values::conclusion(prior.conclusion).into(),
             conclude_date: render_date(prior.on),
+            merged_from_certificate_id: prior.merged_from.map(|from| from.to_string()).unwrap_or_default(),
         }),
         Event::RecordMerged { into } => {
             public(&wire::RecordMerged { certificate_id, into_certificate_id: into.to_string() })
@@ -166,6 +167,10 @@ fn read(kind: &str, payload: &[u8], inner: &[u8]) -> Option<Event> {
                 ordinal: count(message.ordinal)?,
                 conclusion: values::parse_conclusion(message.conclusion)?,
                 on: parse_date(&message.conclude_date)?,
+                merged_from: match message.merged_from_certificate_id.as_str() {
+                    "" => None,
+                    from => Some(id(from)?),
+                },
             })
         }
         wire::RecordMerged::NAME => {

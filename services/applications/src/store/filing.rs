@@ -174,7 +174,8 @@ async fn query(connection: &mut PgConnection, batch: &[Waiting]) -> Result<Vec<P
                EXISTS (SELECT FROM public.untold_draft_event AS untold WHERE untold.draft_id = draft.draft_id
                    AND untold.type = 'dingzhu.applications.v1.DraftStarted') AS beginning_untold,
                certificate.kind IS NOT NULL AS certificate_known, certificate.kind,
-               certificate.person_id AS holder_id, certificate.restriction, certificate.conflicts, certificate.priors,
+               certificate.person_id AS holder_id, certificate.restriction, certificate.restricted_until,
+               certificate.conflicts, certificate.priors,
                school.kind AS school_kind, history.types, history.payloads, history.inners,
                history.versions
            FROM public.draft

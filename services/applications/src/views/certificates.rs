@@ -6,10 +6,11 @@ use eventbus::{Event, View, ViewError};
 use proto::certificates::v1 as register;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Row as _};
+use time::Date;
 use uuid::Uuid;
 
 use crate::domain::calendar::parse_date;
-use crate::domain::registration::{CertificateFacts, Prior};
+use crate::domain::registration::{CertificateFacts, Standing};
 use crate::domain::values::Restriction;
 use crate::views::{id, incomplete};
 use crate::wire::{parse_certificate_kind, parse_conclusion};
@@ -26,8 +27,8 @@ pub struct Certificates;
 pub struct Certificate {
     /// For decisions.
     pub facts: CertificateFacts,
-    /// Prior registrations that the register has told of.
-    pub priors: Vec<Prior>,
+    /// Prior registrations that the register has told of, of each ordinal what it said last.
+    pub priors: Vec<Standing>,
 }
 
 /// What events change; `None` where they say nothing.
@@ -40,12 +41,20 @@ struct Change {
     restriction: Restricted,
     /// Conflicts that were found, less those that are over.
     conflicts: i32,
-    priors: Vec<String>,
+    /// By ordinal.
+    priors: BTreeMap<i32, String>,
     /// What was told before is another certificate's.
     merged: bool,
 }
 
 impl Change {
+    /// The prior registrations in the order of the column.
+    fn told(&self) -> String {
+        let mut priors: Vec<&str> = self.priors.values().map(String::as_str).collect();
+        priors.sort_unstable();
+        priors.join(",")
+    }
+
     fn lose(&mut self) {
         (self.holder, self.lost) = (None, true);
     }
@@ -56,13 +65,23 @@ enum Restricted {
     #[default]
     AsBefore,
     No,
-    By(i32),
+    By {
+        kind: i32,
+        until: Option<Date>,
+    },
 }
 
 impl Restricted {
     fn kind(self) -> Option<i32> {
         match self {
-            Self::By(kind) => Some(kind),
+            Self::By { kind, .. } => Some(kind),
+            Self::AsBefore | Self::No => None,
+        }
+    }
+
+    fn until(self) -> Option<Date> {
+        match self {
+            Self::By { until, .. } => until,
             Self::AsBefore | Self::No => None,
         }
     }
@@ -78,7 +97,8 @@ impl View for Certificates {
         "CREATE TABLE IF NOT EXISTS certificate ( \
              certificate_id uuid PRIMARY KEY, kind integer, person_id uuid, restriction integer, \
              priors text[] NOT NULL); \
-         ALTER TABLE certificate ADD COLUMN IF NOT EXISTS conflicts integer NOT NULL DEFAULT 0"
+         ALTER TABLE certificate ADD COLUMN IF NOT EXISTS conflicts integer NOT NULL DEFAULT 0; \
+         ALTER TABLE certificate ADD COLUMN IF NOT EXISTS restricted_until date"
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -97,7 +117,7 @@ impl View for Certificates {
         let column =
             |pick: fn(&Change) -> Option<i32>| changes.iter().map(|(_, change)| pick(change)).collect::<Vec<_>>();
         // Postgres has no arrays of arrays of unequal length: the lists travel as text.
-        let priors: Vec<String> = changes.iter().map(|(_, change)| change.priors.join(",")).collect();
+        let priors: Vec<String> = changes.iter().map(|(_, change)| change.told()).collect();
         sqlx::query(
             "INSERT INTO certificate AS known (certificate_id, kind, person_id, restriction, priors, conflicts) \
              SELECT id, kind, person, restriction, coalesce(string_to_array(nullif(priors, ''), ','), '{}'), conflicts \
@@ -108,7 +128,10 @@ impl View for Certificates {
                  conflicts = known.conflicts + excluded.conflicts, priors = CASE \
                      WHEN known.certificate_id = ANY($7) THEN excluded.priors \
                      WHEN excluded.priors <@ known.priors THEN known.priors \
-                     ELSE ARRAY(SELECT DISTINCT unnest(known.priors || excluded.priors) ORDER BY 1) END",
+                     ELSE ARRAY(SELECT prior FROM unnest(known.priors) AS prior WHERE NOT EXISTS ( \
+                             SELECT FROM unnest(excluded.priors) AS news \
+                             WHERE split_part(news, '/', 1) = split_part(prior, '/', 1)) \
+                         UNION SELECT unnest(excluded.priors) ORDER BY 1) END",
         )
         .bind(changes.iter().map(|(id, _)| *id).collect::<Vec<_>>())
         .bind(column(|change| change.kind))
@@ -127,12 +150,13 @@ impl View for Certificates {
                 .execute(&mut *tx)
                 .await?;
         }
-        // Restrictions are few; on the rows that were there before they are set on their own.
+        // Restrictions are few; they are set on their own, on the rows that were there before, too.
         for (certificate, change) in &changes {
             if !matches!(change.restriction, Restricted::AsBefore) {
-                sqlx::query("UPDATE certificate SET restriction = $2 WHERE certificate_id = $1")
+                sqlx::query("UPDATE certificate SET restriction = $2, restricted_until = $3 WHERE certificate_id = $1")
                     .bind(certificate)
                     .bind(change.restriction.kind())
+                    .bind(change.restriction.until())
                     .execute(&mut *tx)
                     .await?;
             }
@@ -175,7 +199,7 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
         let merged: register::CertificateMerged = event.decode()?;
         let change = of(changes, event, &merged.certificate_id)?;
         change.lose();
-        (change.merged, change.priors) = (true, Vec::new());
+        (change.merged, change.priors) = (true, BTreeMap::new());
     } else if event.is::<register::ConflictFound>() {
         let found: register::ConflictFound = event.decode()?;
         of(changes, event, &found.certificate_id)?.conflicts += 1;
@@ -186,13 +210,11 @@ fn fold(changes: &mut BTreeMap<Uuid, Change>, event: &Event) -> Result<(), ViewE
         let imported: register::PriorRegistrationImported = event.decode()?;
         let prior = imported.registration.ok_or_else(|| incomplete(event))?;
         let name = format!("{}/{}/{}", prior.ordinal, prior.conclusion, prior.conclude_date);
-        let change = of(changes, event, &imported.certificate_id)?;
-        if let Err(place) = change.priors.binary_search(&name) {
-            change.priors.insert(place, name);
-        }
+        of(changes, event, &imported.certificate_id)?.priors.insert(prior.ordinal, name);
     } else if event.is::<register::CertificateRestricted>() {
         let restricted: register::CertificateRestricted = event.decode()?;
-        of(changes, event, &restricted.certificate_id)?.restriction = Restricted::By(restricted.kind);
+        let (kind, until) = (restricted.kind, parse_date(&restricted.end_date));
+        of(changes, event, &restricted.certificate_id)?.restriction = Restricted::By { kind, until };
     } else if event.is::<register::RestrictionLifted>() {
         let lifted: register::RestrictionLifted = event.decode()?;
         of(changes, event, &lifted.certificate_id)?.restriction = Restricted::No;
@@ -211,6 +233,7 @@ impl FromRow<'_, PgRow> for Certificate {
             kind: kind.ok_or_else(|| sqlx::Error::Decode("a certificate has no kind".into()))?,
             person: row.try_get("holder_id")?,
             restriction,
+            restricted_until: row.try_get("restricted_until")?,
         };
         let priors = priors.ok_or_else(|| sqlx::Error::Decode("a prior registration cannot be read".into()))?;
         Ok(Self { facts, priors })
@@ -218,9 +241,9 @@ impl FromRow<'_, PgRow> for Certificate {
 }
 
 /// A prior registration as the view keeps it.
-fn read_prior(name: &str) -> Option<Prior> {
+fn read_prior(name: &str) -> Option<Standing> {
     let mut parts = name.split('/');
-    let prior = Prior {
+    let prior = Standing {
         ordinal: parts.next()?.parse().ok()?,
         conclusion: parse_conclusion(parts.next()?.parse().ok()?)?,
         on: parse_date(parts.next()?)?,
@@ -255,7 +278,7 @@ pub async fn restrictions(pool: &PgPool, certificates: &[Uuid]) -> Result<HashMa
 /// One certificate.
 pub async fn find(pool: &PgPool, certificate: Uuid) -> Result<Option<Certificate>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT kind, person_id AS holder_id, restriction, conflicts, priors FROM views.certificate \
+        "SELECT kind, person_id AS holder_id, restriction, restricted_until, conflicts, priors FROM views.certificate \
          WHERE certificate_id = $1 AND kind IS NOT NULL",
     )
     .bind(certificate)

@@ -17,7 +17,7 @@ use super::applications::{Key, Row};
 use crate::domain::calendar::{parse_date, render_date};
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::form::Place;
-use crate::domain::registration::{Event, Standing};
+use crate::domain::registration::{Event, Prior, Standing};
 use crate::domain::values::Conclusion;
 use crate::{store, wire};
 
@@ -47,11 +47,21 @@ pub struct Newest {
     pub school: Uuid,
 }
 
-/// A conclusion that stands, and the application that it is of; none of what the register told.
+/// A conclusion that stands, and the application that it is of; none of what was not concluded in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kept {
     standing: Standing,
     number: Option<EnrolmentNumber>,
+    /// Of what was not concluded in the record: the record of a mistyped number that it comes from.
+    merged_from: Option<Uuid>,
+}
+
+impl Kept {
+    fn gives_way_to(&self, later: &Prior) -> bool {
+        let Standing { ordinal, conclusion, on } = self.standing;
+        let prior = Prior { ordinal, conclusion, on, merged_from: self.merged_from };
+        self.number.is_none() && prior.gives_way_to(later)
+    }
 }
 
 impl Held {
@@ -69,13 +79,14 @@ impl Held {
     fn evolve(&mut self, event: &Event, newest: Option<Newest>) {
         match event {
             Event::PriorRegistrationRecorded(prior) => {
-                let (ordinal, conclusion, on) = (prior.ordinal, prior.conclusion, prior.on);
-                self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: None });
+                self.kept.retain(|kept| !kept.gives_way_to(prior));
+                self.keep(Kept { standing: prior.standing(), number: None, merged_from: prior.merged_from });
             }
             Event::ApplicationSubmitted(_) | Event::ApplicationAmended(_) => self.newest = newest,
             Event::ApplicationConcluded(concluded) => {
                 let (ordinal, conclusion, on) = (concluded.ordinal, concluded.conclusion, concluded.on);
-                self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number: Some(concluded.number) });
+                let number = Some(concluded.number);
+                self.keep(Kept { standing: Standing { ordinal, conclusion, on }, number, merged_from: None });
                 self.newest = newest;
             }
             Event::ConclusionReversed { number, .. } => {
@@ -218,7 +229,8 @@ async fn save(tx: &mut PgConnection, rows: &[Held]) -> Result<(), ViewError> {
 fn render(kept: &Kept) -> String {
     let Standing { ordinal, conclusion, on } = kept.standing;
     let number = kept.number.map(|number| number.to_string()).unwrap_or_default();
-    format!("{}/{ordinal}/{}/{number}", render_date(on), i32::from(wire::conclusion(conclusion)))
+    let merged_from = kept.merged_from.map(|from| format!("/{from}")).unwrap_or_default();
+    format!("{}/{ordinal}/{}/{number}{merged_from}", render_date(on), i32::from(wire::conclusion(conclusion)))
 }
 
 fn parse(text: &str) -> Option<Kept> {
@@ -230,7 +242,11 @@ fn parse(text: &str) -> Option<Kept> {
         "" => None,
         number => Some(EnrolmentNumber::parse(number)?),
     };
-    Some(Kept { standing: Standing { ordinal, conclusion, on }, number })
+    let merged_from = match parts.next() {
+        None => None,
+        Some(from) => Some(Uuid::try_parse(from).ok()?),
+    };
+    Some(Kept { standing: Standing { ordinal, conclusion, on }, number, merged_from })
 }
 
 impl FromRow<'_, PgRow> for Held {

@@ -185,42 +185,57 @@ async fn a_restricted_certificate_holds_its_own_item_alone() {
 }
 
 #[tokio::test]
+async fn an_item_that_cannot_be_read_or_comes_again_is_refused_and_the_rest_is_done() {
+    let stage = Stage::start().await;
+    let (key, other) = (with_facts(&stage).await, with_facts(&stage).await);
+    let mut clerk = BulkClient::new(stage.clerk(POINT).await);
+    let rubbish = wire::ApplicationKey { certificate_id: "x".to_owned(), enrolment_number: "x".to_owned() };
+    let no_number = wire::ApplicationKey { enrolment_number: "20263203030000010".to_owned(), ..key.clone() };
+    let keys = [key.clone(), rubbish, no_number, key.clone(), other.clone()];
+    let seen = confirm(&mut clerk, confirmation(&keys, false)).await;
+    let expected = ["CONFIRMED", "NOT_A_UUID", "NOT_AN_ENROLMENT_NUMBER", "GIVEN_TWICE", "CONFIRMED"];
+    assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(seen.into_iter().filter_map(|result| result.key).collect::<Vec<_>>(), keys, "as they were given");
+
+    let item = |key: Option<&wire::ApplicationKey>, conclusion: Conclusion, reason: &str| wire::ConclusionItem {
+        key: key.cloned(),
+        conclusion: conclusion.into(),
+        reason: reason.to_owned(),
+    };
+    let third = with_facts(&stage).await;
+    let items = vec![
+        item(None, Conclusion::Qualified, ""),
+        item(Some(&key), Conclusion::Revoked, ""),
+        item(Some(&other), Conclusion::Deferred, &"长".repeat(1_001)),
+        item(Some(&third), Conclusion::Deferred, "材料\u{0}存疑"),
+        item(Some(&key), Conclusion::Qualified, ""),
+    ];
+    let request = wire::ConcludeApplicationsRequest { request_id: request_id(), items, dry_run: false };
+    let mut province = BulkClient::new(stage.reviewer(PROVINCE).await);
+    let seen = results(province.conclude_applications(request).await, |answer| answer.result).await;
+    let expected = ["REQUIRED", "UNKNOWN_VALUE", "TOO_LONG", "NOT_PLAIN_TEXT", "GIVEN_TWICE"];
+    assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(seen[0].key, None);
+}
+
+#[tokio::test]
 async fn a_call_that_is_not_right_begins_nothing_and_hears_all_that_is_wrong() {
     let stage = Stage::start().await;
     let key = with_facts(&stage).await;
     let before = head(&stage);
     let mut clerk = BulkClient::new(stage.clerk(POINT).await);
-    let wrong = async |clerk: &mut BulkClient<Channel>, keys: Vec<wire::ApplicationKey>| {
-        let refusal = refused(clerk.confirm_applications(confirmation(&keys, false)).await);
+    let wrong = async |clerk: &mut BulkClient<Channel>, request: wire::ConfirmApplicationsRequest| {
+        let refusal = refused(clerk.confirm_applications(request).await);
         assert_eq!(refusal.reason, "INVALID_FIELDS");
         let named = refusal.violations.into_iter().map(|one| (one.field, one.reason));
         named.collect::<Vec<_>>()
     };
     let named = |field: &str, reason: &str| (field.to_owned(), reason.to_owned());
-    assert_eq!(wrong(&mut clerk, Vec::new()).await, [named("keys", "REQUIRED")]);
-    assert_eq!(wrong(&mut clerk, vec![key.clone(); 1_001]).await, [named("keys", "TOO_MANY_ITEMS")]);
-    let rubbish = wire::ApplicationKey { certificate_id: "x".to_owned(), enrolment_number: "x".to_owned() };
-    let no_number = wire::ApplicationKey { enrolment_number: "20263203030000010".to_owned(), ..key.clone() };
-    let found = wrong(&mut clerk, vec![key.clone(), rubbish, no_number, key.clone()]).await;
-    let expected =
-        [named("keys[1]", "NOT_A_UUID"), named("keys[2]", "NOT_AN_ENROLMENT_NUMBER"), named("keys[3]", "GIVEN_TWICE")];
-    assert_eq!(found, expected);
-
-    let mut province = BulkClient::new(stage.reviewer(PROVINCE).await);
-    let items = vec![
-        wire::ConclusionItem { key: None, conclusion: Conclusion::Qualified.into(), reason: String::new() },
-        wire::ConclusionItem { key: Some(key), conclusion: Conclusion::Revoked.into(), reason: "长".repeat(1_001) },
-    ];
-    let request = wire::ConcludeApplicationsRequest { request_id: String::new(), items, dry_run: false };
-    let refusal = refused(province.conclude_applications(request).await);
-    let found: Vec<_> = refusal.violations.into_iter().map(|one| (one.field, one.reason)).collect();
-    let expected = [
-        named("request_id", "REQUIRED"),
-        named("items[0]", "REQUIRED"),
-        named("items[1].reason", "TOO_LONG"),
-        named("items[1].conclusion", "UNKNOWN_VALUE"),
-    ];
-    assert_eq!(found, expected);
+    assert_eq!(wrong(&mut clerk, confirmation(&[], false)).await, [named("keys", "REQUIRED")]);
+    let many = vec![key; 1_001];
+    assert_eq!(wrong(&mut clerk, confirmation(&many, false)).await, [named("keys", "TOO_MANY_ITEMS")]);
+    let nameless = wire::ConfirmApplicationsRequest { request_id: String::new(), ..confirmation(&[], false) };
+    assert_eq!(wrong(&mut clerk, nameless).await, [named("request_id", "REQUIRED"), named("keys", "REQUIRED")]);
     assert_eq!(head(&stage), before);
 }
 

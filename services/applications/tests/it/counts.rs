@@ -55,6 +55,7 @@ fn some_filter(dice: &mut Dice, rows: &[Row]) -> Filter {
     let mut statuses = STATUSES.to_vec();
     statuses.retain(|_| dice.below(4) == 0);
     Filter {
+        own: false,
         statuses,
         level: maybe(dice, |dice| dice.one_of(&LEVELS)),
         turn: maybe(dice, |dice| dice.one_of(&turns)),

@@ -99,8 +99,14 @@ async fn a_refused_pledge_is_told_as_the_end_of_the_draft() {
     let mut submission = stage.submission(&teacher).await;
     submission.pledge = Some(wire::Pledge { accepted: false, ..wire::Pledge::default() });
     let draft_id = submission.draft_id.clone();
-    assert_eq!(reason(stage.applications(&teacher).submit_application(submission).await), "PLEDGE_REFUSED");
+    let mut applicant = stage.applications(&teacher);
+    assert_eq!(reason(applicant.submit_application(submission.clone()).await), "PLEDGE_REFUSED");
+    assert_eq!(reason(applicant.submit_application(submission.clone()).await), "PLEDGE_REFUSED", "told or not");
     all_told(&stage).await;
+    assert_eq!(reason(applicant.submit_application(submission.clone()).await), "PLEDGE_REFUSED");
+    let other = stage.teacher().await;
+    assert_eq!(reason(stage.applications(&other).submit_application(submission).await), "NOT_FOUND");
+    assert_eq!(told(&stage, &draft_id).await.len(), 3, "begun, placed, and dropped once");
     let (kind, payload) = told(&stage, &draft_id).await.pop().unwrap();
     let end = wire::DraftEnd::PledgeRefused.into();
     assert_eq!(kind, "DraftDropped");

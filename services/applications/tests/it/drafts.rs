@@ -2,6 +2,7 @@
 
 use applications::config::Settings;
 use applications::store::drafts::Drafts;
+use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::drafts_client::DraftsClient;
 use proto::applications::v1::{self as wire};
 use proto::identity::v1::Entry;
@@ -95,6 +96,74 @@ async fn the_wrong_entry_and_an_incomplete_profile_do_not_start() {
     let incomplete = person_token(teacher.person, Entry::Registration, false);
     let mut drafts = DraftsClient::new(stage.running.with_token(&incomplete));
     assert_eq!(reason(drafts.start_draft(start(teacher.certificate)).await), "PROFILE_INCOMPLETE");
+}
+
+#[tokio::test]
+async fn a_session_of_the_other_entry_changes_no_draft_and_no_application() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let submission = stage.submission(&teacher).await;
+    let (draft_id, revision) = (submission.draft_id.clone(), submission.revision);
+    let recognition = person_token(teacher.person, Entry::Recognition, true);
+    let mut drafts = DraftsClient::new(stage.running.with_token(&recognition));
+    let mut applications = ApplicationsClient::new(stage.running.with_token(&recognition));
+    let agreement = stage.text(&teacher, "agreement").await;
+    let accept = wire::AcceptAgreementRequest {
+        draft_id: draft_id.clone(),
+        text_version: agreement.version,
+        text_digest: agreement.digest,
+    };
+    assert_eq!(reason(drafts.accept_agreement(accept).await), "WRONG_ENTRY");
+    let save =
+        wire::SaveDraftRequest { draft_id: draft_id.clone(), revision, form: Some(form()), ..Default::default() };
+    assert_eq!(reason(drafts.save_draft(save).await), "WRONG_ENTRY");
+    let ticket = wire::TakeGraceTicketRequest { draft_id: draft_id.clone() };
+    assert_eq!(reason(drafts.take_grace_ticket(ticket).await), "WRONG_ENTRY");
+    assert_eq!(reason(drafts.drop_draft(wire::DropDraftRequest { draft_id: draft_id.clone() }).await), "WRONG_ENTRY");
+    assert_eq!(reason(applications.submit_application(submission.clone()).await), "WRONG_ENTRY");
+    assert_eq!(drafts.get_draft(wire::GetDraftRequest { draft_id }).await.unwrap().into_inner().revision, revision);
+    let filed = stage.applications(&teacher).submit_application(submission).await.unwrap().into_inner();
+    let key = wire::ApplicationKey { certificate_id: filed.certificate_id, enrolment_number: filed.enrolment_number };
+    let pledge = stage.pledge(&teacher).await;
+    let amend = wire::AmendApplicationRequest { request_id: request_id(), key: Some(key), form: Some(form()), pledge };
+    assert_eq!(reason(applications.amend_application(amend).await), "WRONG_ENTRY");
+}
+
+#[tokio::test]
+async fn a_filed_draft_is_neither_saved_nor_thrown_away() {
+    // The sweep does not come by.
+    let stage = Stage::with_settings(Settings { draft_sweep_seconds: 3_600, ..Settings::default() }).await;
+    let teacher = stage.teacher().await;
+    let submission = stage.submission(&teacher).await;
+    let (draft_id, revision) = (submission.draft_id.clone(), submission.revision);
+    let (mut drafts, mut applicant) = (stage.drafts(&teacher), stage.applications(&teacher));
+    let filed = applicant.submit_application(submission.clone()).await.unwrap().into_inner();
+    let save =
+        wire::SaveDraftRequest { draft_id: draft_id.clone(), revision, form: Some(form()), ..Default::default() };
+    let drop = wire::DropDraftRequest { draft_id: draft_id.clone() };
+    let refuse = wire::SubmitApplicationRequest {
+        request_id: request_id(),
+        pledge: Some(wire::Pledge { accepted: false, ..wire::Pledge::default() }),
+        ..submission
+    };
+    let heard = [
+        refused(drafts.save_draft(save.clone()).await),
+        refused(drafts.drop_draft(drop.clone()).await),
+        refused(applicant.submit_application(refuse.clone()).await),
+    ];
+    for refusal in heard {
+        assert_eq!(refusal.reason, "ALREADY_APPLIED");
+        assert_eq!(refusal.metadata["enrolment_number"], filed.enrolment_number);
+    }
+    let key = wire::ApplicationKey { certificate_id: filed.certificate_id, enrolment_number: filed.enrolment_number };
+    let withdraw = wire::WithdrawApplicationRequest { request_id: request_id(), key: Some(key) };
+    applicant.withdraw_application(withdraw).await.unwrap();
+    assert_eq!(reason(drafts.save_draft(save).await), "NOT_FOUND");
+    assert_eq!(reason(drafts.drop_draft(drop).await), "NOT_FOUND");
+    assert_eq!(reason(applicant.submit_application(refuse).await), "NOT_FOUND");
+    stage.until_known("that all is told", "SELECT count(*) FROM untold_draft_event", 0).await;
+    let told = stage.running.service.ground.log.load(Uuid::parse_str(&draft_id).unwrap()).await.unwrap();
+    assert!(told.iter().all(|event| !event.kind.ends_with("DraftDropped")));
 }
 
 #[tokio::test]

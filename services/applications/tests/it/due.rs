@@ -146,6 +146,14 @@ async fn the_holder_sees_every_own_certificate_also_what_only_the_register_told_
         assert_eq!(count(&stage, channel, all()).await, wire::CountDueResponse::default());
     }
     assert_eq!(due(&stage, stage.running.person(lifecycle::ids::random()), all()).await, []);
+
+    // Whoever holds a role asks for their own.
+    let elsewhere = Some(uuid::Uuid::from_u128(404));
+    let channel = stage.running.staff(teacher.person, Role::Reviewer, "320303", elsewhere).await;
+    assert_eq!(due(&stage, channel.clone(), all()).await, []);
+    let request = wire::ListDueCertificatesRequest { own: true, ..Default::default() };
+    let own = DueDatesClient::new(channel).list_due_certificates(request).await.unwrap().into_inner();
+    assert_eq!(own.certificates, listed);
 }
 
 #[tokio::test]

@@ -189,6 +189,46 @@ async fn prior_registrations_of_the_register_count() {
 }
 
 #[tokio::test]
+async fn a_registration_that_the_register_corrects_counts_as_corrected() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    stage.prior(&teacher, 1, Conclusion::Qualified, "2025-11-30").await;
+    let submission = stage.submission(&teacher).await;
+    let mut applicant = stage.applications(&teacher);
+    assert_eq!(reason(applicant.submit_application(submission.clone()).await), "REGISTERED_RECENTLY");
+    stage.prior(&teacher, 1, Conclusion::Deferred, "2021-11-30").await;
+    let filed = eventually("the correction", || {
+        let (mut applicant, submission) = (applicant.clone(), submission.clone());
+        async move { applicant.submit_application(submission).await.ok() }
+    });
+    assert_eq!(filed.await.into_inner().ordinal, 1);
+    let deferred = i32::from(Conclusion::Deferred);
+    for (what, sql, expected) in [
+        (
+            "what the register says",
+            "SELECT priors FROM views.certificate WHERE certificate_id = $1",
+            format!("1/{deferred}/2021-11-30"),
+        ),
+        (
+            "due dates",
+            "SELECT standings FROM views.registration_due WHERE certificate_id = $1",
+            format!("2021-11-30/1/{deferred}/"),
+        ),
+    ] {
+        eventually(what, || async {
+            let query = sqlx::query_scalar(sql).bind(teacher.certificate);
+            let known: Vec<String> = query.fetch_one(&stage.running.service.ground.pool).await.unwrap();
+            (known == [expected.as_str()]).then_some(())
+        })
+        .await;
+    }
+    for view in ["certificates", "applications"] {
+        let rebuilt = stage.running.service.bus.rebuild(view, |_| {}).await.unwrap();
+        assert_eq!(rebuilt.live_digest, rebuilt.rebuilt_digest, "{view}");
+    }
+}
+
+#[tokio::test]
 async fn a_restricted_certificate_is_refused_until_the_restriction_is_lifted() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
@@ -197,6 +237,18 @@ async fn a_restricted_certificate_is_refused_until_the_restriction_is_lifted() {
     let refusal = refused(stage.applications(&teacher).submit_application(submission.clone()).await);
     assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED");
     assert!(refusal.sentence.contains("您的教师资格无效"));
+    stage.lift(&teacher).await;
+    let restricted = register::CertificateRestricted {
+        certificate_id: teacher.certificate.to_string(),
+        kind: register::RestrictionKind::RevokedFraud.into(),
+        end_date: "2020-01-31".to_owned(),
+        ..Default::default()
+    };
+    stage.running.neighbour("certificates").publish(teacher.certificate, "00", &restricted).await;
+    stage.until_known("its end", "SELECT count(*) FROM views.certificate WHERE restricted_until IS NOT NULL", 1).await;
+    let refusal = refused(stage.applications(&teacher).submit_application(submission.clone()).await);
+    assert_eq!(refusal.reason, "CERTIFICATE_RESTRICTED", "the day alone ends nothing");
+    assert!(refusal.sentence.contains("期限至2020年1月31日"), "{}", refusal.sentence);
     stage.lift(&teacher).await;
     stage.applications(&teacher).submit_application(submission).await.unwrap();
 }

@@ -147,3 +147,18 @@ async fn nobody_is_reminded_of_what_is_filed() {
     assert!(drafts.begin_step(draft, step, since, now).await.unwrap().is_none());
     assert!(drafts.begin_step(draft, Step::Delete, since, now).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn what_the_new_holder_of_the_certificate_files_does_not_keep_the_draft_of_the_former_one() {
+    let stage = stage(3_600).await;
+    let former = stage.teacher().await;
+    let (draft_id, _) = stage.ready_draft(&former).await;
+    let holder = Teacher { person: lifecycle::ids::random(), ..former.clone() };
+    stage.rematch(&former, holder.person).await;
+    stage.filed(&holder).await;
+    days_pass(&stage, 4).await;
+    let drafts = Drafts::new(stage.running.service.ground.pool.clone());
+    let since = lifecycle::clock::now() - Duration::days(3);
+    let draft = Uuid::parse_str(&draft_id).unwrap();
+    assert_eq!(drafts.idle(Step::Remind(Reminder::First), since, 10).await.unwrap(), [draft]);
+}

@@ -3,6 +3,7 @@
 use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::{self as wire, ReviewLevel, Status as State, Turn};
+use proto::identity::v1::Role;
 use proto::types::v1::{Conclusion, Stage as TeachingStage};
 use service::testing::Channel;
 use uuid::Uuid;
@@ -157,6 +158,28 @@ async fn every_filter_leaves_what_it_says() {
     leaves("number", wire::ApplicationFilter { enrolment_number, ..any() }, &[returned]).await;
     let both = wire::ApplicationFilter { mending: Some(true), ..turn(Turn::School) };
     leaves("what contradicts itself", both, &[]).await;
+}
+
+#[tokio::test]
+async fn whoever_holds_a_role_finds_their_own_when_they_ask_for_them() {
+    let stage = Stage::start().await;
+    let teacher = stage.teacher().await;
+    let own = stage.filed(&teacher).await;
+    let others = stage.filed(&stage.teacher().await).await;
+    // A liaison elsewhere, who teaches at this school.
+    let elsewhere = Some(Uuid::from_u128(404));
+    let channel = stage.running.staff(teacher.person, Role::Liaison, "320303", elsewhere).await;
+    let mut liaison = ApplicationsClient::new(channel);
+    let asked = |own| list(&stage, wire::ApplicationFilter { own, ..Default::default() });
+    let found = async |client: &mut ApplicationsClient<Channel>, own| {
+        let listed = client.list_applications(asked(own)).await.unwrap().into_inner().applications;
+        listed.into_iter().filter_map(|summary| summary.key).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&mut liaison, false).await, []);
+    assert_eq!(found(&mut liaison, true).await, std::slice::from_ref(&own));
+    let mut county = ApplicationsClient::new(stage.reviewer(COUNTY).await);
+    assert_eq!(found(&mut county, false).await, [others, own]);
+    assert_eq!(found(&mut county, true).await, [], "nobody else's");
 }
 
 #[tokio::test]

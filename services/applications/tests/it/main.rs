@@ -20,6 +20,7 @@ mod filing;
 mod idle_drafts;
 mod journey;
 mod lists;
+mod meanwhile;
 mod merging;
 mod neighbours;
 mod numbers;

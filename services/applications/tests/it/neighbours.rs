@@ -108,6 +108,13 @@ impl Profiles for Reveals {
         Err(Status::unimplemented("not asked for"))
     }
 
+    async fn change_profile(
+        &self,
+        _: Request<identity::ChangeProfileRequest>,
+    ) -> Result<Response<identity::ChangeProfileResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+
     async fn find_person_by_number(
         &self,
         _: Request<identity::FindPersonByNumberRequest>,
@@ -131,8 +138,13 @@ impl Certificates for Known {
     ) -> Result<Response<register::GetCertificateDetailsResponse>, Status> {
         passed_along(&request)?;
         let certificate_id = request.get_ref().certificate_id.clone();
-        let certificate =
-            register::Certificate { certificate_id, issue_date: "2015-07-01".to_owned(), ..Default::default() };
+        let certificate = register::Certificate {
+            certificate_id,
+            subject: "物理".to_owned(),
+            issuing_agency: "示范教育局".to_owned(),
+            issue_date: "2015-07-01".to_owned(),
+            ..Default::default()
+        };
         Ok(Response::new(register::GetCertificateDetailsResponse {
             number: CERTIFICATE_NUMBER.to_owned(),
             certificate: Some(certificate),

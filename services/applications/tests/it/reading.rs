@@ -4,8 +4,8 @@ use proto::applications::v1::applications_client::ApplicationsClient;
 use proto::applications::v1::as_of::Moment;
 use proto::applications::v1::confirmation_client::ConfirmationClient;
 use proto::applications::v1::{self as wire, Status as State};
-use proto::identity::v1::Role;
-use proto::types::v1::Conclusion;
+use proto::identity::v1::{DocumentType, Role};
+use proto::types::v1::{CertificateKind, Conclusion};
 use uuid::Uuid;
 
 use crate::neighbours::{CERTIFICATE_NUMBER, NUMBER};
@@ -24,9 +24,22 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
     let teacher = stage.teacher().await;
     let key = stage.confirmed(&teacher).await;
     let own = stage.applications(&teacher).get_application(get(&key)).await.unwrap().into_inner().application.unwrap();
-    let applicant = own.applicant.unwrap();
-    assert_eq!((applicant.number.as_str(), applicant.name.as_str()), (NUMBER, "测试教师"));
-    assert_eq!(applicant.certificate_number, CERTIFICATE_NUMBER);
+    // Rows 1 to 6 of DOMAIN 4.1.
+    let from_account_and_certificate = wire::Applicant {
+        certificate_kind: CertificateKind::Junior.into(),
+        certificate_subject: "物理".to_owned(),
+        certificate_number: CERTIFICATE_NUMBER.to_owned(),
+        issue_date: "2015-07-01".to_owned(),
+        issuing_agency: "示范教育局".to_owned(),
+        person_id: teacher.person.to_string(),
+        name: "测试教师".to_owned(),
+        sex: "1".to_owned(),
+        birth_date: "1990-01-01".to_owned(),
+        ethnicity: "01".to_owned(),
+        document_type: DocumentType::ResidentId.into(),
+        number: NUMBER.to_owned(),
+    };
+    assert_eq!(own.applicant.as_ref(), Some(&from_account_and_certificate));
     assert_eq!(own.form.unwrap().personal.unwrap().address, "徐州市云龙区示范路1号");
     assert_eq!(own.facts.unwrap().note, "表现良好");
 
@@ -35,10 +48,20 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
         let seen = staff.get_application(get(&key)).await.unwrap().into_inner().application.unwrap();
         let applicant = seen.applicant.unwrap();
         assert_eq!((applicant.number.as_str(), applicant.name.as_str()), ("320*************18", "测试教*"));
+        assert_ne!(applicant.certificate_number, CERTIFICATE_NUMBER);
+        let of_the_certificate = |seen: &wire::Applicant| {
+            (
+                seen.certificate_kind,
+                seen.certificate_subject.clone(),
+                seen.issue_date.clone(),
+                seen.issuing_agency.clone(),
+            )
+        };
+        assert_eq!(of_the_certificate(&applicant), of_the_certificate(&from_account_and_certificate));
         assert_eq!(seen.form.unwrap().personal.unwrap().address, "***");
         let reveal = wire::GetApplicationRequest { reveal_purpose: "核对申请表".to_owned(), ..get(&key) };
         let clear = staff.get_application(reveal).await.unwrap().into_inner().application.unwrap();
-        assert_eq!(clear.applicant.unwrap().number, NUMBER);
+        assert_eq!(clear.applicant.as_ref(), Some(&from_account_and_certificate));
     }
     let recorded = stage.reveals.recorded.lock().unwrap().clone();
     assert_eq!(recorded.len(), 3, "each look in clear is recorded with identity, a masked one is not");
@@ -51,6 +74,9 @@ async fn the_applicant_sees_everything_staff_see_it_masked_and_strangers_nothing
     clerk.get_application(get(&key)).await.unwrap();
     let long = wire::GetApplicationRequest { reveal_purpose: "长".repeat(101), ..get(&key) };
     assert_eq!(reason(clerk.get_application(long).await), "INVALID_FIELDS");
+    let not_plain = wire::GetApplicationRequest { reveal_purpose: "核对\u{0}申请表".to_owned(), ..get(&key) };
+    let refusal = refused(clerk.get_application(not_plain).await);
+    assert_eq!(refusal.violation("reveal_purpose").unwrap().reason, "NOT_PLAIN_TEXT");
     let other = stage.teacher().await;
     assert_eq!(reason(stage.applications(&other).get_application(get(&key)).await), "NOT_FOUND");
     for channel in [stage.clerk(OTHER_POINT).await, stage.reviewer(Uuid::from_u128(404)).await] {

@@ -443,11 +443,11 @@ impl Stage {
 }
 
 pub(crate) fn record_facts(key: &wire::ApplicationKey, facts: wire::Facts) -> wire::RecordFactsRequest {
-    wire::RecordFactsRequest { request_id: request_id(), key: Some(key.clone()), facts: Some(facts) }
+    wire::RecordFactsRequest { request_id: request_id(), key: Some(key.clone()), facts: Some(facts), seen_version: 0 }
 }
 
 pub(crate) fn confirm(key: &wire::ApplicationKey) -> wire::ConfirmApplicationRequest {
-    wire::ConfirmApplicationRequest { request_id: request_id(), key: Some(key.clone()) }
+    wire::ConfirmApplicationRequest { request_id: request_id(), key: Some(key.clone()), form_version: 0 }
 }
 
 /// A form without a fault.

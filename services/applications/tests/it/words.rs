@@ -8,7 +8,9 @@ use proto::applications::v1::record_conclusion_fact_request::Fact;
 use proto::applications::v1::{self as wire};
 use proto::types::v1::Conclusion;
 
-use crate::stage::{CITY, COUNTY, POINT, PROVINCE, Stage, Teacher, confirm, facts, form, record_facts, request_id};
+use crate::stage::{
+    CITY, COUNTY, POINT, PROVINCE, Stage, Teacher, confirm, facts, form, record_facts, refused, request_id,
+};
 
 const FILE: &str = "示范〔2026〕2号";
 
@@ -159,4 +161,36 @@ async fn once_the_person_is_erased_nothing_that_was_written_is_read() {
     let seen = reviewer.get_history(history).await.unwrap().into_inner().entries;
     assert!(seen.len() > 10);
     assert_eq!(words(&seen), []);
+}
+
+#[tokio::test]
+async fn what_is_said_is_text_in_lines_and_a_file_reference_one_line() {
+    let stage = Stage::start().await;
+    let key = stage.filed(&stage.teacher().await).await;
+    let mut province = stage.review(PROVINCE).await;
+    let mut propose = async |reason: &str, file_reference: &str| {
+        let request = wire::ProposeReversalRequest {
+            request_id: request_id(),
+            key: Some(key.clone()),
+            revoke: false,
+            reason: reason.to_owned(),
+            file_reference: file_reference.to_owned(),
+        };
+        let refusal = refused(province.propose_reversal(request).await);
+        let named = refusal.violations.into_iter().map(|one| format!("{} {}", one.field, one.reason));
+        (refusal.reason, named.collect::<Vec<_>>())
+    };
+    let wrong = |fields: &[&str]| {
+        ("INVALID_FIELDS".to_owned(), fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(propose("\u{0}", " ").await, wrong(&["reason NOT_PLAIN_TEXT", "file_reference REQUIRED"]));
+    assert_eq!(
+        propose("有误\t", &"长".repeat(101)).await,
+        wrong(&["reason NOT_PLAIN_TEXT", "file_reference TOO_LONG"])
+    );
+    assert_eq!(
+        propose(&"长".repeat(1_001), "示范\n1").await,
+        wrong(&["reason TOO_LONG", "file_reference NOT_PLAIN_TEXT"])
+    );
+    assert_eq!(propose("一、有误\n二、已核实", FILE).await, ("WRONG_STATE".to_owned(), Vec::new()));
 }

@@ -39,8 +39,13 @@ fn stop(semesters: f64, reason: LeaveReason, approved: bool) -> Facts {
     Facts { interruptions: vec![stop], ..perfect() }
 }
 
+fn of_the_cycle() -> Check {
+    let cycle = Cycle { from: date!(2021 - 01 - 01), to: date!(2026 - 01 - 01) };
+    Check::Cycle { cycle, years: YEARS.collect() }
+}
+
 fn cycle() -> Circumstances {
-    Circumstances { check: Check::Cycle(YEARS.collect()), kind_fits: true, restriction: None }
+    Circumstances { check: of_the_cycle(), kind_fits: true, restriction: None }
 }
 
 fn first() -> Circumstances {
@@ -126,6 +131,23 @@ fn unapproved_stops_add_up() {
     let mut facts = stop(0.5, LeaveReason::Other, false);
     facts.interruptions.extend(facts.interruptions.clone());
     row(&facts, Deferred, &["9.2"]);
+}
+
+#[test]
+fn stops_outside_the_cycle_do_not_count() {
+    let stopped = |from, to| {
+        let mut facts = stop(2.0, LeaveReason::Other, false);
+        (facts.interruptions[0].from, facts.interruptions[0].to) = (from, to);
+        facts
+    };
+    row(&stopped(date!(2019 - 02 - 01), date!(2020 - 12 - 31)), Qualified, &[]);
+    row(&stopped(date!(2019 - 02 - 01), date!(2021 - 01 - 01)), Deferred, &["9.2"]);
+    row(&stopped(date!(2025 - 12 - 31), date!(2026 - 07 - 01)), Deferred, &["9.2"]);
+    row(&stopped(date!(2026 - 01 - 01), date!(2026 - 07 - 01)), Qualified, &[]);
+    // Nor does an approved one that the agency would have to judge.
+    let mut approved = stopped(date!(2019 - 02 - 01), date!(2019 - 09 - 01));
+    approved.interruptions[0].approved = true;
+    row(&approved, Qualified, &[]);
 }
 
 #[test]
@@ -249,15 +271,14 @@ fn a_first_registration_asks_for_probation_contract_and_a_fitting_kind_only() {
 #[test]
 fn what_must_be_recorded_before_confirmation_depends_on_the_check() {
     let missing = |facts: &Facts, check| missing(facts, &rules(), &check);
-    let years: Vec<i32> = YEARS.collect();
-    assert_eq!(missing(&perfect(), Check::Cycle(years.clone())), []);
+    assert_eq!(missing(&perfect(), of_the_cycle()), []);
     assert_eq!(missing(&perfect(), Check::First), []);
     assert_eq!(
         missing(&Facts::default(), Check::First),
         [Missing::Ethics, Missing::Health, Missing::Probation, Missing::Contract]
     );
-    assert_eq!(missing(&grades("合缺合定合"), Check::Cycle(years)), [Missing::Grade(2022)]);
+    assert_eq!(missing(&grades("合缺合定合"), of_the_cycle()), [Missing::Grade(2022)]);
     let bounded = RuleSet { training_per_year_min: Some(1.0), ..rules() };
-    let yearly = super::missing(&perfect(), &bounded, &Check::Cycle(vec![2021]));
-    assert_eq!(yearly, [Missing::YearTraining(2021)]);
+    let yearly: Vec<Missing> = YEARS.map(Missing::YearTraining).collect();
+    assert_eq!(super::missing(&perfect(), &bounded, &of_the_cycle()), yearly);
 }

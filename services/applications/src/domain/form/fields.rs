@@ -7,6 +7,10 @@ use crate::domain::values::Stage;
 /// 无 in the tables.
 const NO_PUTONGHUA: &str = "0";
 const NONE: &str = "无";
+/// Of an early certificate.
+const LONGEST_PUTONGHUA_NUMBER: usize = 20;
+/// Characters of the longest name that a province can give a subject.
+const LONGEST_SUBJECT: usize = 30;
 
 impl Problems {
     /// #8: level and number of the certificate (DOMAIN 4.6).
@@ -16,14 +20,14 @@ impl Problems {
         let field = "personal.putonghua_number";
         let number = personal.putonghua_number.as_str();
         if level == NO_PUTONGHUA {
-            if !number.is_empty() {
+            if self.text(field, number, LONGEST_PUTONGHUA_NUMBER, false) && !number.is_empty() {
                 self.add(field, Gravity::Unready, "NOT_EXPECTED", "普通话等级为“无”时不填证书编号。");
             }
             return;
         }
         let standard = number.len() == 13 && number.bytes().all(|byte| byte.is_ascii_digit());
-        let accepted =
-            (4..=20).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let accepted = (4..=LONGEST_PUTONGHUA_NUMBER).contains(&number.len())
+            && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if number.is_empty() {
             if !level.is_empty() {
                 self.required(field);
@@ -43,7 +47,7 @@ impl Problems {
         self.code("coded.degree", &coded.degree, codes.has("degree_gbt6864", &coded.degree));
         let category = coded.major_category.as_str();
         self.code("coded.major_category", category, codes.has("major_category_ours", category));
-        self.text("coded.major", &coded.major, 60, true);
+        self.published_text("coded.major", &coded.major);
         // #12: codes 60 to 90 are 高中毕业及以下.
         let below_college = matches!(coded.education.as_bytes().first(), Some(b'6'..=b'9'));
         if below_college && !coded.major.is_empty() && coded.major != NONE {
@@ -52,7 +56,7 @@ impl Problems {
         } else if !below_college && !coded.education.is_empty() && coded.major == NONE {
             self.add("coded.major", Gravity::Unready, "MUST_NOT_BE_NONE", "请填写最高学历所学专业。");
         }
-        self.text("coded.graduate_school", &coded.graduate_school, 60, true);
+        self.published_text("coded.graduate_school", &coded.graduate_school);
         self.past_date("personal.graduation_date", &personal.graduation_date, list.today);
         self.code("coded.study_form", &coded.study_form, codes.has("study_form_ours", &coded.study_form));
     }
@@ -147,14 +151,16 @@ impl Problems {
             }
             Some(_) => {}
         }
-        match (coded.subject.as_str(), coded.stage) {
-            ("", _) => self.required("coded.subject"),
-            (_, None) => self.add("coded.subject", Gravity::Unready, "STAGE_FIRST", "请先选择现任教学段。"),
-            (subject, Some(stage)) if !offers(list, coded, stage, subject) => {
+        let subject = coded.subject.as_str();
+        let can_be_kept = self.text("coded.subject", subject, LONGEST_SUBJECT, true);
+        match coded.stage {
+            _ if subject.is_empty() || !can_be_kept => {}
+            None => self.add("coded.subject", Gravity::Unready, "STAGE_FIRST", "请先选择现任教学段。"),
+            Some(stage) if !offers(list, coded, stage, subject) => {
                 let sentence = format!("{}没有这一学科，请重新选择。", stage.name());
                 self.add("coded.subject", Gravity::Unready, "NOT_OF_THE_STAGE", sentence);
             }
-            _ => {}
+            Some(_) => {}
         }
         match coded.agency.map(|agency| list.directory.agencies.get(&agency)) {
             None => self.required("coded.agency_id"),

@@ -220,6 +220,41 @@ fn texts_have_their_lengths_and_no_control_characters() {
 }
 
 #[test]
+fn what_is_not_ready_is_not_kept_either_where_it_is_no_text() {
+    for (wrong, reason) in [("1".repeat(21), "TOO_LONG"), ("3213\u{0}".to_owned(), "NOT_PLAIN_TEXT")] {
+        let number = problems_with(|personal, coded| {
+            coded.putonghua_level = "0".into();
+            personal.putonghua_number = wrong.clone();
+        });
+        assert_eq!(number, [("personal.putonghua_number", reason, Malformed)]);
+    }
+    for (wrong, reason) in [("学".repeat(31), "TOO_LONG"), ("物\u{0}理".to_owned(), "NOT_PLAIN_TEXT")] {
+        for stage in [None, Some(Stage::Junior)] {
+            let subject = problems_with(|_, coded| {
+                coded.stage = stage;
+                coded.subject = wrong.clone();
+            });
+            assert_eq!(subject.last(), Some(&("coded.subject", reason, Malformed)));
+        }
+    }
+}
+
+#[test]
+fn no_number_of_a_person_stands_in_what_is_published() {
+    type Field = fn(&mut Coded) -> &mut String;
+    let fields: [(&str, Field); 2] =
+        [("coded.major", |coded| &mut coded.major), ("coded.graduate_school", |coded| &mut coded.graduate_school)];
+    for (name, field) in fields {
+        let written = |text: &str| problems_with(|_, coded| *field(coded) = text.to_owned());
+        assert_eq!(written("示范12345"), []);
+        for wrong in ["示范199001", "示范１９９００１"] {
+            assert_eq!(written(wrong), [(name, "NUMBER_IN_TEXT", Malformed)]);
+        }
+        assert_eq!(written("示\u{0}范"), [(name, "NOT_PLAIN_TEXT", Malformed)]);
+    }
+}
+
+#[test]
 fn the_household_is_told_down_to_the_district() {
     let household = |text: &str| problems_with(|personal, _| personal.household_place = text.into());
     for right in [

@@ -182,9 +182,19 @@ fn outside_of_every_window_all_are_listed_and_marked() {
 #[test]
 fn an_amendment_may_move_after_the_window_but_not_after_the_points_dates() {
     let directory = agency_plan(|plan| plan.assignments.get_mut(&OTHER_POINT).unwrap().end += Duration::days(1));
-    let end = directory.assignment(COUNTY, POINT).unwrap().end;
-    assert_eq!(transfer(&directory, COUNTY, POINT, end - Duration::seconds(1)), Ok(()));
-    assert_eq!(transfer(&directory, COUNTY, POINT, end), Err(Closed::PointClosed { end }));
+    let end = directory.assignment(WINDOW, COUNTY, POINT).unwrap().end;
+    assert_eq!(transfer(&directory, WINDOW, COUNTY, POINT, end - Duration::seconds(1)), Ok(()));
+    assert_eq!(transfer(&directory, WINDOW, COUNTY, POINT, end), Err(Closed::PointClosed { end }));
+}
+
+#[test]
+fn an_amendment_of_the_season_before_moves_within_its_own_plan() {
+    let mut directory = directory();
+    directory.plans.get_mut("32").unwrap().id = Uuid::from_u128(0x4f);
+    assert_eq!(transfer(&directory, WINDOW, COUNTY, POINT, NOW), Ok(()));
+    assert_eq!(transfer(&directory, Uuid::from_u128(1), COUNTY, POINT, NOW), Err(Closed::AgencyNotJoined));
+    directory.agency_plans.get_mut(&(PLAN, COUNTY)).unwrap().joined = false;
+    assert_eq!(transfer(&directory, WINDOW, COUNTY, POINT, NOW), Err(Closed::AgencyNotJoined));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::domain::calendar::add_months;
 use crate::domain::registration::filing::earliest;
 use crate::domain::registration::state::{Application, Registration};
 use crate::domain::rules::RuleSet;
-use crate::domain::values::Conclusion;
+use crate::domain::values::{Conclusion, Status};
 
 /// Days before the expiry within which the text asks for the next application (L6).
 const ADVISED_DAYS: i64 = 60;
@@ -42,10 +42,11 @@ pub enum Advice {
 }
 
 impl Registration {
-    /// What is to be told about a concluded application; of the next one only about the newest.
+    /// What is to be told about a concluded application; of the next one only about the newest that was not withdrawn.
     pub fn advice(&self, application: &Application, rules: &RuleSet) -> Vec<Advice> {
         let Some(record) = application.conclusion() else { return Vec::new() };
-        let is_newest = self.applications.last().is_some_and(|newest| newest.number == application.number);
+        let newest = self.applications.iter().rfind(|later| later.status() != Status::Withdrawn);
+        let is_newest = newest.is_some_and(|newest| newest.number == application.number);
         let mut advice = Vec::new();
         if is_newest {
             let earliest = earliest(self, rules).unwrap_or(record.on);

@@ -11,6 +11,7 @@ use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
 use crate::domain::form::{Coded, Place};
 use crate::domain::opening::{Admission, Closed};
+use crate::domain::registration::rejection::Rejection;
 use crate::domain::registration::state::Prior;
 use crate::domain::route::Route;
 use crate::domain::rules::{RuleRef, RuleSet};
@@ -48,6 +49,8 @@ pub enum Command {
         order: Order,
         /// All facts, in the place of those recorded before.
         facts: Box<Facts>,
+        /// Version of the record that was looked at, where one is named: facts recorded since are not replaced.
+        seen: Option<i64>,
         /// Whether a note comes along, sealed.
         with_note: bool,
     },
@@ -55,12 +58,14 @@ pub enum Command {
     Confirm {
         /// Who and which.
         order: Order,
+        /// Version of the form that was looked at, where one is named.
+        form_version: Option<u32>,
         /// Now.
         now: OffsetDateTime,
         /// Dates of its point, as far as known.
         assignment: Option<Assignment>,
-        /// A restriction of the certificate.
-        restriction: Option<Restriction>,
+        /// The certificate as it is now.
+        certificate: Option<CertificateFacts>,
         /// In force.
         rules: Arc<RuleSet>,
     },
@@ -78,8 +83,8 @@ pub enum Command {
     Pass {
         /// Who and which.
         order: Order,
-        /// A restriction of the certificate.
-        restriction: Option<Restriction>,
+        /// The certificate as it is now.
+        certificate: Option<CertificateFacts>,
     },
     /// 审核退回
     SendBack {
@@ -96,8 +101,8 @@ pub enum Command {
         with_reason: bool,
         /// Today in Shanghai.
         today: Date,
-        /// A restriction of the certificate.
-        restriction: Option<Restriction>,
+        /// The certificate as it is now.
+        certificate: Option<CertificateFacts>,
         /// In force.
         rules: Arc<RuleSet>,
     },
@@ -163,6 +168,15 @@ pub struct CertificateFacts {
     pub person: Option<Uuid>,
     /// A restriction.
     pub restriction: Option<Restriction>,
+    /// The day that was said for its end, where one was.
+    pub restricted_until: Option<Date>,
+}
+
+impl CertificateFacts {
+    /// What a restriction keeps it from.
+    pub(super) fn barred(&self) -> Option<Rejection> {
+        self.restriction.map(|restriction| Rejection::CertificateRestricted(restriction, self.restricted_until))
+    }
 }
 
 /// A submission.

@@ -9,7 +9,7 @@ use crate::domain::registration::command::{Amend, CertificateFacts, Command, Con
 use crate::domain::registration::event::{Amended, Concluded, Event, Submitted, Unit};
 use crate::domain::registration::filing::{Ordinal, ordinal};
 use crate::domain::registration::rejection::Rejection;
-use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Registration};
+use crate::domain::registration::state::{Application, ConclusionRecord, Mending, Phase, Prior, Registration};
 use crate::domain::rules::RuleSet;
 use crate::domain::text::{AGREEMENT, TextRef};
 use crate::domain::values::{CertificateKind, Conclusion, Restriction};
@@ -18,33 +18,41 @@ type Decision = Result<Vec<Event>, Rejection>;
 
 pub(super) fn decide(record: &Registration, command: Command) -> Decision {
     match command {
-        Command::RecordPrior(prior) if record.prior.contains(&prior) => Ok(Vec::new()),
+        Command::RecordPrior(prior) if record.knows(&prior) => Ok(Vec::new()),
         Command::RecordPrior(prior) => one(Event::PriorRegistrationRecorded(prior)),
         Command::Merge { into } => one(Event::RecordMerged { into }),
         Command::Submit(submit) => record.submit(*submit),
         Command::Amend(amend) => record.amend(*amend),
         Command::Withdraw { number, person, now, assignment } => {
             let application = record.own(number, person)?;
-            application.pending()?;
-            not_ended(assignment, now)?;
+            // What was given back can always be taken back: after the point's dates nothing else would be left to do with it.
+            if application.pending()?.is_none() {
+                not_ended(assignment, now)?;
+            }
             one(Event::ApplicationWithdrawn(number))
         }
-        Command::RecordFacts { order, facts, with_note } => {
+        Command::RecordFacts { order, facts, seen, with_note } => {
             let application = record.find(order.number)?;
             let by = Some(application.may_record_facts(&order.by)?);
             if application.facts.as_ref().unwrap_or(&Facts::default()) == facts.as_ref() && !with_note {
                 return Ok(Vec::new());
             }
+            if seen.is_some_and(|seen| seen < application.facts_version) {
+                return Err(Rejection::FactsChanged);
+            }
             one(Event::FactsRecorded { number: order.number, facts, by })
         }
-        Command::Confirm { order, now, assignment, restriction, rules } => {
+        Command::Confirm { order, form_version, now, assignment, certificate, rules } => {
             let application = record.at_point(&order)?;
             if application.pending()? == Some(Mending::Refused) {
                 return Err(Rejection::ConfirmationRefused);
             }
             application.not_merged()?;
             begun_and_not_ended(assignment, now)?;
-            unrestricted(restriction)?;
+            application.registrable(certificate)?;
+            if form_version.is_some_and(|seen| seen != application.form_version) {
+                return Err(Rejection::FormChanged);
+            }
             record.facts_complete(application, &rules)?;
             let (point, level) = (application.place.point, application.route.step(0).level);
             let rules = Some(rules.reference());
@@ -69,10 +77,10 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
                 Phase::Pending { .. } | Phase::Concluded(_) | Phase::Withdrawn => Err(application.wrong_state()),
             }
         }
-        Command::Pass { order, restriction } => {
+        Command::Pass { order, certificate } => {
             let (application, step) = record.in_review(&order)?;
             application.not_merged()?;
-            unrestricted(restriction)?;
+            application.registrable(certificate)?;
             if step == application.route.last_index() {
                 return Err(Rejection::LastLevel);
             }
@@ -84,15 +92,16 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
             let level = |step| application.route.step(step).level;
             one(Event::ReviewSentBack { number: order.number, level: level(step), to: step.checked_sub(1).map(level) })
         }
-        Command::Conclude { order, conclusion, with_reason, today, restriction, rules } => {
+        Command::Conclude { order, conclusion, with_reason, today, certificate, rules } => {
             let (application, step) = record.in_review(&order)?;
             if step != application.route.last_index() {
                 return Err(Rejection::NotLastLevel);
             }
             application.not_merged()?;
             if conclusion == Conclusion::Qualified {
-                unrestricted(restriction)?;
+                application.registrable(certificate)?;
             }
+            let restriction = certificate.and_then(|certificate| certificate.restriction);
             let assessment = record.assess(application, &rules, restriction);
             let agrees = agrees(conclusion, assessment.proposal);
             if agrees == Some(false) && !with_reason {
@@ -193,10 +202,6 @@ fn settled(conclusion: &ConclusionRecord) -> Result<(), Rejection> {
     if conclusion.objection_open { Err(Rejection::ObjectionOpen) } else { Ok(()) }
 }
 
-fn unrestricted(restriction: Option<Restriction>) -> Result<(), Rejection> {
-    restriction.map_or(Ok(()), |restriction| Err(Rejection::CertificateRestricted(restriction)))
-}
-
 /// What was agreed to, if it is what is shown now.
 pub fn agreed(agreement: Option<TextRef>, shown: &TextRef) -> Result<TextRef, Rejection> {
     let agreement = agreement.ok_or(Rejection::AgreementMissing)?;
@@ -220,6 +225,12 @@ fn begun_and_not_ended(assignment: Option<Assignment>, now: time::OffsetDateTime
 }
 
 impl Registration {
+    /// What a merger brings the register may have told; what the register tells is its word, whatever a merger has brought.
+    fn knows(&self, prior: &Prior) -> bool {
+        let same = |known: &&Prior| known.standing() == prior.standing();
+        self.prior.iter().find(same).is_some_and(|known| known.merged_from.is_none() || prior.merged_from.is_some())
+    }
+
     fn submit(&self, submit: Submit) -> Decision {
         let Submit { person, draft, certificate, today, .. } = submit;
         let (kind, ordinal) = self
@@ -265,11 +276,11 @@ impl Registration {
         let certificate = certificate.filter(|certificate| certificate.person == Some(person));
         match certificate {
             None => against.push(Rejection::CertificateUnknown),
-            Some(CertificateFacts { kind, restriction, .. }) => {
-                if kind == CertificateKind::Higher {
+            Some(certificate) => {
+                if certificate.kind == CertificateKind::Higher {
                     against.push(Rejection::CertificateNotRegistrable);
                 }
-                against.extend(restriction.map(Rejection::CertificateRestricted));
+                against.extend(certificate.barred());
             }
         }
         match (certificate, ordinal(self, rules, today)) {
@@ -371,6 +382,12 @@ impl Application {
     /// Under a mistyped number nothing goes on to a conclusion, and none is changed: it counts for another certificate.
     pub(super) fn not_merged(&self) -> Result<(), Rejection> {
         if self.merged_into.is_none() { Ok(()) } else { Err(Rejection::NumberMistyped) }
+    }
+
+    /// The certificate is still the applicant's, and nothing keeps it from being registered.
+    fn registrable(&self, certificate: Option<CertificateFacts>) -> Result<(), Rejection> {
+        let own = certificate.filter(|certificate| certificate.person == Some(self.person));
+        own.ok_or(Rejection::NotTheHolder)?.barred().map_or(Ok(()), Err)
     }
 
     fn wrong_state(&self) -> Rejection {

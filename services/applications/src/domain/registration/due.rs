@@ -140,6 +140,7 @@ mod tests {
                 ordinal,
                 conclusion: conclusions[conclusion],
                 on: day(days),
+                merged_from: None,
             });
             let record = Registration { prior: prior.collect(), ..Registration::default() };
             let rules = RuleSet { reapply_after_failed_days: 30, ..rules() };

@@ -8,6 +8,7 @@ pub(super) fn evolve(mut record: Registration, event: &Event) -> Registration {
     record.version += 1;
     match event {
         Event::PriorRegistrationRecorded(prior) => {
+            record.prior.retain(|known| !known.gives_way_to(prior));
             record.prior.push(*prior);
             record.prior.sort_by_key(|prior| prior.on);
         }
@@ -59,6 +60,7 @@ fn opened(submitted: &Submitted) -> Application {
         rules: submitted.rules.clone(),
         submitted_on: submitted.on,
         facts: None,
+        facts_version: 0,
         merged_into: None,
         phase: Phase::Pending { mending: None },
     }
@@ -78,7 +80,9 @@ impl Application {
                 self.phase = Phase::Pending { mending: None };
             }
             Event::ApplicationWithdrawn(_) => self.phase = Phase::Withdrawn,
-            Event::FactsRecorded { facts, .. } => self.facts = Some(facts.as_ref().clone()),
+            Event::FactsRecorded { facts, .. } => {
+                (self.facts, self.facts_version) = (Some(facts.as_ref().clone()), version);
+            }
             Event::ApplicationConfirmed { level, .. } => self.review_at(*level, false),
             Event::ConfirmationRefused { .. } => self.phase = Phase::Pending { mending: Some(Mending::Refused) },
             Event::ApplicationReturned { .. } => self.phase = Phase::Pending { mending: Some(Mending::Returned) },

@@ -9,14 +9,14 @@ use time::{Date, OffsetDateTime};
 use crate::domain::directory::Assignment;
 use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::registration::Registrations;
-use crate::domain::registration::command::{Amend, Command, ConclusionFact, Order};
+use crate::domain::registration::command::{Amend, CertificateFacts, Command, ConclusionFact, Order};
 use crate::domain::registration::event::Event;
 use crate::domain::registration::rejection::Rejection;
 use crate::domain::registration::state::{Application, Phase, Registration};
 use crate::domain::route::Route;
 use crate::domain::rules::RuleSet;
 use crate::domain::text::TextRef;
-use crate::domain::values::{Conclusion, Level, Restriction};
+use crate::domain::values::{Conclusion, Level};
 
 /// Something that can be done with an application once it is filed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,8 +68,8 @@ pub struct Occasion {
     pub today: Date,
     /// Dates of its point, as far as known.
     pub assignment: Option<Assignment>,
-    /// A restriction of the certificate.
-    pub restriction: Option<Restriction>,
+    /// The certificate as it is now.
+    pub certificate: Option<CertificateFacts>,
     /// Who would review it if it were filed anew.
     pub route: Option<Route>,
     /// In force.
@@ -142,7 +142,7 @@ impl Action {
 
     /// The command of this action in which nothing can be wrong but what the state, the caller or the hour forbids.
     fn probe(self, application: &Application, occasion: &Occasion, with_reason: bool) -> Command {
-        let Occasion { order, now, today, assignment, restriction, route, rules } = occasion.clone();
+        let Occasion { order, now, today, assignment, certificate, route, rules } = occasion.clone();
         let number = order.number;
         let person = order.by.person;
         let fact = |fact| Command::RecordConclusionFact { order: order.clone(), fact, now, rules: rules.reference() };
@@ -162,15 +162,15 @@ impl Action {
             Self::Withdraw => Command::Withdraw { number, person, now, assignment },
             Self::RecordFacts => {
                 let facts = Box::new(application.facts.clone().unwrap_or_default());
-                Command::RecordFacts { order, facts, with_note: true }
+                Command::RecordFacts { order, facts, seen: None, with_note: true }
             }
-            Self::Confirm => Command::Confirm { order, now, assignment, restriction, rules },
+            Self::Confirm => Command::Confirm { order, form_version: None, now, assignment, certificate, rules },
             Self::RefuseConfirmation => Command::RefuseConfirmation { order },
             Self::Return => Command::Return { order },
-            Self::Pass => Command::Pass { order, restriction },
+            Self::Pass => Command::Pass { order, certificate },
             Self::SendBack => Command::SendBack { order },
             Self::Conclude(conclusion) => {
-                Command::Conclude { order, conclusion, with_reason, today, restriction, rules }
+                Command::Conclude { order, conclusion, with_reason, today, certificate, rules }
             }
             Self::BeginPublicity => fact(ConclusionFact::PublicityBegun { until: None, at_least: today }),
             Self::EndPublicity => fact(ConclusionFact::PublicityEnded),
@@ -260,9 +260,12 @@ fn behind(history: &[&Event], number: EnrolmentNumber, action: Action, rejection
         | Rejection::RegisteredRecently { .. }
         | Rejection::RevokedRecently { .. }
         | Rejection::FailedRecently { .. }
-        | Rejection::CertificateRestricted(_)
+        | Rejection::CertificateRestricted(..)
         | Rejection::CertificateNotRegistrable
         | Rejection::CertificateUnknown
+        | Rejection::NotTheHolder
+        | Rejection::FormChanged
+        | Rejection::FactsChanged
         | Rejection::NotOpen(_)
         | Rejection::NobodyReviews
         | Rejection::ConfirmationNotBegun { .. }

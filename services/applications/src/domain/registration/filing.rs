@@ -4,7 +4,7 @@ use time::{Date, Duration};
 
 use crate::domain::calendar::add_months;
 use crate::domain::registration::rejection::Rejection;
-use crate::domain::registration::state::Registration;
+use crate::domain::registration::state::{Prior, Registration};
 use crate::domain::rules::RuleSet;
 use crate::domain::values::Conclusion;
 
@@ -25,11 +25,7 @@ pub struct Standing {
 impl Registration {
     /// All conclusions that stand, oldest first.
     pub fn standings(&self) -> Vec<Standing> {
-        let prior = self.prior.iter().map(|prior| Standing {
-            ordinal: prior.ordinal,
-            conclusion: prior.conclusion,
-            on: prior.on,
-        });
+        let prior = self.prior.iter().map(Prior::standing);
         let here = self.applications.iter().filter(|application| application.merged_into.is_none());
         let here = here.filter_map(|application| {
             let record = application.conclusion()?;
@@ -52,7 +48,8 @@ fn bars(standings: &[Standing], rules: &RuleSet) -> Vec<(Date, Rejection)> {
     match standings.last().copied() {
         Some(Standing { conclusion: Conclusion::Qualified, on, .. }) => {
             let earliest = add_months(on, rules.interval_months);
-            bars.push((earliest, Rejection::RegisteredRecently { on, earliest }));
+            let expiry = add_months(on, rules.cycle_months);
+            bars.push((earliest, Rejection::RegisteredRecently { on, earliest, expiry }));
         }
         Some(Standing { conclusion: Conclusion::Failed, on, .. }) => {
             let earliest = on.saturating_add(Duration::days(i64::from(rules.reapply_after_failed_days)));

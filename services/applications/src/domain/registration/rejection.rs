@@ -32,6 +32,8 @@ pub enum Rejection {
         on: Date,
         /// Earliest day of a new application.
         earliest: Date,
+        /// The registration holds up to the day before.
+        expiry: Date,
     },
     /// The bar after 撤销注册 is not over (L17b).
     RevokedRecently {
@@ -47,14 +49,16 @@ pub enum Rejection {
         /// Earliest day of a new application.
         earliest: Date,
     },
-    /// The certificate is restricted (L21).
-    CertificateRestricted(Restriction),
+    /// The certificate is restricted (L21); the day that was said for its end is told, and ends nothing by itself.
+    CertificateRestricted(Restriction, Option<Date>),
     /// It was filed under a mistyped number of the certificate.
     NumberMistyped,
     /// 高等学校教师资格 is not registered.
     CertificateNotRegistrable,
     /// The register has no such certificate of this person.
     CertificateUnknown,
+    /// The certificate is not the applicant's any more.
+    NotTheHolder,
     /// Not open, and why.
     NotOpen(Closed),
     /// The directory has no reviewing agency for the one that was chosen.
@@ -76,6 +80,10 @@ pub enum Rejection {
     },
     /// 确认不通过: to be amended first.
     ConfirmationRefused,
+    /// The form was amended since it was looked at.
+    FormChanged,
+    /// Facts were recorded since they were looked at.
+    FactsChanged,
     /// Facts of DOMAIN 2.3b are unknown.
     FactsMissing(Vec<Missing>),
     /// The first level has decided.

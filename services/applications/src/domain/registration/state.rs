@@ -9,6 +9,7 @@ use crate::domain::enrolment_number::EnrolmentNumber;
 use crate::domain::facts::Facts;
 use crate::domain::form::{Coded, Place};
 use crate::domain::registration::event::{Event, Unit};
+use crate::domain::registration::filing::Standing;
 use crate::domain::route::{Route, Step};
 use crate::domain::rules::{RuleRef, RuleSet};
 use crate::domain::values::{CertificateKind, Conclusion, Status, Turn};
@@ -33,6 +34,8 @@ pub struct Prior {
     pub conclusion: Conclusion,
     /// When it was concluded.
     pub on: Date,
+    /// The record of a mistyped number that it was concluded in; `None` where the register told it.
+    pub merged_from: Option<Uuid>,
 }
 
 /// One application.
@@ -64,6 +67,8 @@ pub struct Application {
     pub submitted_on: Date,
     /// Facts for the conclusion.
     pub facts: Option<Facts>,
+    /// Version of the record when they were recorded; 0 without facts.
+    pub facts_version: i64,
     /// The certificate's number was mistyped: what was concluded counts for this one.
     pub merged_into: Option<Uuid>,
     /// Where it stands.
@@ -142,6 +147,19 @@ pub struct Proposed {
     pub version: i64,
 }
 
+impl Prior {
+    /// As it counts, whoever told it.
+    pub fn standing(&self) -> Standing {
+        Standing { ordinal: self.ordinal, conclusion: self.conclusion, on: self.on }
+    }
+
+    /// Whether a later one takes its place: the register's last word for an ordinal holds, and nothing counts twice.
+    pub fn gives_way_to(&self, later: &Self) -> bool {
+        let corrected = self.merged_from.is_none() && later.merged_from.is_none() && self.ordinal == later.ordinal;
+        corrected || self.standing() == later.standing()
+    }
+}
+
 impl Registration {
     /// The application of a number.
     pub fn application(&self, number: EnrolmentNumber) -> Option<&Application> {
@@ -158,7 +176,8 @@ impl Registration {
         if application.ordinal == 1 && !rules.first_registration_full_check {
             return Check::First;
         }
-        Check::Cycle(self.cycle(application, rules).years(rules.school_year).collect())
+        let cycle = self.cycle(application, rules);
+        Check::Cycle { cycle, years: cycle.years(rules.school_year).collect() }
     }
 
     /// 注册周期 of an application: the months that end at the expiry of the last 注册合格; where there is none, those
@@ -230,6 +249,11 @@ impl Application {
         matches!(self.phase, Phase::Pending { mending: Some(Mending::Refused) })
     }
 
+    /// With the applicant again: refused, returned or sent back, and not amended since.
+    pub fn is_mending(&self) -> bool {
+        matches!(self.phase, Phase::Pending { mending: Some(_) })
+    }
+
     /// The step of review whose turn it is.
     pub fn step(&self) -> Option<Step> {
         match self.phase {
@@ -240,8 +264,7 @@ impl Application {
 
     /// Whose turn it is.
     pub fn turn(&self) -> Turn {
-        let mending = matches!(self.phase, Phase::Pending { mending: Some(_) });
-        Turn::of(self.status(), self.step().map(|step| step.level), mending, self.facts.is_some())
+        Turn::of(self.status(), self.step().map(|step| step.level), self.is_mending(), self.facts.is_some())
     }
 
     /// Its conclusion, if it has one.

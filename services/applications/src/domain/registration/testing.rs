@@ -20,7 +20,7 @@ use crate::domain::registration::{
 use crate::domain::route::Route;
 use crate::domain::rules::{RuleSet, SchoolScope, TrainingUnit};
 use crate::domain::text::TextRef;
-use crate::domain::values::{CertificateKind, Conclusion, Level, Stage};
+use crate::domain::values::{CertificateKind, Conclusion, Level, Restriction, Stage};
 
 pub(crate) const TEACHER: Uuid = Uuid::from_u128(0x10);
 pub(crate) const DRAFT: Uuid = Uuid::from_u128(0x11);
@@ -177,12 +177,18 @@ pub(crate) fn route() -> Route {
     Route::of(&directory().chain(COUNTY), &rules()).unwrap()
 }
 
+/// The teacher's own.
+pub(crate) fn certificate(restriction: Option<Restriction>) -> CertificateFacts {
+    let (kind, person) = (CertificateKind::Junior, Some(TEACHER));
+    CertificateFacts { kind, person, restriction, restricted_until: None }
+}
+
 pub(crate) fn submit(serial: u32) -> Submit {
     Submit {
         number: number(serial),
         person: TEACHER,
         draft: Uuid::from_u128(DRAFT.as_u128() << 32 | u128::from(serial)),
-        certificate: Some(CertificateFacts { kind: CertificateKind::Junior, person: Some(TEACHER), restriction: None }),
+        certificate: Some(certificate(None)),
         form: coded(),
         place: coded().place().unwrap(),
         admission: admit(&directory(), COUNTY, POINT, NOW, None),
@@ -205,7 +211,7 @@ pub(crate) fn amend(serial: u32) -> Amend {
         pledge: Some(text()),
         route: Some(route()),
         rules: rules().reference(),
-        assignment: directory().assignment(COUNTY, POINT),
+        assignment: directory().assignment(WINDOW, COUNTY, POINT),
         now: NOW,
     }
 }
@@ -247,7 +253,7 @@ pub(crate) fn concluded_as(conclusion: Conclusion, articles: &[&str]) -> Event {
 }
 
 pub(crate) fn prior(ordinal: u32, conclusion: Conclusion, on: Date) -> Event {
-    Event::PriorRegistrationRecorded(Prior { ordinal, conclusion, on })
+    Event::PriorRegistrationRecorded(Prior { ordinal, conclusion, on, merged_from: None })
 }
 
 /// Facts that lead to 注册合格, of a first registration and of any cycle around today.

@@ -59,15 +59,16 @@ fn on(history: Vec<Event>) -> Given<Registrations> {
 fn confirm(by: Officer) -> Command {
     Command::Confirm {
         order: order(by),
+        form_version: None,
         now: NOW,
-        assignment: directory().assignment(COUNTY, POINT),
-        restriction: None,
+        assignment: directory().assignment(WINDOW, COUNTY, POINT),
+        certificate: Some(certificate(None)),
         rules: Arc::new(rules()),
     }
 }
 
 fn pass(by: Officer) -> Command {
-    Command::Pass { order: order(by), restriction: None }
+    Command::Pass { order: order(by), certificate: Some(certificate(None)) }
 }
 
 fn conclude(by: Officer, conclusion: Conclusion, with_reason: bool) -> Command {
@@ -76,13 +77,13 @@ fn conclude(by: Officer, conclusion: Conclusion, with_reason: bool) -> Command {
         conclusion,
         with_reason,
         today: TODAY,
-        restriction: None,
+        certificate: Some(certificate(None)),
         rules: Arc::new(rules()),
     }
 }
 
 fn record_facts(by: Officer, facts: Facts) -> Command {
-    Command::RecordFacts { order: order(by), facts: Box::new(facts), with_note: false }
+    Command::RecordFacts { order: order(by), facts: Box::new(facts), seen: None, with_note: false }
 }
 
 fn wrong_state(status: Status) -> Rejection {
@@ -123,30 +124,56 @@ fn a_command_for_a_number_that_the_record_does_not_hold_finds_nothing() {
     on(confirmed()).when(Command::Return { order: stranger }).then_refused(&Rejection::NotFound);
 }
 
+/// Confirming, passing and concluding with this certificate.
+fn with_certificate(certificate: Option<CertificateFacts>) -> [(Vec<Event>, Command); 4] {
+    let confirm = match confirm(clerk()) {
+        Command::Confirm { order, form_version, now, assignment, rules, .. } => {
+            Command::Confirm { order, form_version, now, assignment, certificate, rules }
+        }
+        other => other,
+    };
+    let conclude = |conclusion| match conclude(reviewer(PROVINCE), conclusion, false) {
+        Command::Conclude { order, conclusion, with_reason, today, rules, .. } => {
+            Command::Conclude { order, conclusion, with_reason, today, certificate, rules }
+        }
+        other => other,
+    };
+    [
+        (recorded(), confirm),
+        (confirmed(), Command::Pass { order: order(reviewer(COUNTY)), certificate }),
+        (at_province(), conclude(Conclusion::Qualified)),
+        (at_province(), conclude(Conclusion::Failed)),
+    ]
+}
+
 #[test]
 fn a_restriction_blocks_confirming_passing_and_qualifying_but_neither_sending_back_nor_failing() {
-    for restriction in [Restriction::Forfeited, Restriction::RecordsDisagree] {
-        let refused = Rejection::CertificateRestricted(restriction);
-        let pass = Command::Pass { order: order(reviewer(COUNTY)), restriction: Some(restriction) };
-        on(confirmed()).when(pass).then_refused(&refused);
+    for restriction in [Restriction::Forfeited, Restriction::RevokedFraud, Restriction::RecordsDisagree] {
+        let refused = Rejection::CertificateRestricted(restriction, None);
+        let [confirm, pass, qualify, fail] = with_certificate(Some(certificate(Some(restriction))));
+        for (history, command) in [confirm, pass, qualify] {
+            on(history).when(command).then_refused(&refused);
+        }
+        let (history, fail) = fail;
+        if restriction == Restriction::RecordsDisagree {
+            on(history).when(fail).events();
+            continue;
+        }
+        let events = on(history).when(fail).events();
+        assert!(matches!(&events[..], [Event::ApplicationConcluded(concluded)] if concluded.articles == ["10.3"]));
     }
-    let restriction = Some(Restriction::RevokedFraud);
-    let refused = Rejection::CertificateRestricted(Restriction::RevokedFraud);
-    let Command::Confirm { order: by_clerk, now, assignment, rules, .. } = confirm(clerk()) else { unreachable!() };
-    on(recorded())
-        .when(Command::Confirm { order: by_clerk, now, assignment, restriction, rules: rules.clone() })
-        .then_refused(&refused);
-    on(confirmed()).when(Command::Pass { order: order(reviewer(COUNTY)), restriction }).then_refused(&refused);
-    let conclude = |conclusion| Command::Conclude {
-        order: order(reviewer(PROVINCE)),
-        conclusion,
-        with_reason: false,
-        today: TODAY,
-        restriction,
-        rules: rules.clone(),
-    };
-    on(at_province()).when(conclude(Conclusion::Qualified)).then_refused(&refused);
-    let events = on(at_province()).when(conclude(Conclusion::Failed)).events();
-    assert!(matches!(&events[..], [Event::ApplicationConcluded(concluded)] if concluded.articles == ["10.3"]));
     on(at_province()).when(Command::SendBack { order: order(reviewer(PROVINCE)) }).events();
+}
+
+#[test]
+fn a_certificate_that_is_not_the_applicants_any_more_is_neither_confirmed_nor_passed_nor_qualified() {
+    let of = |person| Some(CertificateFacts { person, ..certificate(None) });
+    for lost in [None, of(None), of(Some(uuid::Uuid::from_u128(9)))] {
+        let [confirm, pass, qualify, (history, fail)] = with_certificate(lost);
+        for (history, command) in [confirm, pass, qualify] {
+            on(history).when(command).then_refused(&Rejection::NotTheHolder);
+        }
+        // Against what the rules compute, so with a reason.
+        on(history).when(fail).then_refused(&Rejection::ReasonRequired);
+    }
 }

@@ -110,14 +110,29 @@ fn third_version() -> Vec<Event> {
     ]
 }
 
+/// The event that the fourth version writes in another form: with the record that it was merged from.
+fn fourth_version() -> Vec<Event> {
+    use time::macros::date;
+
+    use crate::domain::values::Conclusion;
+
+    let (on, merged_from) = (date!(2021 - 01 - 01), Some(Uuid::from_u128(2)));
+    vec![Event::PriorRegistrationRecorded(Prior { ordinal: 1, conclusion: Conclusion::Qualified, on, merged_from })]
+}
+
 /// Lines of kind, payload and inner part, as the first version of this program wrote them. They stay for ever: a new
 /// form of an event gets lines of its own.
-const GOLDEN: [&str; 3] = [include_str!("golden.v1.txt"), include_str!("golden.v2.txt"), include_str!("golden.v3.txt")];
+const GOLDEN: [&str; 4] = [
+    include_str!("golden.v1.txt"),
+    include_str!("golden.v2.txt"),
+    include_str!("golden.v3.txt"),
+    include_str!("golden.v4.txt"),
+];
 
 #[test]
 fn every_event_of_every_version_decodes_for_ever() {
     let samples: Vec<&str> = GOLDEN.iter().flat_map(|version| version.lines()).collect();
-    let events = [first_version(), second_version(), third_version()].concat();
+    let events = [first_version(), second_version(), third_version(), fourth_version()].concat();
     assert_eq!(samples.len(), events.len());
     for (sample, event) in samples.into_iter().zip(events) {
         let parts: Vec<&str> = sample.split(' ').collect();

@@ -32,6 +32,8 @@ pub enum Scope {
 /// What a list is narrowed to; `None` and empty do not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Filed by the viewer, whatever units they hold.
+    pub own: bool,
     /// In any of these.
     pub statuses: Vec<Status>,
     /// Level whose turn it is.

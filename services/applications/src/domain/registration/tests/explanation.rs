@@ -13,8 +13,8 @@ fn occasion(by: Officer) -> Occasion {
         order: order(by),
         now: NOW,
         today: TODAY,
-        assignment: directory().assignment(COUNTY, POINT),
-        restriction: None,
+        assignment: directory().assignment(WINDOW, COUNTY, POINT),
+        certificate: Some(certificate(None)),
         route: Some(route()),
         rules: Arc::new(rules()),
     }
@@ -52,6 +52,18 @@ fn each_may_what_the_state_and_their_role_allow() {
     assert_eq!(last[2..], conclusions);
     assert_eq!(may(&at_province(), &Officer::default()), []);
     assert_eq!(explained(&[], &occasion(clerk())), []);
+}
+
+#[test]
+fn what_a_lost_certificate_keeps_staff_from_is_told() {
+    let lost = |by| Occasion { certificate: None, ..occasion(by) };
+    let told = |history: &[Event], by, action| {
+        let mut verdicts = explained(history, &lost(by)).into_iter();
+        verdicts.find(|verdict| verdict.action == action).unwrap().refused
+    };
+    assert_eq!(told(&recorded(), clerk(), Action::Confirm), Some(Rejection::NotTheHolder));
+    assert_eq!(told(&confirmed(), reviewer(COUNTY), Action::Pass), Some(Rejection::NotTheHolder));
+    assert_eq!(told(&confirmed(), reviewer(COUNTY), Action::SendBack), None);
 }
 
 #[test]
@@ -130,5 +142,7 @@ fn a_conclusion_is_told_with_the_next_application_and_the_days_of_appeal() {
     assert_eq!(advice(concluded(Conclusion::Failed), &waiting), [&[later][..], &appeal].concat());
     assert_eq!(advice(pending(), &rules()), []);
     let newer = [concluded(Conclusion::Deferred), vec![submitted(2, 1)]].concat();
-    assert_eq!(advice(newer, &rules()), appeal, "of the next application the newest is told");
+    assert_eq!(advice(newer.clone(), &rules()), appeal, "of the next application the newest is told");
+    let withdrawn = [newer, vec![Event::ApplicationWithdrawn(number(2))]].concat();
+    assert_eq!(advice(withdrawn, &rules()), [&[again][..], &appeal].concat(), "what is withdrawn is none");
 }

@@ -32,7 +32,7 @@ fn amending(change: impl FnOnce(&mut Amend)) -> Command {
 }
 
 fn withdraw(person: Uuid, now: time::OffsetDateTime) -> Command {
-    Command::Withdraw { number: number(1), person, now, assignment: directory().assignment(COUNTY, POINT) }
+    Command::Withdraw { number: number(1), person, now, assignment: directory().assignment(WINDOW, COUNTY, POINT) }
 }
 
 #[test]
@@ -64,7 +64,8 @@ fn everything_that_speaks_against_a_submission_is_found_at_once() {
         Registrations::fold(history).eligible((TEACHER, draft), certificate, &rules(), TODAY).unwrap_err()
     };
     let (kind, person) = (CertificateKind::Higher, Some(TEACHER));
-    let restricted = CertificateFacts { kind, person, restriction: Some(Restriction::ExamCheating) };
+    let restriction = Some(Restriction::ExamCheating);
+    let restricted = CertificateFacts { kind, person, restriction, restricted_until: None };
     let mut history = vec![prior(1, Conclusion::Qualified, TODAY)];
     history.extend(pending());
     let found = against(&history, Some(restricted), Uuid::from_u128(5));
@@ -73,8 +74,8 @@ fn everything_that_speaks_against_a_submission_is_found_at_once() {
         [
             Rejection::AlreadyApplied { number: number(1) },
             Rejection::CertificateNotRegistrable,
-            Rejection::CertificateRestricted(Restriction::ExamCheating),
-            Rejection::RegisteredRecently { on: TODAY, earliest: add_months(TODAY, 54) },
+            Rejection::CertificateRestricted(Restriction::ExamCheating, None),
+            Rejection::RegisteredRecently { on: TODAY, earliest: add_months(TODAY, 54), expiry: add_months(TODAY, 60) },
         ]
     );
     let stranger = Some(CertificateFacts { person: None, ..restricted });
@@ -129,7 +130,7 @@ fn a_restricted_certificate_is_not_registered_whatever_its_kind() {
         Restriction::RecordsDisagree,
     ] {
         let restricted = with(|submit| submit.certificate.as_mut().unwrap().restriction = Some(restriction));
-        on(Vec::new()).when(restricted).then_refused(&Rejection::CertificateRestricted(restriction));
+        on(Vec::new()).when(restricted).then_refused(&Rejection::CertificateRestricted(restriction, None));
     }
 }
 
@@ -149,9 +150,11 @@ fn an_agency_that_nobody_reviews_for_takes_no_application() {
 fn after_qualified_the_next_application_waits_54_months_and_counts_one_up() {
     let qualified = prior(1, Conclusion::Qualified, date!(2022 - 05 - 23));
     let at = |today: Date| with(move |submit| submit.today = today);
-    on(vec![qualified.clone()])
-        .when(at(date!(2026 - 11 - 22)))
-        .then_refused(&Rejection::RegisteredRecently { on: date!(2022 - 05 - 23), earliest: date!(2026 - 11 - 23) });
+    on(vec![qualified.clone()]).when(at(date!(2026 - 11 - 22))).then_refused(&Rejection::RegisteredRecently {
+        on: date!(2022 - 05 - 23),
+        earliest: date!(2026 - 11 - 23),
+        expiry: date!(2027 - 05 - 23),
+    });
     on(vec![qualified]).when(submitting(1)).then([submitted(1, 2)]);
 }
 
@@ -202,12 +205,33 @@ fn a_draft_that_was_filed_once_is_gone() {
 
 #[test]
 fn the_same_prior_registration_is_recorded_once() {
-    let known = Prior { ordinal: 1, conclusion: Conclusion::Qualified, on: date!(2021 - 01 - 01) };
+    let known = Prior { ordinal: 1, conclusion: Conclusion::Qualified, on: date!(2021 - 01 - 01), merged_from: None };
     on(Vec::new()).when(Command::RecordPrior(known)).then([Event::PriorRegistrationRecorded(known)]);
     on(vec![Event::PriorRegistrationRecorded(known)]).when(Command::RecordPrior(known)).then_nothing();
     let other = Prior { on: date!(2021 - 01 - 02), ..known };
     let history = vec![Event::PriorRegistrationRecorded(known)];
     on(history).when(Command::RecordPrior(other)).then([Event::PriorRegistrationRecorded(other)]);
+}
+
+#[test]
+fn a_corrected_prior_registration_takes_the_place_of_the_wrong_one() {
+    let wrong = prior(1, Conclusion::Qualified, date!(2025 - 11 - 30));
+    on(vec![wrong.clone()]).when(submitting(1)).then_refused(&Rejection::RegisteredRecently {
+        on: date!(2025 - 11 - 30),
+        earliest: date!(2030 - 05 - 30),
+        expiry: date!(2030 - 11 - 30),
+    });
+    let corrected =
+        Prior { ordinal: 1, conclusion: Conclusion::Deferred, on: date!(2021 - 11 - 30), merged_from: None };
+    let history = vec![wrong, Event::PriorRegistrationRecorded(corrected)];
+    on(history.clone()).when(submitting(1)).then([submitted(1, 1)]);
+    assert_eq!(on(history.clone()).state().prior, [corrected]);
+    on(history.clone()).when(Command::RecordPrior(corrected)).then_nothing();
+    // The register may take its correction back; another ordinal is another registration.
+    let back = Prior { conclusion: Conclusion::Qualified, on: date!(2025 - 11 - 30), ..corrected };
+    on(history.clone()).when(Command::RecordPrior(back)).then([Event::PriorRegistrationRecorded(back)]);
+    let second = [history, vec![prior(2, Conclusion::Deferred, date!(2022 - 11 - 30))]].concat();
+    assert_eq!(on(second).state().prior.len(), 2);
 }
 
 #[test]
@@ -264,13 +288,31 @@ fn only_the_applicant_amends_and_withdraws() {
 
 #[test]
 fn amending_and_withdrawing_end_with_the_points_dates_not_with_the_window() {
-    let end = directory().assignment(COUNTY, POINT).unwrap().end;
+    let end = directory().assignment(WINDOW, COUNTY, POINT).unwrap().end;
     let just_before = end - Duration::microseconds(1);
     assert_eq!(on(pending()).when(amending(|amend| amend.now = just_before)).events().len(), 1);
     on(pending()).when(withdraw(TEACHER, just_before)).then([Event::ApplicationWithdrawn(number(1))]);
     let ended = Rejection::ConfirmationEnded { end };
     on(pending()).when(amending(|amend| amend.now = end)).then_refused(&ended);
     on(pending()).when(withdraw(TEACHER, end)).then_refused(&ended);
+}
+
+#[test]
+fn what_was_given_back_can_be_withdrawn_after_the_points_dates() {
+    let end = directory().assignment(WINDOW, COUNTY, POINT).unwrap().end;
+    let sent_back = Event::ReviewSentBack { number: number(1), level: Level::County, to: None };
+    let returned = Event::ApplicationReturned { number: number(1), by_liaison: true };
+    let refused = Event::ConfirmationRefused { number: number(1), point: POINT };
+    for history in [
+        [confirmed(), vec![sent_back]].concat(),
+        [confirmed(), vec![returned]].concat(),
+        [recorded(), vec![refused]].concat(),
+    ] {
+        on(history.clone()).when(amending(|amend| amend.now = end)).then_refused(&Rejection::ConfirmationEnded { end });
+        let withdrawn = Event::ApplicationWithdrawn(number(1));
+        on(history.clone()).when(withdraw(TEACHER, end)).then([withdrawn.clone()]);
+        on([history, vec![withdrawn]].concat()).when(submitting(2)).then([submitted(2, 1)]);
+    }
 }
 
 #[test]

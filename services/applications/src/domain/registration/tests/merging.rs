@@ -32,6 +32,25 @@ fn whoever_bears_the_number_in_truth_begins_anew() {
 }
 
 #[test]
+fn what_a_merger_brings_stands_beside_what_the_register_tells() {
+    let (qualified, deferred) = (Conclusion::Qualified, Conclusion::Deferred);
+    let told = |conclusion, merged_from| Prior { ordinal: 1, conclusion, on: date!(2021 - 11 - 30), merged_from };
+    let history = |priors: &[Prior]| priors.iter().copied().map(Event::PriorRegistrationRecorded).collect::<Vec<_>>();
+    let (brought, register) = (told(deferred, Some(INTO)), told(qualified, None));
+    assert_eq!(on(history(&[brought, register])).state().prior, [brought, register]);
+    let both = history(&[register, brought]);
+    assert_eq!(on(both.clone()).state().standings().len(), 2);
+    // The register corrects its own word alone; what both tell is the register's and counts once.
+    let corrected = Prior { on: date!(2020 - 11 - 30), ..register };
+    let after = [both, history(&[corrected])].concat();
+    assert_eq!(on(after).state().prior, [corrected, brought]);
+    on(history(&[register])).when(Command::RecordPrior(told(qualified, Some(INTO)))).then_nothing();
+    let same = told(deferred, None);
+    on(history(&[brought])).when(Command::RecordPrior(same)).then(history(&[same]));
+    assert_eq!(on(history(&[brought, same])).state().prior, [same]);
+}
+
+#[test]
 fn what_is_under_way_is_not_concluded_but_can_be_sent_back_and_withdrawn() {
     let mistyped = Rejection::NumberMistyped;
     on(merged(recorded())).when(confirm(clerk())).then_refused(&mistyped);
@@ -42,7 +61,7 @@ fn what_is_under_way_is_not_concluded_but_can_be_sent_back_and_withdrawn() {
     }
     on(merged(confirmed())).when(Command::Return { order: order(clerk()) }).events();
     on(merged(at_city())).when(Command::SendBack { order: order(reviewer(CITY)) }).events();
-    let assignment = directory().assignment(COUNTY, POINT);
+    let assignment = directory().assignment(WINDOW, COUNTY, POINT);
     let withdraw = Command::Withdraw { number: number(1), person: TEACHER, now: NOW, assignment };
     on(merged(pending())).when(withdraw).then([Event::ApplicationWithdrawn(number(1))]);
 }

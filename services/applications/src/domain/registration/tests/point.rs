@@ -20,7 +20,8 @@ fn liaison_and_clerk_record_facts_before_confirmation() {
 #[test]
 fn the_same_facts_are_recorded_once_unless_a_note_comes_along() {
     on(recorded()).when(record_facts(clerk(), facts())).then_nothing();
-    let with_note = Command::RecordFacts { order: order(clerk()), facts: Box::new(facts()), with_note: true };
+    let (order, facts) = (order(clerk()), Box::new(facts()));
+    let with_note = Command::RecordFacts { order, facts, seen: None, with_note: true };
     assert_eq!(on(recorded()).when(with_note).events().len(), 1);
 }
 
@@ -104,16 +105,53 @@ fn a_later_registration_needs_the_grades_of_its_cycle_instead_of_the_probation()
 
 #[test]
 fn the_points_dates_hold_for_confirming() {
-    let dates = directory().assignment(COUNTY, POINT).unwrap();
+    let dates = directory().assignment(WINDOW, COUNTY, POINT).unwrap();
     let at = |now, assignment| {
-        let Command::Confirm { order, restriction, rules, .. } = confirm(clerk()) else { unreachable!() };
-        on(recorded()).when(Command::Confirm { order, now, assignment, restriction, rules })
+        let Command::Confirm { order, form_version, certificate, rules, .. } = confirm(clerk()) else { unreachable!() };
+        on(recorded()).when(Command::Confirm { order, form_version, now, assignment, certificate, rules })
     };
     let just_before = dates.begin - Duration::microseconds(1);
     at(just_before, Some(dates)).then_refused(&Rejection::ConfirmationNotBegun { begin: dates.begin });
     assert_eq!(at(dates.begin, Some(dates)).events().len(), 1);
     at(dates.end, Some(dates)).then_refused(&Rejection::ConfirmationEnded { end: dates.end });
     at(NOW, None).then_refused(&Rejection::NotOpen(Closed::PointNotListed));
+}
+
+#[test]
+fn a_form_that_was_amended_since_it_was_looked_at_is_not_confirmed() {
+    let seen = |version| match confirm(clerk()) {
+        Command::Confirm { order, now, assignment, certificate, rules, .. } => {
+            Command::Confirm { order, form_version: version, now, assignment, certificate, rules }
+        }
+        other => other,
+    };
+    assert_eq!(on(recorded()).when(seen(Some(1))).events().len(), 1);
+    let amended = on(recorded()).when(Command::Amend(Box::new(amend(1)))).events();
+    let amended = [recorded(), amended].concat();
+    on(amended.clone()).when(seen(Some(1))).then_refused(&Rejection::FormChanged);
+    for looked_at in [Some(2), None] {
+        assert_eq!(on(amended.clone()).when(seen(looked_at)).events().len(), 1);
+    }
+}
+
+#[test]
+fn facts_that_were_recorded_since_they_were_looked_at_are_not_replaced() {
+    let seen = |seen, facts: Facts| Command::RecordFacts {
+        order: order(clerk()),
+        facts: Box::new(facts),
+        seen,
+        with_note: false,
+    };
+    let others = || Facts { training_total: Some(400.0), ..facts() };
+    // The facts of this history are its second event.
+    on(recorded()).when(seen(Some(1), others())).then_refused(&Rejection::FactsChanged);
+    on(recorded()).when(seen(Some(1), facts())).then_nothing();
+    for looked_at in [Some(2), Some(3), None] {
+        assert_eq!(on(recorded()).when(seen(looked_at, others())).events().len(), 1);
+    }
+    // Whatever else happened since takes nothing away.
+    assert_eq!(on(confirmed()).state().applications[0].facts_version, 2);
+    assert_eq!(on(pending()).when(seen(Some(1), facts())).events().len(), 1);
 }
 
 #[test]

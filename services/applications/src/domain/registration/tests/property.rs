@@ -66,13 +66,22 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
         (attempt.what % 17, attempt.who, number(newest.saturating_sub(attempt.serial)))
     };
     let order = Order { number, by: officer(who) };
-    let restriction = (attempt.choice.is_multiple_of(16)).then_some(Restriction::ExamCheating);
+    let certificate = match attempt.choice % 16 {
+        0 => Some(certificate(Some(Restriction::ExamCheating))),
+        1 => None,
+        _ => Some(certificate(None)),
+    };
     let rules = Arc::new(rules());
-    let assignment = directory().assignment(COUNTY, POINT);
+    let assignment = directory().assignment(WINDOW, COUNTY, POINT);
     let conclusion = [Conclusion::Qualified, Conclusion::Deferred, Conclusion::Failed][usize::from(attempt.choice) % 3];
     let even = attempt.choice.is_multiple_of(2);
     match what {
-        0 => Command::RecordPrior(Prior { ordinal: 1, conclusion, on: today - Duration::days(2_000) }),
+        0 => Command::RecordPrior(Prior {
+            ordinal: 1,
+            conclusion,
+            on: today - Duration::days(2_000),
+            merged_from: even.then(|| Uuid::from_u128(2)),
+        }),
         1 | 2 => {
             let mut submit = submit(newest + 1);
             submit.today = today;
@@ -84,13 +93,13 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
             let ethics = if attempt.choice.is_multiple_of(8) { Finding::Failed } else { Finding::Passed };
             let grades = (2015..2080).map(|year| (year, Grade::Qualified)).collect();
             let facts = Facts { ethics: Some(ethics), grades, ..facts() };
-            Command::RecordFacts { order, facts: Box::new(facts), with_note: even }
+            Command::RecordFacts { order, facts: Box::new(facts), seen: None, with_note: even }
         }
-        6 | 7 => Command::Confirm { order, now: NOW, assignment, restriction, rules },
+        6 | 7 => Command::Confirm { order, form_version: None, now: NOW, assignment, certificate, rules },
         8 => Command::RefuseConfirmation { order },
-        9 | 10 => Command::Pass { order, restriction },
+        9 | 10 => Command::Pass { order, certificate },
         11 => Command::SendBack { order },
-        12 => Command::Conclude { order, conclusion, with_reason: even, today, restriction, rules },
+        12 => Command::Conclude { order, conclusion, with_reason: even, today, certificate, rules },
         13 => Command::ProposeReversal { order, revoke: even, file_reference: String::new() },
         14 => Command::Return { order: Order { by: officer(attempt.choice % 2), ..order } },
         15 => {
@@ -136,18 +145,18 @@ fn history(attempts: &[Attempt]) -> Vec<(Registration, Event, Date)> {
 /// person at the same time.
 fn asked(command: &Command, record: &Registration, today: Date) -> Option<(Action, Occasion)> {
     let anybody = |number, person| Order { number, by: Officer { person, ..Officer::default() } };
-    let (action, order, restriction, now) = match command {
+    let (action, order, certificate, now) = match command {
         Command::RecordPrior(_) | Command::Merge { .. } | Command::Submit(_) => return None,
         Command::Amend(amend) => (Action::Amend, anybody(amend.number, amend.person), None, amend.now),
         Command::Withdraw { number, person, now, .. } => (Action::Withdraw, anybody(*number, *person), None, *now),
         Command::RecordFacts { order, .. } => (Action::RecordFacts, order.clone(), None, NOW),
-        Command::Confirm { order, restriction, now, .. } => (Action::Confirm, order.clone(), *restriction, *now),
+        Command::Confirm { order, certificate, now, .. } => (Action::Confirm, order.clone(), *certificate, *now),
         Command::RefuseConfirmation { order } => (Action::RefuseConfirmation, order.clone(), None, NOW),
         Command::Return { order } => (Action::Return, order.clone(), None, NOW),
-        Command::Pass { order, restriction } => (Action::Pass, order.clone(), *restriction, NOW),
+        Command::Pass { order, certificate } => (Action::Pass, order.clone(), *certificate, NOW),
         Command::SendBack { order } => (Action::SendBack, order.clone(), None, NOW),
-        Command::Conclude { order, conclusion, restriction, .. } => {
-            (Action::Conclude(*conclusion), order.clone(), *restriction, NOW)
+        Command::Conclude { order, conclusion, certificate, .. } => {
+            (Action::Conclude(*conclusion), order.clone(), *certificate, NOW)
         }
         Command::RecordConclusionFact { order, fact, now, .. } => {
             let action = match fact {
@@ -164,9 +173,9 @@ fn asked(command: &Command, record: &Registration, today: Date) -> Option<(Actio
         Command::ApproveReversal { order, .. } => (Action::ApproveProposal, order.clone(), None, NOW),
     };
     record.application(order.number)?;
-    let assignment = directory().assignment(COUNTY, POINT);
+    let assignment = directory().assignment(WINDOW, COUNTY, POINT);
     let rules = Arc::new(rules());
-    Some((action, Occasion { order, now, today, assignment, restriction, route: Some(route()), rules }))
+    Some((action, Occasion { order, now, today, assignment, certificate, route: Some(route()), rules }))
 }
 
 /// The arrows of DOMAIN 2.3.

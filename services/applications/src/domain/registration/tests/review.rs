@@ -1,7 +1,10 @@
 //! 初审, 复核, 终审: pass, send back, conclude.
 
+use time::macros::date;
+
 use super::*;
 use crate::domain::assessment::{Check, Proposal};
+use crate::domain::calendar::Cycle;
 use crate::domain::facts::Finding;
 use crate::domain::registration::event::Submitted;
 use crate::domain::route::{Route, Step};
@@ -136,5 +139,6 @@ fn the_check_of_a_first_registration_is_full_where_the_rule_set_says_so() {
     assert_eq!(check(&rules()), Check::First);
     let full = RuleSet { first_registration_full_check: true, ..rules() };
     // 60 months before 2026-11-23.
-    assert_eq!(check(&full), Check::Cycle(vec![2022, 2023, 2024, 2025]));
+    let cycle = Cycle { from: date!(2021 - 11 - 23), to: TODAY };
+    assert_eq!(check(&full), Check::Cycle { cycle, years: vec![2022, 2023, 2024, 2025] });
 }
