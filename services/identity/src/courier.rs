@@ -36,6 +36,10 @@ pub enum Message {
     PhoneChanged,
     /// The mail address was changed.
     EmailChanged,
+    /// Somebody has asked the helpdesk to put another phone in this one's place.
+    PhoneFixRequested,
+    /// The same, to the mail address.
+    PhoneFixRequestedMail,
     /// The helpdesk has put this phone in.
     PhoneFixApproved,
     /// The helpdesk has refused to put this phone in.
@@ -91,6 +95,8 @@ impl Message {
             Self::PasswordChanged => "password_changed",
             Self::PhoneChanged => "phone_changed",
             Self::EmailChanged => "email_changed",
+            Self::PhoneFixRequested => "phone_fix_requested",
+            Self::PhoneFixRequestedMail => "phone_fix_requested_mail",
             Self::PhoneFixApproved => "phone_fix_approved",
             Self::PhoneFixRefused => "phone_fix_refused",
             Self::WechatBound => "wechat_bound",
@@ -100,7 +106,7 @@ impl Message {
 
     const fn channel(self) -> Channel {
         match self {
-            Self::EmailCode | Self::RecoveryLink => Channel::Mail,
+            Self::EmailCode | Self::RecoveryLink | Self::PhoneFixRequestedMail => Channel::Mail,
             Self::RegisterCode
             | Self::SignInCode
             | Self::AccountExists
@@ -109,6 +115,7 @@ impl Message {
             | Self::PasswordChanged
             | Self::PhoneChanged
             | Self::EmailChanged
+            | Self::PhoneFixRequested
             | Self::PhoneFixApproved
             | Self::PhoneFixRefused
             | Self::WechatBound

@@ -19,9 +19,6 @@ pub enum Error {
     /// The rules forbid it.
     #[error("the account refuses: {0}")]
     Rejected(Rejection),
-    /// The person has not completed the profile.
-    #[error("the profile is incomplete")]
-    ProfileIncomplete,
     /// Not the code that was sent.
     #[error("the code is wrong")]
     WrongCode,
@@ -79,8 +76,8 @@ pub enum Error {
     /// Nobody says whether number and name belong together.
     #[error("the provider of real names gave no answer")]
     RealNameUnavailable,
-    /// Too many names that did not pass.
-    #[error("too many names did not pass")]
+    /// Too many names of one person.
+    #[error("too many names were checked")]
     TooManyChecks {
         /// When to try again.
         retry_after: time::Duration,

@@ -104,7 +104,8 @@ pub struct Handle {
     pub(crate) grants: Grants,
     pub(crate) units: Units,
     pub(crate) phone_fixes: PhoneFixes,
-    pub(crate) hasher: Hasher,
+    /// Where passwords wait for a core.
+    pub hasher: Hasher,
     pub(crate) courier: Courier,
     pub(crate) real_name: Provider,
     pub(crate) wechat: Wechat,
@@ -113,6 +114,7 @@ pub struct Handle {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) access_log: AccessLog,
     pub(crate) access_records: AccessRecords,
+    pub(crate) trail: audit::Trail,
     pub(crate) filed: Filed,
     pub(crate) erasures: Erasures,
     /// Years for which the papers of a conclusion are kept.

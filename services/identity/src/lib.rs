@@ -157,6 +157,7 @@ impl Service for Identity {
         ("dingzhu.identity.v1.SecondFactor/ResetTotp", Rule::Staff(&[Role::SecurityAdmin])),
         ("dingzhu.identity.v1.Profiles/GetProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/CompleteProfile", Rule::SignedIn),
+        ("dingzhu.identity.v1.Profiles/ChangeProfile", Rule::SignedIn),
         ("dingzhu.identity.v1.Profiles/FindPersonByNumber", Rule::Service(&["certificates"])),
         ("dingzhu.identity.v1.Profiles/GetPersonDetails", Rule::Service(&["applications", "certificates"])),
         ("dingzhu.identity.v1.Profiles/GetContact", Rule::Service(&["notifications"])),
@@ -184,10 +185,16 @@ impl Service for Identity {
     const AUDITED: Methods = &[
         ("dingzhu.identity.v1.Accounts/RegisterAccount", When::Called),
         ("dingzhu.identity.v1.Credentials/ChangePassword", When::Called),
+        ("dingzhu.identity.v1.Credentials/SendNewPhoneCode", When::Called),
         ("dingzhu.identity.v1.Credentials/ChangePhone", When::Called),
         ("dingzhu.identity.v1.Credentials/ChangeEmail", When::Called),
         ("dingzhu.identity.v1.PhoneFixes/RequestPhoneFix", When::Called),
+        ("dingzhu.identity.v1.Profiles/CompleteProfile", When::Called),
+        ("dingzhu.identity.v1.Profiles/ChangeProfile", When::Called),
+        ("dingzhu.identity.v1.RealName/VerifyRealName", When::Called),
         ("dingzhu.identity.v1.Recovery/StartRecovery", When::Called),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryCode", When::Called),
+        ("dingzhu.identity.v1.Recovery/SendRecoveryLink", When::Called),
         ("dingzhu.identity.v1.Recovery/ResetPasswordByCode", When::Called),
         ("dingzhu.identity.v1.Recovery/ResetPasswordByLink", When::Called),
         ("dingzhu.identity.v1.Sessions/StartSignIn", When::Called),
@@ -202,7 +209,10 @@ impl Service for Identity {
         ("dingzhu.identity.v1.SecondFactor/ConfirmTotp", When::Called),
         ("dingzhu.identity.v1.SecondFactor/VerifyTotp", When::Called),
         ("dingzhu.identity.v1.WechatBindings/BeginWechatBinding", When::Called),
+        ("dingzhu.identity.v1.WechatBindings/CompleteWechatBinding", When::Called),
         ("dingzhu.identity.v1.WechatBindings/UnbindWechat", When::Called),
+        ("dingzhu.identity.v1.WechatBindings/SendRecoveryWechatCode", When::Called),
+        ("dingzhu.identity.v1.Export/ExportMyData", When::Called),
         ("dingzhu.identity.v1.Erasure/RequestErasure", When::Called),
         ("dingzhu.identity.v1.Erasure/WithdrawErasure", When::Called),
     ];
@@ -293,6 +303,8 @@ pub async fn handle(ground: &Ground, settings: &Settings) -> Result<Handle, Fail
     let (pool, log, vault) = (ground.pool.clone(), ground.log.clone(), ground.vault.clone());
     let access_records = AccessRecords::new(pool.clone(), vault.clone());
     Ok(Handle {
+        // Only read here: what keeps and sweeps it is the ground of every service.
+        trail: audit::Trail::new(pool.clone(), audit::Settings::default()),
         access_log: AccessLog::start(access_records.clone(), &ground.lifecycle),
         access_records,
         document_types: shipped::document_types()?,

@@ -44,12 +44,15 @@ impl credentials_server::Credentials for Credentials {
         &self,
         request: Request<SendNewPhoneCodeRequest>,
     ) -> Result<Response<SendNewPhoneCodeResponse>, Status> {
-        let person = Caller::of(&request).signed_in()?.id;
+        let (person, origin) = (Caller::of(&request).signed_in()?.id, origin::of(&request, &self.handle));
         let mut violations = Violations::new();
         let phone = convert::phone(&request.get_ref().phone, &mut violations);
         let Some(phone) = phone else { return Err(violations.into()) };
         let handle = self.handle.clone();
-        let sending = async move { handle.send_new_phone_code(person, &phone).await };
+        let sending = async move {
+            handle.limit_origin(Deed::SendCode, origin).await?;
+            handle.send_new_phone_code(person, &phone).await
+        };
         let begun = rpc::run(&self.handle.lifecycle, sending).await?;
         let (challenge_id, expire_time, resend_time) = convert::begun(&begun);
         Ok(Response::new(SendNewPhoneCodeResponse { challenge_id, expire_time, resend_time }))

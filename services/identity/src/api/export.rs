@@ -1,6 +1,7 @@
 //! `Export`: what identity holds of its caller, as JSON.
 
 use access::Caller;
+use audit::Record;
 use proto::identity::v1::export_server;
 use proto::identity::v1::{ExportMyDataRequest, ExportMyDataResponse, PhoneFixOutcome};
 use serde_json::{Value, json};
@@ -16,8 +17,8 @@ use crate::store::access_records::field_code;
 use crate::store::account_event;
 use crate::store::sessions::Kept;
 
-/// Records of access in an export at most.
-const MOST: usize = 1_000;
+/// Records of a kind in an export at most: with them the whole stays below what an answer holds.
+const MOST: usize = 4_000;
 
 /// The RPC service.
 #[derive(Debug, Clone)]
@@ -35,13 +36,19 @@ impl export_server::Export for Export {
         let person = Caller::of(&request).signed_in()?.id;
         let (details, history) = (self.handle.details(person).await?, self.handle.history(person).await?);
         let sessions: Vec<Value> = self.handle.sessions_of(person).await?.iter().map(session).collect();
-        let accesses: Vec<Value> =
-            self.handle.accesses(person, None, MOST).await?.iter().map(|(_, seen)| access(seen)).collect();
+        let mut accesses = self.handle.accesses(person, None, MOST + 1).await?;
+        let mut calls = self.handle.calls_of(person, MOST + 1).await?;
+        let truncated = json!({
+            "access_log": cut(&mut accesses, |(_, seen)| seen.at), "calls": cut(&mut calls, |record| record.at),
+        });
+        let accesses: Vec<Value> = accesses.iter().map(|(_, seen)| access(seen)).collect();
+        let calls: Vec<Value> = calls.iter().map(call).collect();
         let wechat = self.handle.wechat_of(person).await?;
         let wechat = wechat.map(|(openid, since)| json!({ "openid": openid.as_str(), "bound": time(since) }));
         let all = json!({
             "profile": profile(&details), "roles": roles(&history), "name_checks": name_checks(&history),
             "phone_requests": phone_requests(&history), "wechat": wechat, "sessions": sessions, "access_log": accesses,
+            "calls": calls, "truncated": truncated,
         });
         Ok(Response::new(ExportMyDataResponse { json: all.to_string() }))
     }
@@ -141,6 +148,26 @@ fn access(seen: &Access) -> Value {
         "fields": seen.fields.iter().map(|field| field_code(*field).as_str_name()).collect::<Vec<_>>(),
         "for_myself": seen.viewer == Some(seen.person),
     })
+}
+
+fn call(record: &Record) -> Value {
+    json!({
+        "time": time(record.at),
+        "method": record.method,
+        "session_id": record.session.map(|session| session.to_string()),
+        "address": record.origin.map(|address| address.to_string()),
+        "code": record.code,
+        "reason": record.reason,
+    })
+}
+
+/// Leaves the newest records, and tells since when nothing is missing; `None` where nothing is.
+fn cut<T>(records: &mut Vec<T>, at: impl Fn(&T) -> OffsetDateTime) -> Option<String> {
+    if records.len() <= MOST {
+        return None;
+    }
+    records.truncate(MOST);
+    records.last().map(|oldest| time(at(oldest)))
 }
 
 /// RFC 3339, UTC.

@@ -62,7 +62,7 @@ impl phone_fixes_server::PhoneFixes for PhoneFixes {
         let (asked, fix) = parse(&request, &self.handle.document_types)?;
         let handle = self.handle.clone();
         let requesting = Box::pin(async move {
-            handle.limit_origin(Deed::Recover, origin).await?;
+            handle.limit_origin(Deed::FixPhone, origin).await?;
             handle.request_phone_fix(&asked, &fix).await
         });
         rpc::run(&self.handle.lifecycle, requesting).await?;

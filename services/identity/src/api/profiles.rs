@@ -3,9 +3,9 @@
 use access::Caller;
 use proto::identity::v1::profiles_server;
 use proto::identity::v1::{
-    CompleteProfileRequest, CompleteProfileResponse, FindPersonByNumberRequest, FindPersonByNumberResponse,
-    GetContactRequest, GetContactResponse, GetPersonDetailsRequest, GetPersonDetailsResponse, GetProfileRequest,
-    GetProfileResponse, PersonMatch,
+    ChangeProfileRequest, ChangeProfileResponse, CompleteProfileRequest, CompleteProfileResponse,
+    FindPersonByNumberRequest, FindPersonByNumberResponse, GetContactRequest, GetContactResponse,
+    GetPersonDetailsRequest, GetPersonDetailsResponse, GetProfileRequest, GetProfileResponse, PersonMatch,
 };
 use rpc::Violations;
 use tonic::{Request, Response, Status};
@@ -14,6 +14,7 @@ use vault::mask;
 
 use super::access_log::looking;
 use super::{asked, convert};
+use crate::domain::account::Rejection;
 use crate::domain::profile::Form;
 use crate::error::Error;
 use crate::handle::{Handle, Lookup};
@@ -47,6 +48,10 @@ impl profiles_server::Profiles for Profiles {
             complete: details.complete,
             email_verified: details.email_verified,
             name_verified: details.name_verified,
+            sex: known.sex,
+            birth_date: known.birth_date,
+            masked_local_id_number: mask::number(&known.local_id_number),
+            masked_permit_number: mask::number(&known.permit_number),
         }))
     }
 
@@ -69,6 +74,28 @@ impl profiles_server::Profiles for Profiles {
         let handle = self.handle.clone();
         rpc::run(&self.handle.lifecycle, async move { handle.complete_profile(&asked, person, &form).await }).await?;
         Ok(Response::new(CompleteProfileResponse {}))
+    }
+
+    async fn change_profile(
+        &self,
+        request: Request<ChangeProfileRequest>,
+    ) -> Result<Response<ChangeProfileResponse>, Status> {
+        let person = Caller::of(&request).signed_in()?.id;
+        let mut violations = Violations::new();
+        let asked = asked(&request, &request.get_ref().request_id, &mut violations).ok_or(violations)?;
+        let request = request.into_inner();
+        let form = Form {
+            ethnicity: request.ethnicity,
+            sex: request.sex,
+            birth_date: request.birth_date,
+            local_id_number: request.local_id_number,
+            permit_number: request.permit_number,
+            // What is not given stays as it is.
+            email: String::new(),
+        };
+        let handle = self.handle.clone();
+        rpc::run(&self.handle.lifecycle, async move { handle.change_profile(&asked, person, &form).await }).await?;
+        Ok(Response::new(ChangeProfileResponse {}))
     }
 
     async fn find_person_by_number(
@@ -108,7 +135,7 @@ impl profiles_server::Profiles for Profiles {
         }
         let details = self.handle.details(person).await?;
         if for_person && !details.complete {
-            return Err(Error::ProfileIncomplete.into());
+            return Err(Error::Rejected(Rejection::ProfileIncomplete).into());
         }
         self.handle.details_seen(looking(&caller), person, &request.get_ref().purpose);
         let known = details.personal;

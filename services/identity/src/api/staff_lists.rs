@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use access::Caller;
 use eventbus::BusHandle;
+use futures::{Stream, StreamExt as _};
 use lifecycle::OnDeath;
 use proto::identity::v1::import_staff_request::Part;
 use proto::identity::v1::staff_lists_server;
@@ -14,6 +15,7 @@ use proto::identity::v1::{
 };
 use rpc::{Refusal, Violation, Violations};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -31,6 +33,8 @@ use crate::views::grants;
 const LARGEST_CHUNK: usize = 64 * 1024;
 /// Files in memory at once.
 const AT_ONCE: usize = 4;
+/// How long a file may take to come: one that is stalled gives its place to the next one.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(300);
 /// When the next one may be tried.
 const RETRY: Duration = Duration::from_secs(10);
 /// Rows between two reports, and reports that wait.
@@ -88,9 +92,9 @@ impl staff_lists_server::StaffLists for StaffLists {
         let run = run(&caller, "request_id", &request.request_id).map_err(|wrong| violations.extend(wrong));
         let unit = rpc::parse_uuid("unit_id", &request.unit_id, &mut violations);
         let (Ok(run), Some(unit)) = (run, unit) else { return Err(violations.into()) };
-        // So that no role of before this call is left out.
-        let head = *self.handle.log.head().borrow();
-        self.bus.wait_for(grants::NAME, head).await.map_err(|_| Error::ViewBehind)?;
+        // So that no role of before this call is left out, whichever replica granted it.
+        let newest = self.handle.log.newest().await.map_err(Error::from)?;
+        self.bus.wait_for(grants::NAME, newest).await.map_err(|_| Error::ViewBehind)?;
         let handle = self.handle.clone();
         let ending = async move { handle.end_roles_of_unit(&run, unit).await };
         let ended = rpc::run(&self.handle.lifecycle, ending).await?;
@@ -183,22 +187,28 @@ impl Import {
 }
 
 /// The whole file, or why it did not come.
-async fn upload(mut parts: Streaming<ImportStaffRequest>) -> Result<Vec<u8>, Status> {
+async fn upload(parts: impl Stream<Item = Result<ImportStaffRequest, Status>> + Unpin) -> Result<Vec<u8>, Status> {
+    timeout(LONGEST_UPLOAD, joined(parts)).await.unwrap_or_else(|_| Err(broken()))
+}
+
+async fn joined(mut parts: impl Stream<Item = Result<ImportStaffRequest, Status>> + Unpin) -> Result<Vec<u8>, Status> {
     let mut file = Vec::new();
     loop {
-        match parts.message().await {
-            Ok(None) => return Ok(file),
-            Ok(Some(ImportStaffRequest { part: Some(Part::Chunk(chunk)) })) if chunk.len() <= LARGEST_CHUNK => {
+        match parts.next().await {
+            None => return Ok(file),
+            Some(Ok(ImportStaffRequest { part: Some(Part::Chunk(chunk)) })) if chunk.len() <= LARGEST_CHUNK => {
                 if file.len() + chunk.len() > LARGEST_FILE {
                     return Err(Refusal::rejected("FILE_TOO_LARGE", "文件不能超过4MB，请分成几个文件导入。").into());
                 }
                 file.extend_from_slice(&chunk);
             }
-            Ok(Some(_)) | Err(_) => {
-                return Err(Refusal::rejected("UPLOAD_BROKEN", "文件没有完整上传，请用同一文件重新导入。").into());
-            }
+            Some(_) => return Err(broken()),
         }
     }
+}
+
+fn broken() -> Status {
+    Refusal::rejected("UPLOAD_BROKEN", "文件没有完整上传，请用同一文件重新导入。").into()
 }
 
 /// A row as it is meant; every wrong cell is a violation under its column's header.
@@ -250,4 +260,19 @@ fn of_file(flaw: FileFlaw) -> RejectedStaffRow {
         FileFlaw::TooManyRows => (0, "", "TOO_MANY", "一个文件最多10000行，请分成几个文件导入。"),
     };
     RejectedStaffRow { line, field: field.to_owned(), reason: reason.to_owned(), message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_is_stalled_gives_up_its_place_after_five_minutes() {
+        let begun = tokio::time::Instant::now();
+        let ended = timeout(2 * LONGEST_UPLOAD, upload(stream::pending())).await.expect("the upload ends by itself");
+        assert_eq!(Refusal::from_status(&ended.unwrap_err()).reason, "UPLOAD_BROKEN");
+        assert_eq!(begun.elapsed(), LONGEST_UPLOAD);
+    }
 }

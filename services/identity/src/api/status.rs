@@ -16,9 +16,6 @@ impl From<Error> for Status {
             Error::Profile(flaws) => Refusal::invalid(convert::profile_violations(flaws)),
             Error::NotFound => Refusal::not_found("person", ""),
             Error::Rejected(rejection) => rejected(rejection),
-            Error::ProfileIncomplete => {
-                Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再办理业务。")
-            }
             Error::WrongCode => Refusal::rejected("WRONG_CODE", "验证码不正确，请按最近一条短信重新填写。"),
             Error::CodeExpired => {
                 Refusal::rejected("CODE_EXPIRED", "验证码已失效（超过5分钟、错误次数过多或已使用），请重新获取验证码。")
@@ -59,7 +56,7 @@ impl From<Error> for Status {
             Error::TooManyChecks { retry_after } => Refusal::new(
                 Code::ResourceExhausted,
                 "TOO_MANY_CHECKS",
-                "实名核验连续5次未通过，请核对证件上的姓名，15分钟后再试。",
+                "实名核验已连续提交5次，请核对证件上的姓名，15分钟后再试。",
             )
             .retry_after(whole_seconds(retry_after)),
             Error::TooSoon { retry_after } => {
@@ -139,8 +136,11 @@ pub(super) fn person_mismatch() -> Refusal {
 pub(super) fn rejected(rejection: Rejection) -> Refusal {
     match rejection {
         Rejection::UnknownPerson => unknown_person(),
+        Rejection::ProfileIncomplete => {
+            Refusal::rejected("PROFILE_INCOMPLETE", "请先在个人信息中心完善个人身份信息，再办理业务。")
+        }
         Rejection::ProfileAlreadyComplete => {
-            Refusal::rejected("PROFILE_ALREADY_COMPLETE", "个人身份信息已经完善，无需再次提交。")
+            Refusal::rejected("PROFILE_ALREADY_COMPLETE", "个人身份信息已经完善，如需更改，请在个人信息中心修改。")
         }
         Rejection::AlreadyGranted => Refusal::rejected("ALREADY_GRANTED", "该人员在此范围内已有该角色，无需重复授予。"),
         Rejection::RolesExcludeEachOther(held, asked) => Refusal::rejected(

@@ -117,6 +117,7 @@ impl Decider for Account {
             (
                 Self::Empty | Self::Imported(_) | Self::Erased(_),
                 Command::CompleteProfile
+                | Command::ChangeProfile { .. }
                 | Command::GrantRole { .. }
                 | Command::EnrolTotp
                 | Command::ResetTotp { .. }
@@ -146,8 +147,9 @@ impl Decider for Account {
             (Self::Registered(account), Command::SettlePhoneFix { fix_id, outcome, belongs, by }) => {
                 phone_fix::settle(account, fix_id, outcome, &belongs, &by)
             }
-            (Self::Registered(_), Command::RecordNameCheck { passed, differs, provider }) => {
+            (Self::Registered(account), Command::RecordNameCheck { passed, differs, provider }) => {
                 Ok(match (passed, differs) {
+                    (true, false) if account.name_verified => Vec::new(),
                     (true, true) => vec![Event::NameChanged, Event::NameVerified { provider }],
                     (true, false) => vec![Event::NameVerified { provider }],
                     (false, _) => vec![Event::NameRefused { provider }],
@@ -183,6 +185,13 @@ impl Decider for Account {
                     Ok(vec![Event::ProfileCompleted])
                 }
             }
+            (Self::Registered(account), Command::ChangeProfile { differs }) => {
+                if account.complete {
+                    Ok(differs.then_some(Event::ProfileChanged).into_iter().collect())
+                } else {
+                    Err(Rejection::ProfileIncomplete)
+                }
+            }
             (Self::Registered(account), Command::GrantRole { grant, by }) => grant_role(account, grant, &by),
             (Self::Registered(account), Command::RevokeRole { grant_id, by }) => {
                 let known = account.grants.iter().any(|grant| grant.id == grant_id && by.covers(grant.scope));
@@ -213,10 +222,11 @@ impl Decider for Account {
             (Self::Registered(account), Event::PasswordChanged { password_hash }) => {
                 Self::Registered(Registered { password_hash: password_hash.clone(), ..account })
             }
-            // Phone and name are sealed: no decision asks for them.
-            (Self::Registered(account), Event::PhoneChanged | Event::NameChanged | Event::NameRefused { .. }) => {
-                Self::Registered(account)
-            }
+            // What is sealed is asked for by no decision.
+            (
+                Self::Registered(account),
+                Event::ProfileChanged | Event::PhoneChanged | Event::NameChanged | Event::NameRefused { .. },
+            ) => Self::Registered(account),
             (Self::Registered(account), Event::PhoneFixRequested(fix)) => {
                 Self::Registered(Registered { phone_fix: Some(*fix), ..account })
             }
@@ -260,6 +270,7 @@ impl Decider for Account {
             | (
                 state @ (Self::Empty | Self::Imported(_) | Self::Erased(_)),
                 Event::ProfileCompleted
+                | Event::ProfileChanged
                 | Event::RoleGranted(_)
                 | Event::RoleRevoked { .. }
                 | Event::TotpEnrolled

@@ -13,8 +13,10 @@ pub enum Deed {
     Register,
     /// A code is sent.
     SendCode,
-    /// Access is asked for that was lost.
+    /// A password is asked for that was lost.
     Recover,
+    /// Another phone is asked for. By itself, so that requests of a stranger keep nobody from recovering.
+    FixPhone,
     /// A binding of a WeChat is begun.
     BindWechat,
 }
@@ -22,7 +24,7 @@ pub enum Deed {
 /// By what it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// A document number, known or not; for codes a phone.
+    /// A document number, known or not; for codes a phone or mail address, or the person who sends them.
     Account,
     /// The address that a call comes from. A whole school may be behind one.
     Address,
@@ -46,9 +48,9 @@ pub const fn of(deed: Deed, by: By) -> Limit {
         (Deed::MakePuzzle, By::Account) => (20, Duration::minutes(10)),
         (Deed::MakePuzzle | Deed::SignIn, By::Address) => (600, Duration::minutes(10)),
         (Deed::SignIn, By::Account) => (30, Duration::minutes(10)),
-        (Deed::Register | Deed::Recover | Deed::BindWechat, By::Account) => (10, Duration::HOUR),
+        (Deed::Register | Deed::Recover | Deed::FixPhone | Deed::BindWechat, By::Account) => (10, Duration::HOUR),
         (Deed::SendCode, By::Account) => (30, Duration::HOUR),
-        (Deed::Register | Deed::Recover | Deed::BindWechat, By::Address) => (600, Duration::HOUR),
+        (Deed::Register | Deed::Recover | Deed::FixPhone | Deed::BindWechat, By::Address) => (600, Duration::HOUR),
         // A registration takes two: one to the phone, one to the mail address.
         (Deed::SendCode, By::Address) => (1200, Duration::HOUR),
     };
@@ -64,6 +66,7 @@ pub const fn code(deed: Deed, by: By) -> i16 {
         Deed::SendCode => 4,
         Deed::Recover => 5,
         Deed::BindWechat => 6,
+        Deed::FixPhone => 7,
     };
     match by {
         By::Account => deed,
@@ -75,8 +78,15 @@ pub const fn code(deed: Deed, by: By) -> i16 {
 mod tests {
     use super::*;
 
-    const DEEDS: [Deed; 6] =
-        [Deed::MakePuzzle, Deed::SignIn, Deed::Register, Deed::SendCode, Deed::Recover, Deed::BindWechat];
+    const DEEDS: [Deed; 7] = [
+        Deed::MakePuzzle,
+        Deed::SignIn,
+        Deed::Register,
+        Deed::SendCode,
+        Deed::Recover,
+        Deed::FixPhone,
+        Deed::BindWechat,
+    ];
 
     #[test]
     fn one_address_may_do_more_than_one_account_and_no_window_is_longer_than_the_longest() {
@@ -97,7 +107,7 @@ mod tests {
     fn no_two_counters_share_a_number() {
         let codes: std::collections::HashSet<i16> =
             DEEDS.into_iter().flat_map(|deed| [code(deed, By::Account), code(deed, By::Address)]).collect();
-        assert_eq!(codes.len(), 12);
+        assert_eq!(codes.len(), 2 * DEEDS.len());
     }
 
     #[test]

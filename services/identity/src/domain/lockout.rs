@@ -1,4 +1,4 @@
-//! How many wrong tries in a row anybody gets, of passwords, second factors and names (RELIABILITY "Security").
+//! How many wrong tries in a row anybody gets, of passwords and second factors, and how many checks of names (RELIABILITY "Security").
 
 use time::Duration;
 

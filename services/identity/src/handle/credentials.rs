@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Asked, Handle, TRIES, decide};
 use crate::courier::Message;
 use crate::domain::account::Command;
+use crate::domain::limit::Deed;
 use crate::domain::personal::Personal;
 use crate::error::Error;
 use crate::hashing::Password;
@@ -67,8 +68,9 @@ impl Handle {
         Err(Error::Conflict)
     }
 
-    /// Sends a code to the phone that shall be a person's new one.
+    /// Sends a code to the phone that shall be a person's new one. One person sends only so many, to whichever phones.
     pub async fn send_new_phone_code(&self, person: Uuid, phone: &str) -> Result<Begun, Error> {
+        self.limit_account(Deed::SendCode, &self.requests.hash(&format!("new-phone:{person}"))).await?;
         self.send_code(phone, Purpose::NewPhone { person }, Message::NewPhoneCode).await
     }
 
@@ -174,13 +176,13 @@ impl Handle {
     }
 
     /// Told behind the answer; a crash loses it.
-    pub(super) fn tell_unless(&self, told_before: bool, message: Message, phone: String) {
-        if told_before || phone.is_empty() {
+    pub(super) fn tell_unless(&self, told_before: bool, message: Message, address: String) {
+        if told_before || address.is_empty() {
             return;
         }
         let courier = self.courier.clone();
         self.lifecycle.spawn("tell of a change", OnDeath::IsItsEnd, async move {
-            courier.send(ids::random(), message, &phone, "").await
+            courier.send(ids::random(), message, &address, "").await
         });
     }
 }

@@ -1,5 +1,6 @@
-//! Who looked at whose data: recorded, listed for the person, and the ways in which staff look on purpose.
+//! Who looked at whose data: recorded, listed for the person beside their own calls, and the ways in which staff look on purpose.
 
+use audit::{Filter, Record};
 use lifecycle::clock;
 use uuid::Uuid;
 
@@ -138,6 +139,13 @@ impl Handle {
     /// Who looked at a person's data, newest first.
     pub async fn accesses(&self, person: Uuid, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Access)>, Error> {
         self.access_records.list(person, before, limit).await
+    }
+
+    /// What the audit trail says of a person's own calls, newest first.
+    pub async fn calls_of(&self, person: Uuid, limit: usize) -> Result<Vec<Record>, Error> {
+        let filter = Filter { person: Some(person), ..Filter::default() };
+        let records = self.trail.list(&filter, None, limit).await?;
+        Ok(records.into_iter().map(|(_, record)| record).collect())
     }
 }
 

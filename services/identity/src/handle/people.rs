@@ -1,4 +1,4 @@
-//! Profiles: completed and read by their person; details, contacts and matches for the other services.
+//! Profiles: completed, changed and read by their person; details, contacts and matches for the other services.
 
 use std::collections::HashMap;
 
@@ -62,6 +62,22 @@ pub struct Match {
 impl Handle {
     /// Completes the profile of a person.
     pub async fn complete_profile(&self, asked: &Asked, person: Uuid, form: &Form) -> Result<(), Error> {
+        self.set_profile(asked, person, form, |_| Command::CompleteProfile).await
+    }
+
+    /// Changes the profile of a person; where it says the same, nothing is recorded.
+    pub async fn change_profile(&self, asked: &Asked, person: Uuid, form: &Form) -> Result<(), Error> {
+        self.set_profile(asked, person, form, |differs| Command::ChangeProfile { differs }).await
+    }
+
+    /// Records what a form says; `command` learns whether it is something else than what is known.
+    async fn set_profile(
+        &self,
+        asked: &Asked,
+        person: Uuid,
+        form: &Form,
+        command: impl Fn(bool) -> Command,
+    ) -> Result<(), Error> {
         if self.remembered(asked).await?.is_some() {
             return Ok(());
         }
@@ -75,7 +91,8 @@ impl Handle {
                 // What nobody has verified takes no verified address's place.
                 personal.email.clear();
             }
-            let events = decide(&loaded, Command::CompleteProfile)?;
+            let differs = known.clone().overlaid_by(personal.clone()) != known;
+            let events = decide(&loaded, command(differs))?;
             let key = self.vault.obtain(person).await?;
             let mut append = self.append(&loaded, &events, Some((&key, &personal)), &asked.actor);
             append.request = Some(self.request(asked, Vec::new()));

@@ -51,7 +51,7 @@ impl Handle {
         Ok(Posed { id, picture, top: place.top, expires_at: puzzle.expires_at })
     }
 
-    /// Signs in. The puzzle is judged before the password is looked at, so that it protects the cores, too.
+    /// Signs in. The puzzle is judged before the password is looked at, and before a place to wait for a core is taken, so that it protects both.
     pub async fn sign_in(
         &self,
         document: &Document,
@@ -60,18 +60,25 @@ impl Handle {
         answered: Answered,
         origin: Origin,
     ) -> Result<SignedIn, Error> {
-        // Whoever is refused here keeps the puzzle.
-        let waiting = self.hasher.enter()?;
         let number_hash = self.accounts.hash(document);
         let mut connection = self.connection().await?;
         let now = clock::now();
         let arrived = self.attempts.arrive(&mut connection, origin, answered.id, now).await?;
-        let puzzle = arrived.map_err(|retry_after| Error::Throttled { retry_after })?;
-        match puzzle.ok_or(Error::PuzzleExpired)?.judge(&number_hash, answered.offset, now) {
+        let puzzle = arrived.map_err(|retry_after| Error::Throttled { retry_after })?.ok_or(Error::PuzzleExpired)?;
+        match puzzle.judge(&number_hash, answered.offset, now) {
             Verdict::Right => {}
             Verdict::Wrong => return Err(Error::PuzzleWrong),
             Verdict::Expired => return Err(Error::PuzzleExpired),
         }
+        let waiting = match self.hasher.enter() {
+            Ok(waiting) => waiting,
+            // Whoever finds no room gets the puzzle back.
+            Err(busy) => {
+                drop(connection);
+                self.puzzles.keep(answered.id, &puzzle, now).await?;
+                return Err(busy);
+            }
+        };
         let mut loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         // An account whose key was destroyed is nobody's any more.
         self.vault.find(loaded.person).await?.ok_or(Error::WrongCredentials)?;

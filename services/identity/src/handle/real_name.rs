@@ -15,14 +15,19 @@ const PASSED: &[u8] = b"passed";
 const REFUSED: &[u8] = b"refused";
 
 impl Handle {
-    /// Checks a name with the person's number; returns whether it passed. Without an answer nothing is recorded.
+    /// Checks a name with the person's number; returns whether it passed. Without an answer nothing is recorded, and nobody is asked about
+    /// the name that has passed before.
     pub async fn verify_real_name(&self, asked: &Asked, person: Uuid, name: &str) -> Result<bool, Error> {
         if let Some((answer, _)) = self.remembered(asked).await? {
             return Ok(answer == PASSED);
         }
-        let (_, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
+        let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;
+        let verified = loaded.account.registered().is_some_and(|account| account.name_verified);
+        if verified && same_name(&known.name, name) {
+            return Ok(true);
+        }
         let document = self.document_types.recognise(&known.number).ok_or(Error::NotFound)?;
-        // Counted before it is judged, like passwords, so that many at once are no way around.
+        // Counted whatever comes of it, since each costs an answer, and before it is judged, so that many at once are no way around.
         let tries = self.requests.hash(&format!("real-name:{person}"));
         let counted = failures::count(&mut *self.connection().await?, &tries, clock::now()).await?;
         counted.map_err(|retry_after| Error::TooManyChecks { retry_after })?;
@@ -30,13 +35,10 @@ impl Handle {
             Ok(passed) => passed,
             Err(error) => {
                 // That nobody answers is not the person's fault.
-                failures::forget(&mut *self.connection().await?, &tries).await?;
+                failures::take_back(&mut *self.connection().await?, &tries).await?;
                 return Err(error);
             }
         };
-        if passed {
-            failures::forget(&mut *self.connection().await?, &tries).await?;
-        }
         let personal = Personal { name: name.to_owned(), ..Personal::default() };
         for _ in 0..TRIES {
             let (loaded, known) = self.accounts.open(person).await?.ok_or(Error::NotFound)?;

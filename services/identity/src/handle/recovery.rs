@@ -61,9 +61,10 @@ impl Handle {
         let made_up = recovery::made_up(self.made_up.hash(&format!("{}:{name}", document.key())));
         let (person, shown) = match (&loaded.account, known) {
             (Account::Registered(account), Some(known)) => {
+                let shown = Shown::of(&known.phone, &known.email);
                 // Almost everybody has a verified one: that there is none would be the sign of the others.
-                let email = if account.email_verified { vault::mask::email(&known.email) } else { made_up.email };
-                (Some(holder), Shown { phone: vault::mask::phone(&known.phone), email })
+                let email = if account.email_verified { shown.email } else { made_up.email };
+                (Some(holder), Shown { email, ..shown })
             }
             (Account::Imported(imported), Some(_)) if recovery::is_legacy(imported.created_at) => {
                 return Err(Error::LegacyAccount);
@@ -134,13 +135,13 @@ impl Handle {
         if self.remembered(asked).await?.is_some() {
             return Ok(());
         }
-        let place = self.hasher.admit().await?;
+        let waiting = self.hasher.enter()?;
         let person = match self.codes.answer_recovery(challenge, code, clock::now()).await? {
             Answer::Right(person) => person,
             Answer::Wrong => return Err(Error::WrongCode),
             Answer::Expired => return self.answered_meanwhile(asked, Error::CodeExpired).await,
         };
-        let password_hash = place.hash(password).await;
+        let password_hash = waiting.core().await.hash(password).await;
         if self.reset(asked, person, &password_hash, &Proof::Code(challenge)).await? {
             return Ok(());
         }
@@ -152,11 +153,11 @@ impl Handle {
         if self.remembered(asked).await?.is_some() {
             return Ok(());
         }
-        let place = self.hasher.admit().await?;
+        let waiting = self.hasher.enter()?;
         let Some(person) = self.recoveries.find_link(&token.0, clock::now()).await? else {
             return self.answered_meanwhile(asked, Error::LinkExpired).await;
         };
-        let password_hash = place.hash(password).await;
+        let password_hash = waiting.core().await.hash(password).await;
         if self.reset(asked, person, &password_hash, &Proof::Link(token.clone())).await? {
             return Ok(());
         }

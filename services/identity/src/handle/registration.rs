@@ -48,7 +48,7 @@ impl Handle {
 
     /// Records a code and hands it over; one that nobody took is taken back.
     pub(super) async fn send_code(&self, phone: &str, purpose: Purpose, message: Message) -> Result<Begun, Error> {
-        self.limit_account(Deed::SendCode, &self.codes.phone_hash(phone)).await?;
+        self.limit_account(Deed::SendCode, &self.codes.address_hash(purpose, phone)).await?;
         let (id, code) = (ids::random(), chance::code());
         let begun = self.codes.begin(id, &code, phone, purpose, clock::now()).await?;
         let begun = begun.map_err(|retry_after| Error::TooSoon { retry_after })?;
@@ -65,7 +65,7 @@ impl Handle {
             return Ok(());
         }
         self.limit_account(Deed::Register, &self.accounts.hash(&registration.document)).await?;
-        let place = self.hasher.admit().await?;
+        let waiting = self.hasher.enter()?;
         let Registration { phone, email, .. } = registration;
         match self.codes.answer_registration(phone.challenge, &phone.code, &phone.address, clock::now()).await? {
             Answer::Right(()) => {}
@@ -77,6 +77,8 @@ impl Handle {
             Answer::Wrong => return Err(Error::WrongEmailCode),
             Answer::Expired => return self.answered_meanwhile(asked, Error::EmailCodeExpired).await,
         }
+        // Only a code that was right takes a core; waiting for one is no part of the work that the time of the answer hides.
+        let place = waiting.core().await;
         no_earlier(self.hash_and_register(asked, registration, place)).await
     }
 

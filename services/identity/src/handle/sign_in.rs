@@ -73,10 +73,11 @@ impl Handle {
         entry: Entry,
         origin: Origin,
     ) -> Result<Started, Error> {
-        let waiting = self.hasher.enter()?;
         let number_hash = self.accounts.hash(document);
         let mut connection = self.connection().await?;
         self.limit_origin_in(&mut connection, Deed::SignIn, origin).await?;
+        // Whoever comes too often, or waits for a connection, takes nobody's place.
+        let waiting = self.hasher.enter()?;
         let loaded = self.check_password(waiting, connection, &number_hash, password).await?;
         failures::forget(&mut *self.connection().await?, &number_hash).await?;
         let person = loaded.person;

@@ -34,7 +34,7 @@ pub struct Run {
     pub actor: String,
     /// The administrator.
     pub administrator: Uuid,
-    /// Where the administrator's role holds.
+    /// Where the administrator's role holds; of a list as of the row that was taken last.
     pub divisions: Vec<Division>,
     /// Whether nothing is to be changed; accounts as the rows before would have left them.
     pub dry: Option<HashMap<Uuid, Account>>,
@@ -74,6 +74,8 @@ impl Run {
 impl Handle {
     /// Takes one row. Taking it again changes nothing.
     pub async fn take_listed(&self, run: &mut Run, row: &Listed) -> Result<Taken, Error> {
+        // A file takes its time, and whoever sent it may have lost the role meanwhile.
+        run.divisions = self.administered_by(run.administrator).await?;
         // Before anything is looked up: what lies outside is not ours to know.
         if !run.authority_over(None).covers(row.scope) {
             return Ok(Taken::Rejected(Rejection::OutsideScope));
@@ -112,6 +114,14 @@ impl Handle {
             Err(Error::Rejected(rejection)) => Ok(Taken::Rejected(rejection)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where a person is security administrator, as of now.
+    async fn administered_by(&self, person: Uuid) -> Result<Vec<Division>, Error> {
+        let loaded = self.accounts.load(person).await?;
+        let grants = loaded.account.registered().map(|account| account.grants.as_slice()).unwrap_or_default();
+        let own = grants.iter().filter(|grant| grant.role == Role::SecurityAdmin);
+        Ok(own.map(|grant| grant.scope.division).collect())
     }
 
     /// Takes back every role that holds for a unit, as far as the administrator's scope reaches and the view has come.

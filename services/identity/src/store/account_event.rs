@@ -7,8 +7,8 @@ use proto::identity::v1::{
     AccountImported, AccountImportedInner, AccountRegistered, AccountRegisteredInner, AccountReinstated,
     AccountRestricted, DocumentType as ProtoType, EmailVerified, NameChanged, NameCheckMethod, NameRefused,
     NameVerified, PasswordChanged, PasswordChangedInner, PersonErased, PhoneChanged, PhoneFixRequested,
-    PhoneFixSettled, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson, StaffRoleGranted,
-    StaffRoleRevoked, TotpEnrolled, TotpReset, WechatBound, WechatBoundInner, WechatUnbound,
+    PhoneFixSettled, ProfileChanged, ProfileCompleted, Role as ProtoRole, Scope as ProtoScope, SealedPerson,
+    StaffRoleGranted, StaffRoleRevoked, TotpEnrolled, TotpReset, WechatBound, WechatBoundInner, WechatUnbound,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -68,6 +68,7 @@ pub fn encode(event: &Event, place: Place, sealing: Option<Sealing<'_>>, root: &
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &payload) }
         }
         Event::ProfileCompleted => public(place, &ProfileCompleted { person_id }),
+        Event::ProfileChanged => public(place, &ProfileChanged { person_id }),
         Event::PasswordChanged { password_hash } => {
             let inner = PasswordChangedInner { password_hash: password_hash.clone() };
             NewEvent { inner: inner.encode_to_vec(), ..public(place, &PasswordChanged { person_id }) }
@@ -147,6 +148,8 @@ pub fn decode(recorded: &Recorded) -> Result<Event, CorruptEvent> {
         })
     } else if kind == ProfileCompleted::full_name() {
         Ok(Event::ProfileCompleted)
+    } else if kind == ProfileChanged::full_name() {
+        Ok(Event::ProfileChanged)
     } else if kind == AccountImported::full_name() {
         let payload: AccountImported = message(recorded, &recorded.payload)?;
         let inner: AccountImportedInner = message(recorded, &recorded.inner)?;

@@ -53,7 +53,7 @@ pub struct Begun {
     pub id: Uuid,
     /// When the code stops to count.
     pub expires_at: OffsetDateTime,
-    /// When the phone may get another one.
+    /// When the phone may get another one for the same.
     pub resend_at: OffsetDateTime,
 }
 
@@ -103,7 +103,7 @@ impl Codes {
         Self { pool, code_index: vault.index("code"), phone_index: vault.index("phone") }
     }
 
-    /// Records a code for a phone, or for a mail address; `Err` says how long it has to wait for one.
+    /// Records a code for a phone, or for a mail address; `Err` says how long it has to wait for one of this purpose.
     pub async fn begin(
         &self,
         id: Uuid,
@@ -119,7 +119,7 @@ impl Codes {
             Purpose::Recover { person } => (person, None, None),
             Purpose::NewPhone { person } => (Some(person), None, None),
         };
-        let phone_hash = self.phone_index.hash(phone);
+        let phone_hash = self.address_hash(purpose, phone);
         let begun = sqlx::query(
             "WITH place AS (
                  INSERT INTO code_wait AS w (phone_hash, until) VALUES ($1, $2)
@@ -196,7 +196,7 @@ impl Codes {
         now: OffsetDateTime,
     ) -> Result<Answer<()>, sqlx::Error> {
         let Some(tried) = self.count_try(id, NEW_PHONE, now).await? else { return Ok(Answer::Expired) };
-        let right = tried.person == Some(whose) && tried.phone_hash == self.phone_index.hash(phone);
+        let right = tried.person == Some(whose) && tried.phone_hash == self.hash_for(NEW_PHONE, phone);
         Ok(if right && tried.code_hash == self.code_hash(id, code) { Answer::Right(()) } else { Answer::Wrong })
     }
 
@@ -232,7 +232,7 @@ impl Codes {
         now: OffsetDateTime,
     ) -> Result<Answer<()>, sqlx::Error> {
         let Some(tried) = self.count_try(id, purpose, now).await? else { return Ok(Answer::Expired) };
-        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.phone_index.hash(address);
+        let right = tried.code_hash == self.code_hash(id, code) && tried.phone_hash == self.hash_for(purpose, address);
         Ok(if right { Answer::Right(()) } else { Answer::Wrong })
     }
 
@@ -314,9 +314,14 @@ impl Codes {
             .map(drop)
     }
 
-    /// Keyed hash of a phone.
-    pub fn phone_hash(&self, phone: &str) -> [u8; 32] {
-        self.phone_index.hash(phone)
+    /// Keyed hash of a phone or mail address for one purpose. It waits and is counted for each by itself: whoever has codes sent to somebody
+    /// else's phone, which anyone may, keeps no code of a sign-in away.
+    pub fn address_hash(&self, purpose: Purpose, address: &str) -> [u8; 32] {
+        self.hash_for(purpose.number(), address)
+    }
+
+    fn hash_for(&self, purpose: i16, address: &str) -> [u8; 32] {
+        self.phone_index.hash(&format!("{purpose}:{address}"))
     }
 
     /// Bound to the id, so that equal codes do not look alike.

@@ -1,4 +1,4 @@
-//! Wrong passwords by number, and wrong names by person: counted before they are looked at, so that many at once are no way around.
+//! Wrong passwords by number, and checks of names by person: counted before they are looked at, so that many at once are no way around.
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -31,7 +31,7 @@ macro_rules! count_failure {
 }
 pub(super) use count_failure;
 
-/// Counts a try as failed, until [`forget`] is told otherwise; `Err` says how long the number is still locked.
+/// Counts a try as failed, until [`forget`] or [`take_back`] are told otherwise; `Err` says how long the number is still locked.
 pub async fn count(
     connection: &mut PgConnection,
     number_hash: &[u8; 32],
@@ -54,6 +54,15 @@ pub async fn count(
 
 pub(super) fn rest(last_at: Option<OffsetDateTime>, now: OffsetDateTime) -> Duration {
     last_at.map_or(Duration::SECOND, |last_at| last_at + LOCKED_FOR - now).max(Duration::SECOND)
+}
+
+/// Takes back one try that came to nothing; those before it count on.
+pub async fn take_back(connection: &mut PgConnection, number_hash: &[u8; 32]) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sign_in_failure SET failures = failures - 1 WHERE number_hash = $1 AND failures > 0")
+        .bind(number_hash.as_slice())
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Forgets all failures of a number: the password was right.

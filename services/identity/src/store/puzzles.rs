@@ -1,4 +1,5 @@
-//! Puzzles that wait for their answer. An answer takes its puzzle away ([`super::attempts::Attempts::arrive`]), whatever comes of it.
+//! Puzzles that wait for their answer. An answer takes its puzzle away ([`super::attempts::Attempts::arrive`]), whatever comes of it; only a
+//! right one that finds no room to wait is kept once more.
 
 use sqlx::PgPool;
 use time::OffsetDateTime;

@@ -294,6 +294,49 @@ async fn a_person_exports_what_identity_holds_of_them_and_of_nobody_else() {
     assert_eq!((&all["profile"]["number"], &all["profile"]["phone"]), (&teacher.number.into(), &teacher.phone.into()));
     assert_eq!((all["sessions"].as_array().unwrap().len(), &all["sessions"][0]["ended"]), (1, &false.into()));
     assert_eq!(all["access_log"][0]["purpose"], "发送通知");
+    assert_eq!(all["truncated"], serde_json::json!({"access_log": null, "calls": null}));
     let anyone = ExportClient::new(desk.identity.anyone()).export_my_data(api::ExportMyDataRequest {}).await;
     assert_eq!(refusal(anyone).reason, "SIGN_IN_REQUIRED");
+}
+
+#[tokio::test]
+async fn an_export_holds_the_own_calls_with_their_address_and_says_since_when_it_is_whole() {
+    let desk = Desk::open().await;
+    let token = desk.newcomer(&Teacher::new(1)).await.access_token;
+    let other = desk.newcomer(&Teacher::new(2)).await.access_token;
+    let (person, other) = (desk.person_id(&token).await, desk.person_id(&other).await);
+    let export = async || {
+        let mut client = ExportClient::new(desk.identity.with_token(&token));
+        let json = client.export_my_data(api::ExportMyDataRequest {}).await.unwrap().into_inner().json;
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()
+    };
+    let all = cluster::wait::until("the own sign-in", std::time::Duration::from_secs(20), async || {
+        let all = export().await;
+        let calls = all["calls"].as_array().unwrap();
+        calls.iter().any(|call| call["method"] == "dingzhu.identity.v1.Sessions/CompleteSignIn").then_some(all)
+    });
+    let all = all.await.unwrap();
+    assert!(all["calls"].as_array().unwrap().iter().all(|call| call["address"] == "127.0.0.1"), "{all}");
+
+    let pool = &desk.identity.service.ground.pool;
+    for (sql, whose) in [
+        (
+            "INSERT INTO access_record (record_id, person, looked_at, service, fields, purpose)
+             SELECT gen_random_uuid(), $1, '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 minute', 'certificates', '{1}', ''
+             FROM generate_series(0, 4000) AS n ORDER BY n",
+            person,
+        ),
+        (
+            "INSERT INTO audit_record (called_at, person, divisions, method, code, reason)
+             SELECT '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 minute', $1, '{}', 'a.v1.B/C', 'OK', ''
+             FROM generate_series(0, 4000) AS n ORDER BY n",
+            other,
+        ),
+    ] {
+        sqlx::query(sql).bind(whose).execute(pool).await.unwrap();
+    }
+    let all = export().await;
+    let told = all["access_log"].as_array().unwrap();
+    assert_eq!((told.len(), &told[3999]["time"]), (4000, &all["truncated"]["access_log"]));
+    assert_eq!(all["truncated"], serde_json::json!({"access_log": "2026-01-01T00:01:00Z", "calls": null}));
 }

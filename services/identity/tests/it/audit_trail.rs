@@ -3,8 +3,11 @@
 use identity::Identity;
 use identity::domain::role::Role;
 use proto::identity::v1 as api;
+use proto::identity::v1::export_client::ExportClient;
+use proto::identity::v1::real_name_client::RealNameClient;
 use proto::identity::v1::recovery_client::RecoveryClient;
 use proto::identity::v1::sessions_client::SessionsClient;
+use proto::identity::v1::wechat_bindings_client::WechatBindingsClient;
 use proto::operations::v1::audit_client::AuditClient;
 use proto::operations::v1::{AuditRecord, ListAuditRequest};
 use service::Service as _;
@@ -111,4 +114,57 @@ async fn ordinary_calls_wrong_fields_and_a_session_that_goes_on_leave_nothing_an
     // The auditor looked at a profile, too, and did so as staff.
     let looked = records(&desk, &auditor, "Profiles/GetProfile", 1).await;
     assert!(looked.iter().all(|record| record.person_id == auditor_id), "{looked:?}");
+}
+
+#[tokio::test]
+async fn what_touches_credentials_or_the_profile_or_takes_data_along_is_recorded_under_whoever_calls() {
+    let desk = Desk::open().await;
+    let auditor = auditor(&desk).await;
+    let token = desk.newcomer(&Teacher::new(1)).await.access_token;
+    let person = desk.person_id(&token).await.to_string();
+    let request_id = || lifecycle::ids::random().to_string();
+    let complete =
+        api::CompleteProfileRequest { request_id: request_id(), ethnicity: "01".to_owned(), ..Default::default() };
+    desk.profiles(&token).complete_profile(complete).await.unwrap();
+    let change =
+        api::ChangeProfileRequest { request_id: request_id(), ethnicity: "02".to_owned(), ..Default::default() };
+    desk.profiles(&token).change_profile(change).await.unwrap();
+    let new_phone = api::SendNewPhoneCodeRequest { phone: Teacher::new(3).phone };
+    desk.credentials(&token).send_new_phone_code(new_phone).await.unwrap();
+    let verify = api::VerifyRealNameRequest { request_id: request_id(), name: "真名".to_owned() };
+    RealNameClient::new(desk.identity.with_token(&token)).verify_real_name(verify).await.unwrap_err();
+    let complete = api::CompleteWechatBindingRequest { request_id: request_id(), ticket_id: request_id() };
+    let mut wechat = WechatBindingsClient::new(desk.identity.with_token(&token));
+    wechat.complete_wechat_binding(complete).await.unwrap_err();
+    let mut export = ExportClient::new(desk.identity.with_token(&token));
+    export.export_my_data(api::ExportMyDataRequest {}).await.unwrap();
+    for (method, outcome) in [
+        ("Profiles/CompleteProfile", ("OK", "")),
+        ("Profiles/ChangeProfile", ("OK", "")),
+        ("Credentials/SendNewPhoneCode", ("OK", "")),
+        ("RealName/VerifyRealName", ("UNAVAILABLE", "DEPENDENCY_UNAVAILABLE")),
+        ("WechatBindings/CompleteWechatBinding", ("FAILED_PRECONDITION", "WECHAT_TICKET_EXPIRED")),
+        ("Export/ExportMyData", ("OK", "")),
+    ] {
+        let newest = cluster::wait::until(method, std::time::Duration::from_secs(20), async || {
+            records(&desk, &auditor, method, 1).await.into_iter().find(|record| record.person_id == person)
+        });
+        assert_eq!(outcomes(&[newest.await.unwrap()]), [outcome], "{method}");
+    }
+    // Nobody is signed in where access is lost.
+    let start = api::StartRecoveryRequest {
+        document_type: api::DocumentType::ResidentId.into(),
+        number: Teacher::new(7).number,
+        name: "示例七".to_owned(),
+    };
+    let mut recovery = RecoveryClient::new(desk.identity.anyone());
+    let recovery_id = recovery.start_recovery(start).await.unwrap().into_inner().recovery_id;
+    recovery.send_recovery_code(api::SendRecoveryCodeRequest { recovery_id: recovery_id.clone() }).await.unwrap();
+    recovery.send_recovery_link(api::SendRecoveryLinkRequest { recovery_id: recovery_id.clone() }).await.unwrap();
+    let mut wechat = WechatBindingsClient::new(desk.identity.anyone());
+    wechat.send_recovery_wechat_code(api::SendRecoveryWechatCodeRequest { recovery_id }).await.unwrap();
+    for method in ["Recovery/SendRecoveryCode", "Recovery/SendRecoveryLink", "WechatBindings/SendRecoveryWechatCode"] {
+        let sent = records(&desk, &auditor, method, 1).await;
+        assert_eq!((outcomes(&sent), sent[0].person_id.as_str()), (vec![("OK", "")], ""), "{method}");
+    }
 }

@@ -130,7 +130,7 @@ async fn start_around(
     let ground = &desk.identity.service.ground;
     let mut place = ground.pool.begin().await.unwrap();
     sqlx::query("INSERT INTO code_wait (phone_hash, until) VALUES ($1, now())")
-        .bind(ground.vault.index("phone").hash(&teacher.phone).as_slice())
+        .bind(ground.vault.index("phone").hash(&format!("2:{}", teacher.phone)).as_slice())
         .execute(&mut *place)
         .await
         .unwrap();

@@ -10,7 +10,7 @@ fn every_rpc_has_its_row() {
 
 /// What whoever has just signed in for the first time may call: the own sessions, the own profile, and what belongs to it. A second
 /// factor is refused to whoever is not staff.
-const OWN: [&str; 22] = [
+const OWN: [&str; 23] = [
     "MySessions/ListMySessions",
     "MySessions/EndMySession",
     "MySessions/EndMyOtherSessions",
@@ -25,6 +25,7 @@ const OWN: [&str; 22] = [
     "RealName/VerifyRealName",
     "Profiles/GetProfile",
     "Profiles/CompleteProfile",
+    "Profiles/ChangeProfile",
     "Erasure/RequestErasure",
     "Erasure/WithdrawErasure",
     "AccessLog/ListMyAccess",

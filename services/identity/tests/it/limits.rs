@@ -10,13 +10,14 @@ use proto::identity::v1::wechat_bindings_client::WechatBindingsClient;
 use tonic::{Code, Request};
 
 use crate::desk::{Desk, Teacher, refusal, retry_within};
+use crate::phone_fixes;
 
 /// Sets the counters of addresses or accounts to their limits.
 async fn exhaust(desk: &Desk, by_address: bool) {
     desk.sql(if by_address {
         "UPDATE attempt SET count = CASE WHEN kind = 104 THEN 1200 ELSE 600 END WHERE kind > 100"
     } else {
-        "UPDATE attempt SET count = CASE WHEN kind IN (3, 5) THEN 10 ELSE 30 END WHERE kind < 100"
+        "UPDATE attempt SET count = CASE WHEN kind IN (3, 5, 7) THEN 10 ELSE 30 END WHERE kind < 100"
     })
     .await;
 }
@@ -56,6 +57,10 @@ async fn one_address_asks_for_lost_access_so_often_and_no_more() {
         name: teacher.name.clone(),
     };
     let begun = recovery.start_recovery(start.clone()).await.unwrap().into_inner();
+    let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
+    let phone = Teacher::new(3).phone;
+    let fix = phone_fixes::request(&desk, &teacher, &phone).await;
+    fixes.request_phone_fix(fix.clone()).await.unwrap();
     exhaust(&desk, true).await;
     throttled(recovery.start_recovery(start).await);
     let recovery_id = begun.recovery_id;
@@ -76,20 +81,7 @@ async fn one_address_asks_for_lost_access_so_often_and_no_more() {
         new_password: "another#2026".to_owned(),
     };
     throttled(recovery.reset_password_by_link(by_link).await);
-    let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
-    let phone = Teacher::new(3).phone;
-    throttled(fixes.send_phone_fix_code(api::SendPhoneFixCodeRequest { phone: phone.clone() }).await);
-    let fix = api::RequestPhoneFixRequest {
-        request_id: id(),
-        document_type: api::DocumentType::ResidentId.into(),
-        number: teacher.number,
-        name: teacher.name,
-        phone,
-        challenge_id: id(),
-        code: "123456".to_owned(),
-        province: "32".to_owned(),
-        evidence: "原手机号码已停用，附单位证明。".to_owned(),
-    };
+    throttled(fixes.send_phone_fix_code(api::SendPhoneFixCodeRequest { phone }).await);
     throttled(fixes.request_phone_fix(fix).await);
     let mut credentials = CredentialsClient::new(desk.identity.anyone());
     let email = "teacher@school.example".to_owned();
@@ -121,10 +113,11 @@ async fn lost_access_to_one_number_is_asked_for_so_often_and_no_more() {
     desk.register(&known).await;
     let mut recovery = RecoveryClient::new(desk.identity.anyone());
     let mut wechat = WechatBindingsClient::new(desk.identity.anyone());
-    let phone = Teacher::new(3).phone;
     let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
-    let sent = fixes.send_phone_fix_code(api::SendPhoneFixCodeRequest { phone: phone.clone() }).await.unwrap();
-    for teacher in [&known, &unknown] {
+    for (teacher, phone) in [(&known, 10), (&unknown, 20)] {
+        let fix = phone_fixes::request(&desk, teacher, &Teacher::new(phone).phone).await;
+        fixes.request_phone_fix(fix).await.unwrap();
+        let another_fix = phone_fixes::request(&desk, teacher, &Teacher::new(phone + 1).phone).await;
         let start = api::StartRecoveryRequest {
             document_type: api::DocumentType::ResidentId.into(),
             number: teacher.number.clone(),
@@ -139,19 +132,43 @@ async fn lost_access_to_one_number_is_asked_for_so_often_and_no_more() {
         throttled(recovery.send_recovery_code(code).await);
         throttled(recovery.send_recovery_link(api::SendRecoveryLinkRequest { recovery_id: recovery_id.clone() }).await);
         throttled(wechat.send_recovery_wechat_code(api::SendRecoveryWechatCodeRequest { recovery_id }).await);
-        let fix = api::RequestPhoneFixRequest {
-            request_id: lifecycle::ids::random().to_string(),
-            document_type: api::DocumentType::ResidentId.into(),
-            number: teacher.number.clone(),
-            name: teacher.name.clone(),
-            phone: phone.clone(),
-            challenge_id: sent.get_ref().challenge_id.clone(),
-            code: "123456".to_owned(),
-            province: "32".to_owned(),
-            evidence: "原手机号码已停用，附单位证明。".to_owned(),
-        };
-        throttled(fixes.request_phone_fix(fix).await);
+        throttled(fixes.request_phone_fix(another_fix).await);
     }
+}
+
+#[tokio::test]
+async fn requests_for_another_phone_that_a_stranger_makes_keep_nobody_from_recovering() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    desk.register(&teacher).await;
+    let mut fixes = PhoneFixesClient::new(desk.identity.anyone());
+    let fix = phone_fixes::request(&desk, &teacher, &Teacher::new(2).phone).await;
+    for _ in 0..11 {
+        let id = || lifecycle::ids::random().to_string();
+        let made_up = api::RequestPhoneFixRequest { request_id: id(), challenge_id: id(), ..fix.clone() };
+        assert_eq!(refusal(fixes.request_phone_fix(made_up).await).reason, "CODE_EXPIRED");
+    }
+    fixes.request_phone_fix(fix).await.unwrap();
+    let another_fix = phone_fixes::request(&desk, &teacher, &Teacher::new(3).phone).await;
+    desk.sql("UPDATE attempt SET count = 600 WHERE kind IN (7, 107)").await;
+    throttled(fixes.request_phone_fix(another_fix).await);
+    let start = crate::recovery::start(&teacher);
+    RecoveryClient::new(desk.identity.anyone()).start_recovery(start).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_person_and_one_address_send_codes_to_new_phones_so_often_and_no_more() {
+    let desk = Desk::open().await;
+    let token = desk.newcomer(&Teacher::new(1)).await.access_token;
+    let mut credentials = desk.credentials(&token);
+    let to = |n| api::SendNewPhoneCodeRequest { phone: Teacher::new(n).phone };
+    credentials.send_new_phone_code(to(2)).await.unwrap();
+    exhaust(&desk, false).await;
+    throttled(credentials.send_new_phone_code(to(3)).await);
+    desk.sql("UPDATE attempt SET count = 1 WHERE kind < 100").await;
+    credentials.send_new_phone_code(to(3)).await.unwrap();
+    exhaust(&desk, true).await;
+    throttled(credentials.send_new_phone_code(to(4)).await);
 }
 
 #[tokio::test]

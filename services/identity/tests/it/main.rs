@@ -20,6 +20,7 @@ mod my_sessions;
 mod phone_fixes;
 mod profiles;
 mod puzzle;
+mod queue;
 mod real_name;
 mod records;
 mod recovery;

@@ -24,7 +24,7 @@ fn helpdesk(desk: &Desk, token: &str) -> PhoneFixesClient<Channel> {
 }
 
 /// A request with a fresh code, not sent yet.
-async fn request(desk: &Desk, teacher: &Teacher, phone: &str) -> api::RequestPhoneFixRequest {
+pub async fn request(desk: &Desk, teacher: &Teacher, phone: &str) -> api::RequestPhoneFixRequest {
     let code = api::SendPhoneFixCodeRequest { phone: phone.to_owned() };
     let sent = anyone(desk).send_phone_fix_code(code).await.unwrap().into_inner();
     api::RequestPhoneFixRequest {
@@ -84,6 +84,30 @@ async fn an_approved_phone_takes_the_lost_ones_place_and_both_are_told() {
     .await;
     let again = settle(&fixes[0], api::PhoneFixOutcome::Approved);
     assert_eq!(refusal(helpdesk(&desk, &token).settle_phone_fix(again).await).reason, "UNKNOWN_FIX");
+}
+
+#[tokio::test]
+async fn phone_and_mail_address_of_the_account_hear_of_a_request_when_it_is_made() {
+    let desk = Desk::open().await;
+    let (teacher, new_phone) = (Teacher::new(1), Teacher::new(2).phone);
+    desk.register(&teacher).await;
+    let stranger = Teacher { name: "陌生人".to_owned(), ..teacher.clone() };
+    anyone(&desk).request_phone_fix(request(&desk, &stranger, &Teacher::new(3).phone).await).await.unwrap();
+    let ask = request(&desk, &teacher, &new_phone).await;
+    anyone(&desk).request_phone_fix(ask.clone()).await.unwrap();
+    let told = || {
+        let by_mail = desk.outbox.count(&teacher.email(), "phone_fix_requested_mail");
+        (desk.outbox.count(&teacher.phone, "phone_fix_requested"), by_mail)
+    };
+    until("both to be told", || told() == (1, 1)).await;
+    anyone(&desk).request_phone_fix(ask).await.unwrap();
+    anyone(&desk).request_phone_fix(request(&desk, &teacher, &Teacher::new(4).phone).await).await.unwrap();
+    let (_, token) = desk.staff(&Teacher::new(9), Role::Helpdesk, "320000", None).await;
+    let refuse = settle(&listed(&desk, &token).await[0], api::PhoneFixOutcome::EvidenceInsufficient);
+    helpdesk(&desk, &token).settle_phone_fix(refuse).await.unwrap();
+    until("the phone of the request to be told", || desk.outbox.count(&new_phone, "phone_fix_refused") == 1).await;
+    assert_eq!(told(), (1, 1), "of nothing that a stranger asked, that came again, or that changed nothing");
+    assert_eq!(desk.outbox.count(&new_phone, "phone_fix_requested"), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `Profiles`: one's own, and what the other services may know.
 
 use proto::identity::v1 as api;
+use proto::identity::v1::export_client::ExportClient;
 use proto::identity::v1::profiles_client::ProfilesClient;
 use tonic::{Code, Request};
 use uuid::Uuid;
@@ -84,9 +85,8 @@ async fn wrong_fields_of_a_profile_are_named_at_once() {
     );
 }
 
-#[tokio::test]
-async fn a_holder_of_a_residence_permit_adds_what_the_permit_needs() {
-    let desk = Desk::open().await;
+/// Somebody from Hong Kong with a 居住证, who has signed in.
+async fn holder_of_a_residence_permit(desk: &Desk) -> String {
     let mut request = desk.registration(&Teacher::new(1)).await;
     request.document_type = api::DocumentType::ResidencePermit.into();
     request.number = crate::desk::whole("81000019940823001");
@@ -100,17 +100,28 @@ async fn a_holder_of_a_residence_permit_adds_what_the_permit_needs() {
     let attempt_id = desk.sessions().start_sign_in(start).await.unwrap().into_inner().attempt_id;
     let code = desk.outbox.last(&request.phone, "sign_in_code");
     let signed_in = desk.sessions().complete_sign_in(api::CompleteSignInRequest { attempt_id, code }).await.unwrap();
-    let token = signed_in.into_inner().tokens.unwrap().access_token;
-    let refused = refusal(desk.profiles(&token).complete_profile(complete("01")).await);
-    let missing = ["sex", "birth_date", "local_id_number", "permit_number"].map(|field| (field, "REQUIRED"));
-    assert_eq!(violations(&refused), missing);
-    let whole = api::CompleteProfileRequest {
+    signed_in.into_inner().tokens.unwrap().access_token
+}
+
+/// What a holder of that 居住证 fills in.
+fn whole_profile() -> api::CompleteProfileRequest {
+    api::CompleteProfileRequest {
         sex: "1".to_owned(),
         birth_date: "1994-08-23".to_owned(),
         local_id_number: "A123456(3)".to_owned(),
         permit_number: "H1234567801".to_owned(),
         ..complete("01")
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_holder_of_a_residence_permit_adds_what_the_permit_needs() {
+    let desk = Desk::open().await;
+    let token = holder_of_a_residence_permit(&desk).await;
+    let refused = refusal(desk.profiles(&token).complete_profile(complete("01")).await);
+    let missing = ["sex", "birth_date", "local_id_number", "permit_number"].map(|field| (field, "REQUIRED"));
+    assert_eq!(violations(&refused), missing);
+    let whole = whole_profile();
     let contradicting = api::CompleteProfileRequest { birth_date: "1994-08-24".to_owned(), ..whole.clone() };
     let refused = refusal(desk.profiles(&token).complete_profile(contradicting).await);
     assert_eq!(violations(&refused), [("birth_date", "DIFFERS_FROM_DOCUMENT")]);
@@ -119,6 +130,70 @@ async fn a_holder_of_a_residence_permit_adds_what_the_permit_needs() {
     let mut certificates = ProfilesClient::new(desk.identity.service("certificates"));
     let known = certificates.get_person_details(details(person)).await.unwrap().into_inner();
     assert_eq!((known.sex.as_str(), known.birth_date.as_str(), known.document_type), ("1", "1994-08-23", 2));
+}
+
+fn change(ethnicity: &str) -> api::ChangeProfileRequest {
+    api::ChangeProfileRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        ethnicity: ethnicity.to_owned(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_profile_is_mended_by_the_same_rules_and_the_same_one_changes_nothing() {
+    let desk = Desk::open().await;
+    let token = holder_of_a_residence_permit(&desk).await;
+    let renewed = api::ChangeProfileRequest {
+        sex: "1".to_owned(),
+        birth_date: "1994-08-23".to_owned(),
+        local_id_number: "B123456(6)".to_owned(),
+        permit_number: "H8765432102".to_owned(),
+        ..change("11")
+    };
+    let refused = refusal(desk.profiles(&token).change_profile(renewed.clone()).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "PROFILE_INCOMPLETE"));
+    desk.profiles(&token).complete_profile(whole_profile()).await.unwrap();
+
+    let wrong = api::ChangeProfileRequest {
+        birth_date: "1994-08-24".to_owned(),
+        local_id_number: "B123456(2)".to_owned(),
+        permit_number: String::new(),
+        ..renewed.clone()
+    };
+    let refused = refusal(desk.profiles(&token).change_profile(wrong).await);
+    let expected = [
+        ("birth_date", "DIFFERS_FROM_DOCUMENT"),
+        ("local_id_number", "WRONG_CHECK_DIGIT"),
+        ("permit_number", "REQUIRED"),
+    ];
+    assert_eq!(violations(&refused), expected);
+    let unnamed = api::ChangeProfileRequest { request_id: String::new(), ..renewed.clone() };
+    let refused = refusal(desk.profiles(&token).change_profile(unnamed).await);
+    assert_eq!(violations(&refused), [("request_id", "REQUIRED")]);
+
+    let head = desk.head().await;
+    for _ in 0..2 {
+        desk.profiles(&token).change_profile(renewed.clone()).await.unwrap();
+    }
+    assert_eq!(desk.head().await, head + 1, "a repeated request has one effect");
+    let same = api::ChangeProfileRequest { request_id: lifecycle::ids::random().to_string(), ..renewed.clone() };
+    desk.profiles(&token).change_profile(same).await.unwrap();
+    assert_eq!(desk.head().await, head + 1, "the same profile once more changes nothing");
+    let reused = api::ChangeProfileRequest { ethnicity: "02".to_owned(), ..renewed };
+    assert_eq!(refusal(desk.profiles(&token).change_profile(reused).await).reason, "REQUEST_ID_REUSED");
+
+    let shown = desk.profiles(&token).get_profile(api::GetProfileRequest {}).await.unwrap().into_inner();
+    assert_eq!((shown.ethnicity.as_str(), shown.sex.as_str(), shown.birth_date.as_str()), ("11", "1", "1994-08-23"));
+    assert_eq!(shown.masked_local_id_number, "B12*****6)");
+    assert_eq!(shown.masked_permit_number, "H87****21");
+    let mut export = ExportClient::new(desk.identity.with_token(&token));
+    let json = export.export_my_data(api::ExportMyDataRequest {}).await.unwrap().into_inner().json;
+    let all: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let profile = &all["profile"];
+    assert_eq!((&profile["ethnicity"], &profile["complete"]), (&"11".into(), &true.into()));
+    assert_eq!((&profile["local_id_number"], &profile["permit_number"]), (&"B123456(6)".into(), &"H87654321".into()));
+    assert_eq!(profile["name"], "示例一");
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ async fn a_register_says_whose_name_is_right_and_only_such_a_name_takes_the_old_
     assert_eq!(desk.head().await, head + 3, "changed and verified");
     assert!(client(&desk, &token).verify_real_name(request).await.unwrap().into_inner().passed);
     assert!(client(&desk, &token).verify_real_name(verify("真名")).await.unwrap().into_inner().passed);
-    assert_eq!(desk.head().await, head + 4, "verified again, changed no more");
+    assert_eq!(desk.head().await, head + 3, "what is verified is recorded once");
 }
 
 #[tokio::test]
@@ -239,6 +239,42 @@ async fn five_names_that_do_not_pass_are_enough() {
     assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "TOO_MANY_CHECKS"));
     assert!(retry_within(&refused, Duration::from_secs(901)), "{refused:?}");
     assert_eq!(provider.calls(), 5, "nobody is asked for more");
+}
+
+#[tokio::test]
+async fn the_name_that_has_passed_is_asked_about_no_more_and_names_that_pass_count_like_any_other() {
+    let provider = Provider::start(Way::Match).await;
+    let (desk, token) = desk_with(&provider).await;
+    let check = async |name| client(&desk, &token).verify_real_name(verify(name)).await;
+    assert!(check("真名").await.unwrap().into_inner().passed);
+    let head = desk.head().await;
+    for _ in 0..10 {
+        assert!(check(" 真名").await.unwrap().into_inner().passed);
+    }
+    assert_eq!((provider.calls(), desk.head().await), (1, head));
+    for name in ["假名", "真名", "假名", "真名"] {
+        assert!(check(name).await.unwrap().into_inner().passed);
+    }
+    assert_eq!(refusal(check("假名").await).reason, "TOO_MANY_CHECKS");
+    assert!(check("真名").await.unwrap().into_inner().passed);
+    assert_eq!(provider.calls(), 5);
+}
+
+#[tokio::test]
+async fn a_provider_that_gives_no_answer_takes_back_no_check_but_its_own() {
+    let provider = Provider::start(Way::Mismatch).await;
+    let (desk, token) = desk_with(&provider).await;
+    let check = async || client(&desk, &token).verify_real_name(verify("假名")).await;
+    for _ in 0..4 {
+        assert!(!check().await.unwrap().into_inner().passed);
+    }
+    provider.goes(Way::Forbids);
+    for _ in 0..3 {
+        assert_eq!(refusal(check().await).reason, "DEPENDENCY_UNAVAILABLE");
+    }
+    provider.goes(Way::Mismatch);
+    assert!(!check().await.unwrap().into_inner().passed);
+    assert_eq!(refusal(check().await).reason, "TOO_MANY_CHECKS");
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ fn history() -> Vec<Event> {
         },
         Event::WechatBound { openid_hash: [8; 32] },
         Event::WechatUnbound,
+        Event::ProfileChanged,
     ]);
     history
 }

@@ -103,23 +103,6 @@ async fn the_right_password_forgives_earlier_failures() {
 }
 
 #[tokio::test]
-async fn more_at_once_than_the_cores_can_serve_are_refused_early() {
-    let desk = Desk::open().await;
-    let cores = std::thread::available_parallelism().unwrap().get();
-    let burst = (0..100 + 33 * u32::try_from(cores).unwrap()).map(|n| {
-        let (mut sessions, credentials) = (desk.sessions(), Teacher::new(n).credentials());
-        async move { refusal(sessions.start_sign_in(credentials).await) }
-    });
-    let refusals = futures::future::join_all(burst).await;
-    let busy: Vec<_> = refusals.iter().filter(|refused| refused.reason == "BUSY").collect();
-    assert_eq!(busy.len(), 100, "one at each core and 32 that wait for it are served");
-    for refused in busy {
-        assert_eq!(refused.code, Code::ResourceExhausted);
-        assert!(retry_within(refused, Duration::from_secs(10)));
-    }
-}
-
-#[tokio::test]
 async fn wrong_fields_of_step_one_and_two_are_named_at_once() {
     let desk = Desk::open().await;
     let request = api::StartSignInRequest {
@@ -191,6 +174,18 @@ async fn without_notifications_nobody_signs_in_and_everybody_is_told_so() {
     let refused = refusal(desk.sessions().start_sign_in(teacher.credentials()).await);
     assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "DEPENDENCY_UNAVAILABLE"));
     desk.outbox.broken.store(false, Ordering::Relaxed);
+    desk.sign_in(&teacher).await;
+}
+
+#[tokio::test]
+async fn codes_that_anyone_has_sent_to_a_phone_keep_its_person_from_no_sign_in() {
+    let desk = Desk::open().await;
+    let teacher = Teacher::new(1);
+    desk.register(&teacher).await;
+    desk.phone_code(&teacher.phone).await;
+    desk.sql("UPDATE attempt SET count = 30 WHERE kind = 4").await;
+    let more = api::SendPhoneCodeRequest { phone: teacher.phone.clone() };
+    assert_eq!(refusal(desk.accounts().send_phone_code(more).await).reason, "THROTTLED");
     desk.sign_in(&teacher).await;
 }
 

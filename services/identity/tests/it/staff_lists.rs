@@ -205,6 +205,61 @@ async fn what_is_no_list_or_too_large_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_file_of_somebody_who_lost_the_role_before_it_came_grants_nothing() {
+    let Office { desk, lists, mut staff, people: [one, other], .. } = office().await;
+    let own = api::ListGrantsRequest { role: api::Role::SecurityAdmin.into(), ..Default::default() };
+    let own = staff.list_grants(own).await.unwrap().into_inner().grants.remove(0);
+    let (sender, parts) = tokio::sync::mpsc::channel(4);
+    let send = async |part| sender.send(api::ImportStaffRequest { part: Some(part) }).await.unwrap();
+    send(options(false)).await;
+    let parts = tokio_stream::wrappers::ReceiverStream::new(parts);
+    let answers = lists.clone().import_staff(parts).await.unwrap().into_inner();
+
+    let asked = identity::handle::Asked { actor: "person:5".to_owned(), id: Uuid::from_u128(5), fingerprint: [0; 32] };
+    let (person, grant) = (own.person_id.parse().unwrap(), own.grant_id.parse().unwrap());
+    let by = identity::domain::account::Authority::Bootstrap;
+    let revoked = desk.handle().await.revoke_role(&asked, person, grant, &by).await.unwrap();
+    let rows = [row(&one, "学校老师", COUNTY, &school(COUNTY)), row(&other, "确认点工作人员", COUNTY, &point(COUNTY))];
+    send(Part::Chunk(format!("{HEADER}{}", rows.concat()).into())).await;
+    drop(sender);
+
+    let report = answers.collect::<Vec<_>>().await.pop().unwrap().unwrap();
+    assert_eq!(counts(&report), (2, 0, 0, 2));
+    assert_eq!(rejections(&report), [(2, "", "OUTSIDE_SCOPE"), (3, "", "OUTSIDE_SCOPE")]);
+    assert_eq!(desk.head().await, revoked, "nothing was recorded since");
+}
+
+#[tokio::test]
+async fn a_role_that_another_replica_has_just_granted_ends_with_its_unit() {
+    let Office { desk, mut lists, people: [one, _], .. } = office().await;
+    let token = desk.sign_in(&one).await.access_token;
+    let person_id = desk.person_id(&token).await.to_string();
+    let starting = desk.identity.start_again(&desk.identity.settings, desk.settings.clone());
+    let replica = Box::pin(starting).await.unwrap();
+    let bearer = format!("Bearer {}", desk.sign_in_as_staff(&Teacher::new(1)).await.access_token);
+    let mut ended = Vec::new();
+    for _ in 0..3 {
+        let grant = api::GrantRoleRequest {
+            request_id: lifecycle::ids::random().to_string(),
+            person_id: person_id.clone(),
+            role: api::Role::Liaison.into(),
+            scope: Some(api::Scope { division: COUNTY.to_owned(), unit_id: school(COUNTY) }),
+        };
+        let granting = async || {
+            let mut request = tonic::Request::new(grant.clone());
+            request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+            StaffClient::new(replica.anyone()).grant_role(request).await.ok()
+        };
+        let patience = std::time::Duration::from_secs(20);
+        cluster::wait::until("the other replica to know everybody", patience, granting).await.unwrap();
+        let end =
+            api::EndRolesOfUnitRequest { request_id: lifecycle::ids::random().to_string(), unit_id: school(COUNTY) };
+        ended.push(lists.end_roles_of_unit(end).await.unwrap().into_inner().ended);
+    }
+    assert_eq!(ended, [1, 1, 1]);
+}
+
+#[tokio::test]
 async fn a_closed_schools_roles_end_at_once_and_no_others() {
     let Office { desk, mut lists, mut staff, people: [one, other], .. } = office().await;
     let rows = [

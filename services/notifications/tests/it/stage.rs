@@ -83,6 +83,13 @@ impl Profiles for FakeContacts {
         unreachable!("notifications does not complete profiles")
     }
 
+    async fn change_profile(
+        &self,
+        _: Request<identity::ChangeProfileRequest>,
+    ) -> Result<Response<identity::ChangeProfileResponse>, Status> {
+        unreachable!("notifications does not change profiles")
+    }
+
     async fn find_person_by_number(
         &self,
         _: Request<identity::FindPersonByNumberRequest>,

@@ -58,6 +58,11 @@ pub enum Command {
     },
     /// The profile, whose fields travel beside.
     CompleteProfile,
+    /// Another profile, whose fields travel beside.
+    ChangeProfile {
+        /// Whether it says something else than the account's.
+        differs: bool,
+    },
     /// A role for this person.
     GrantRole {
         /// The role and where it shall hold.

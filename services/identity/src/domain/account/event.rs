@@ -24,6 +24,8 @@ pub enum Event {
     Imported(Imported),
     /// The profile is complete.
     ProfileCompleted,
+    /// The profile says something else.
+    ProfileChanged,
     /// The password is another one.
     PasswordChanged {
         /// PHC string of argon2id.
@@ -92,6 +94,7 @@ impl Event {
             Self::PhoneFixSettled { .. }
             | Self::Imported(_)
             | Self::ProfileCompleted
+            | Self::ProfileChanged
             | Self::EmailVerified
             | Self::NameChanged
             | Self::NameVerified { .. }

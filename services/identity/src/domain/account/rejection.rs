@@ -8,6 +8,9 @@ pub enum Rejection {
     /// There is no such account.
     #[error("there is no such account")]
     UnknownPerson,
+    /// The profile is not complete yet.
+    #[error("the profile is incomplete")]
+    ProfileIncomplete,
     /// The profile was completed before.
     #[error("the profile is complete already")]
     ProfileAlreadyComplete,

@@ -66,6 +66,16 @@ fn a_profile_is_completed_once() {
 }
 
 #[test]
+fn a_complete_profile_is_changed_where_it_says_something_else() {
+    let change = |differs| Command::ChangeProfile { differs };
+    let complete = [registered(), Event::ProfileCompleted];
+    given::<Account>(complete.clone()).when(change(true)).then([Event::ProfileChanged]);
+    given::<Account>(complete).when(change(false)).then_nothing();
+    given::<Account>([registered()]).when(change(true)).then_refused(&Rejection::ProfileIncomplete);
+    given::<Account>([]).when(change(true)).then_refused(&Rejection::UnknownPerson);
+}
+
+#[test]
 fn an_administrator_grants_within_the_own_scope() {
     let clerk = grant(1, Role::Clerk, "320302", Some(9));
     given::<Account>([registered()]).when(to_grant(clerk, administrator("320000"))).then([Event::RoleGranted(clerk)]);
@@ -184,6 +194,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(register()),
         Just(Command::CompleteProfile),
+        any::<bool>().prop_map(|differs| Command::ChangeProfile { differs }),
         Just(Command::EnrolTotp),
         Just(Command::ResetTotp { by: administrator("320000") }),
         Just(Command::ChangePassword { password_hash: "$argon2id$y".to_owned() }),

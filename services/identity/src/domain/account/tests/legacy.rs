@@ -34,6 +34,7 @@ fn an_old_account_can_do_nothing_and_holds_nothing() {
     assert_eq!(Account::fold(&old).registered(), None);
     for command in [
         Command::CompleteProfile,
+        Command::ChangeProfile { differs: true },
         Command::ChangePassword { password_hash: "$argon2id$y".to_owned() },
         Command::ChangePhone,
         Command::VerifyEmail,
