@@ -7,15 +7,23 @@ use cluster::actor::{Actor, Letters};
 use cluster::journey::{Applicant, Place, request_id};
 use cluster::register::Teacher;
 use cluster::{Cluster, Service, seed, wait};
-use futures::future::join_all;
+use futures::future::{join_all, ready};
+use futures::{StreamExt as _, stream};
 use proto::applications::v1 as applications;
 use proto::applications::v1::applications_client::ApplicationsClient;
+use proto::certificates::v1 as certificates;
+use proto::certificates::v1::import_register_request::Part;
+use proto::certificates::v1::sync_client::SyncClient;
 use proto::identity::v1 as identity;
 use proto::identity::v1::Role;
 use proto::identity::v1::staff_client::StaffClient;
+use proto::operations::v1 as operations;
+use proto::operations::v1::event_feed_client::EventFeedClient;
 use serde_json::{Value, json};
-use tokio::time::Instant;
-use tonic::{Code, Status};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
 
 use crate::ask::ask;
 use crate::matrix::callers::{chief, grant, newcomer, person_id, with_second_factor};
@@ -143,6 +151,11 @@ impl Office {
     /// Takes the roles back, and sees that they count no more in time, in any service.
     async fn dismiss(&self, grants: &[String], what: &str) {
         let deadline = Instant::now() + COUNTS_WITHIN;
+        self.revoke(grants).await;
+        self.until(what, &self.deeds(), deadline, is_refused).await;
+    }
+
+    async fn revoke(&self, grants: &[String]) {
         for grant_id in grants {
             let request = identity::RevokeRoleRequest {
                 request_id: request_id(),
@@ -152,7 +165,24 @@ impl Office {
             let channel = self.chief.channel(&self.chief.addresses.identity).unwrap();
             StaffClient::new(channel).revoke_role(request).await.unwrap();
         }
-        self.until(what, &self.deeds(), deadline, is_refused).await;
+    }
+
+    /// An operator's look at every event of a service, as long as it lasts.
+    async fn follow(&self, service: Service) -> Streaming<operations::ReadEventsResponse> {
+        let channel = self.officer.channel(&self.cluster.layout().url(service)).unwrap();
+        let request = operations::ReadEventsRequest { follow: true, ..Default::default() };
+        EventFeedClient::new(channel).read_events(request).await.unwrap().into_inner()
+    }
+
+    /// An import of a register of which only the beginning was sent: what it answers, and what may be sent on.
+    async fn import(&self) -> (Streaming<certificates::ImportRegisterResponse>, mpsc::Sender<Part>) {
+        let options = certificates::ImportOptions { request_id: request_id(), ..Default::default() };
+        let (sender, parts) = mpsc::channel(1);
+        let parts = stream::once(ready(Part::Options(options))).chain(ReceiverStream::new(parts));
+        let parts = parts.map(|part| certificates::ImportRegisterRequest { part: Some(part) });
+        let channel = self.officer.channel(&self.officer.addresses.certificates).unwrap();
+        let answers = SyncClient::new(channel).import_register(parts).await.unwrap().into_inner();
+        (answers, sender)
     }
 
     async fn look(&self, actor: &Actor) -> Result<(), Status> {
@@ -207,6 +237,32 @@ async fn a_revocation_counts_within_ten_seconds_everywhere_also_while_nats_is_de
     office.appoint().await;
     office.cluster.nats().process().unwrap().thaw();
     office.until("the officer to go on", &office.deeds(), Instant::now() + NOTICED, is_admitted).await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_ends_when_the_role_that_it_rests_on_is_taken_back() {
+    let office = Office::open().await;
+    let grants = office.appoint().await;
+    let mut followed = Vec::new();
+    for service in Service::ALL {
+        let mut events = office.follow(service).await;
+        events.message().await.unwrap().unwrap();
+        followed.push(events);
+    }
+    let (mut answers, sender) = office.import().await;
+    sender.send(Part::Chunk("证件号码,姓名,".into())).await.unwrap();
+
+    office.revoke(&grants).await;
+    let deadline = Instant::now() + COUNTS_WITHIN;
+    for (service, mut events) in Service::ALL.into_iter().zip(followed) {
+        let ended = timeout_at(deadline, async { while events.message().await?.is_some() {} Ok::<(), Status>(()) });
+        let ended = ended.await.unwrap_or_else(|_| panic!("{service}: the operator still follows"));
+        assert_eq!(rpc::Refusal::from_status(&ended.unwrap_err()).reason, "RIGHTS_CHANGED", "{service}");
+    }
+    let ended = timeout_at(deadline, async { while answers.message().await?.is_some() {} Ok::<(), Status>(()) });
+    let ended = ended.await.expect("the upload still goes on").unwrap_err();
+    assert_eq!(rpc::Refusal::from_status(&ended).reason, "RIGHTS_CHANGED");
+    timeout_at(deadline, sender.closed()).await.expect("somebody still listens to the upload");
 }
 
 #[tokio::test]

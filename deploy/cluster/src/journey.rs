@@ -268,9 +268,11 @@ pub async fn confirm(
         request_id: request_id(),
         key: Some(key.clone()),
         facts: Some(good_facts(last_year)),
+        ..Default::default()
     };
     client.record_facts(request).await.doing(|| "record the facts".into())?;
-    let request = applications::ConfirmApplicationRequest { request_id: request_id(), key: Some(key.clone()) };
+    let (request_id, key) = (request_id(), Some(key.clone()));
+    let request = applications::ConfirmApplicationRequest { request_id, key, ..Default::default() };
     let confirmed = client.confirm_application(request).await.doing(|| "confirm".into())?.into_inner();
     outcome(confirmed.outcome)
 }

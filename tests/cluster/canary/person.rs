@@ -130,7 +130,11 @@ impl Canary {
         self.must_be_refused("Profiles/CompleteProfile", mistaken).await;
         self.tell("Profiles/CompleteProfile", profile.clone()).await;
         profile["requestId"] = request_id().into();
-        self.must_be_refused("Profiles/CompleteProfile", profile).await;
+        self.must_be_refused("Profiles/CompleteProfile", profile.clone()).await;
+        profile["ethnicity"] = "02".into();
+        self.tell("Profiles/ChangeProfile", profile.clone()).await;
+        profile["localIdNumber"] = "A775912(X)".into();
+        self.must_be_refused("Profiles/ChangeProfile", profile).await;
         self.refresh().await;
         let seen = self.tell("Profiles/GetProfile", json!({})).await;
         assert_eq!((&seen["complete"], &seen["emailVerified"]), (&json!(true), &json!(true)), "{seen}");

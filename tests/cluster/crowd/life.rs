@@ -373,9 +373,9 @@ async fn ask(desk: Desk, order: Order, deed: Deed) -> Result<wire::Outcome, Stat
         Deed::Withdraw => ask!(applications.withdraw_application(WithdrawApplicationRequest {})),
         Deed::RecordFacts(profile) => {
             let facts = Some(profile.facts(inside));
-            ask!(confirmation.record_facts(RecordFactsRequest { facts }))
+            ask!(confirmation.record_facts(RecordFactsRequest { facts, seen_version: 0 }))
         }
-        Deed::Confirm => ask!(confirmation.confirm_application(ConfirmApplicationRequest {})),
+        Deed::Confirm => ask!(confirmation.confirm_application(ConfirmApplicationRequest { form_version: 0 })),
         Deed::Refuse => ask!(confirmation.refuse_confirmation(RefuseConfirmationRequest { reason })),
         Deed::Return => ask!(confirmation.return_application(ReturnApplicationRequest { reason })),
         Deed::Pass => ask!(review.pass_review(PassReviewRequest { opinion: text })),

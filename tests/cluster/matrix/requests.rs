@@ -216,6 +216,7 @@ fn of_others(method: &str, season: &Season) -> Value {
         "MarkNoticeRead" => json!({"noticeId": season.notice_id}),
         "RebuildView" => json!({"view": "authority"}),
         "VerifyLog" => json!({"fromPosition": "1"}),
+        "RewindReaction" => json!({"reaction": "on_person_erased"}),
         "ResolveFork" => json!({"step": 1, "forkDigest": "0".repeat(64), "reason": "对照权限"}),
         _ => json!({}),
     }
