@@ -255,11 +255,17 @@ async fn what_is_under_way_ends_when_the_role_that_it_rests_on_is_taken_back() {
     office.revoke(&grants).await;
     let deadline = Instant::now() + COUNTS_WITHIN;
     for (service, mut events) in Service::ALL.into_iter().zip(followed) {
-        let ended = timeout_at(deadline, async { while events.message().await?.is_some() {} Ok::<(), Status>(()) });
+        let ended = timeout_at(deadline, async {
+            while events.message().await?.is_some() {}
+            Ok::<(), Status>(())
+        });
         let ended = ended.await.unwrap_or_else(|_| panic!("{service}: the operator still follows"));
         assert_eq!(rpc::Refusal::from_status(&ended.unwrap_err()).reason, "RIGHTS_CHANGED", "{service}");
     }
-    let ended = timeout_at(deadline, async { while answers.message().await?.is_some() {} Ok::<(), Status>(()) });
+    let ended = timeout_at(deadline, async {
+        while answers.message().await?.is_some() {}
+        Ok::<(), Status>(())
+    });
     let ended = ended.await.expect("the upload still goes on").unwrap_err();
     assert_eq!(rpc::Refusal::from_status(&ended).reason, "RIGHTS_CHANGED");
     timeout_at(deadline, sender.closed()).await.expect("somebody still listens to the upload");

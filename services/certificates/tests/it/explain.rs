@@ -15,7 +15,8 @@ use crate::identity::{self, People, Somebody};
 use crate::sync::{TEACHER, import, import_with, listed, options, row};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
-pub const STRANGER: Somebody = Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
+pub const STRANGER: Somebody =
+    Somebody { id: Uuid::from_u128(0x7002), number: "320399199001010026", name: "示例二" };
 /// What whoever misses a certificate is told first where a part of the register was brought.
 pub const NOT_ALL: &str = "江苏省的证书数据尚未全部同步到系统";
 /// Of [`TEACHER`], by [`row`].

@@ -90,8 +90,10 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future =
-        Either<Either<S::Future, BoxFuture<'static, Result<S::Response, S::Error>>>, Ready<Result<S::Response, S::Error>>>;
+    type Future = Either<
+        Either<S::Future, BoxFuture<'static, Result<S::Response, S::Error>>>,
+        Ready<Result<S::Response, S::Error>>,
+    >;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -103,9 +105,9 @@ where
             Ok(Some(rights)) => {
                 let rights = Arc::new(rights);
                 let answered = self.inner.call(request.map(|body| upload(body, Arc::clone(&rights))));
-                Either::Left(Either::Right(Box::pin(async move {
-                    Ok(answered.await?.map(|body| answer(body, rights)))
-                })))
+                Either::Left(Either::Right(Box::pin(
+                    async move { Ok(answered.await?.map(|body| answer(body, rights))) },
+                )))
             }
             Err(refusal) => Either::Right(ready(Ok(Status::from(refusal).into_http()))),
         }

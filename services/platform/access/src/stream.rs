@@ -36,7 +36,11 @@ impl Rights {
         let lost = self.caller.grants.iter().any(|grant| !now.contains(grant));
         let restricted = !person.restricted && known.restricted.contains(&person.id);
         if lost || restricted || known.erased.contains(&person.id) {
-            return Err(Refusal::new(Code::Aborted, "RIGHTS_CHANGED", "您的岗位权限已变更，本次操作已中止，请重新办理。"));
+            return Err(Refusal::new(
+                Code::Aborted,
+                "RIGHTS_CHANGED",
+                "您的岗位权限已变更，本次操作已中止，请重新办理。",
+            ));
         }
         if self.changing && !self.authority.is_current() { Err(outdated()) } else { Ok(()) }
     }
