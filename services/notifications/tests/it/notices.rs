@@ -151,7 +151,7 @@ async fn the_templates_in_force_can_be_read() {
     let stage = Stage::set(&[]).await;
     let mut templates = TemplatesClient::new(stage.running.person(person(1)));
     let list = templates.list_templates(ListTemplatesRequest {}).await.unwrap().into_inner().templates;
-    assert_eq!(list.len(), 30);
+    assert_eq!(list.len(), 32);
     let submitted = list.iter().find(|template| template.name == "application_submitted").unwrap();
     assert_eq!((submitted.version, submitted.channels.len()), (1, 3));
     assert!(submitted.title.contains("{enrolment_number}"));
