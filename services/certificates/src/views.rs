@@ -15,8 +15,7 @@ fn patterns(divisions: &[Division]) -> Vec<String> {
     divisions.iter().map(|division| format!("{}%", &division.as_str()[..own(division)])).collect()
 }
 
-/// A text as a view holds it: what was recorded before control characters were refused has a space for each, since PostgreSQL cannot hold
-/// all of them.
+/// A text as a view holds it: with a space for each NUL, which PostgreSQL cannot hold and which was not always refused.
 fn plain(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.replace('\0', " ")
 }

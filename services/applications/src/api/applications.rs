@@ -88,10 +88,8 @@ impl Applications for ApplicationsApi {
         let body = async move {
             let render =
                 |done: &Done| wire::WithdrawApplicationResponse { outcome: Some(outcome(done)) }.encode_to_vec();
-            let attempt = |now: crate::handle::Situation<'_>| Attempt {
-                command: Command::Withdraw { number: key.number, person, now: now.now, assignment: now.assignment },
-                not_after: now.assignment.filter(|_| !now.application.is_mending()).map(|assignment| assignment.end),
-            };
+            let command = || Command::Withdraw { number: key.number, person };
+            let attempt = |_: crate::handle::Situation<'_>| Attempt { command: command(), not_after: None };
             handle.act(&asked, key, None, render, attempt).await
         };
         answer(rpc::run(&self.lifecycle, body).await)

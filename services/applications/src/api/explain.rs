@@ -13,7 +13,7 @@ use super::request::{Parsing, viewer};
 use super::sentences;
 use super::status::rejected;
 use crate::domain::calendar::{SHANGHAI, render_date};
-use crate::domain::registration::{Action, Advice, Application, Rejection, Verdict};
+use crate::domain::registration::{Action, Advice, Rejection, Verdict};
 use crate::error::Error;
 use crate::handle::{Explained, Handle};
 use crate::wire as values;
@@ -104,16 +104,13 @@ fn advice(advice: &Advice) -> wire::Advice {
 /// From when, and until when.
 fn times(explained: &Explained, verdict: &Verdict) -> (Option<OffsetDateTime>, Option<OffsetDateTime>) {
     let end = explained.occasion.assignment.map(|assignment| assignment.end);
-    let application = explained.record.state.application(explained.occasion.order.number);
-    let is_mending = application.is_some_and(Application::is_mending);
     match &verdict.refused {
         Some(Rejection::ConfirmationNotBegun { begin }) => (Some(*begin), end),
         Some(Rejection::ConfirmationEnded { end }) => (None, Some(*end)),
         Some(Rejection::PublicityNotOver { until: Some(until) }) if verdict.action == Action::EndPublicity => {
             (until.next_day().map(|day| day.midnight().assume_offset(SHANGHAI)), None)
         }
-        None if verdict.action == Action::Withdraw && is_mending => (None, None),
-        None if matches!(verdict.action, Action::Amend | Action::Withdraw | Action::Confirm) => (None, end),
+        None if matches!(verdict.action, Action::Amend | Action::Confirm) => (None, end),
         _ => (None, None),
     }
 }

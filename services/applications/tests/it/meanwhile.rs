@@ -54,7 +54,7 @@ async fn what_was_filed_goes_on_in_its_own_season_when_the_next_one_is_planned()
     })
     .await;
     let own = stage.running.person(teacher.person);
-    assert!(verdict(own, &key, Action::Withdraw).await.until_time.is_some(), "the point's dates still end");
+    assert!(verdict(own, &key, Action::Amend).await.until_time.is_some(), "the point's dates still end");
     let pledge = stage.pledge(&teacher).await;
     stage.applications(&teacher).amend_application(amend(&key, pledge)).await.unwrap();
     let mut clerk = ConfirmationClient::new(stage.clerk(POINT).await);
@@ -93,10 +93,12 @@ async fn whoever_loses_the_certificate_is_neither_confirmed_nor_passed() {
 }
 
 #[tokio::test]
-async fn what_is_sent_back_after_the_points_dates_can_be_withdrawn() {
+async fn what_is_pending_after_the_points_dates_can_be_withdrawn() {
     let stage = Stage::start().await;
     let teacher = stage.teacher().await;
     let key = stage.confirmed(&teacher).await;
+    let absent = stage.teacher().await;
+    let never_confirmed = stage.filed(&absent).await;
     let assignment = scheduling::PointAssignment {
         point_id: POINT.to_string(),
         confirm_begin_time: Some(at(-7_200)),
@@ -118,6 +120,7 @@ async fn what_is_sent_back_after_the_points_dates_can_be_withdrawn() {
     assert!(told.may && told.until_time.is_none(), "{told:?}");
     let withdrawn = applicant.withdraw_application(withdraw(&key)).await.unwrap().into_inner().outcome.unwrap();
     assert_eq!(withdrawn.status(), State::Withdrawn);
+    stage.applications(&absent).withdraw_application(withdraw(&never_confirmed)).await.unwrap();
 }
 
 #[tokio::test]

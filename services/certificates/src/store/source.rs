@@ -40,7 +40,7 @@ pub struct Options {
 /// A run, as far as it has come.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Run {
-    /// Names it; its stream in the log.
+    /// Names it.
     pub sync_id: Uuid,
     /// Who asked for it.
     pub actor: String,

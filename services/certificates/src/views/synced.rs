@@ -41,9 +41,7 @@ impl View for Synced {
         let mut days: BTreeMap<String, (Date, Option<Date>)> = BTreeMap::new();
         for event in events.iter().filter(|event| self.concerns(event)) {
             let day = event.recorded_at.to_offset(shanghai).date();
-            let SyncFinished { provinces, complete, rejected, .. } = event.decode()?;
-            // Before that was looked at, runs were called complete whatever they rejected.
-            let complete = complete && rejected == 0;
+            let SyncFinished { provinces, complete, .. } = event.decode()?;
             for province in provinces {
                 let (last, whole) = days.entry(province).or_insert((day, None));
                 *last = day;

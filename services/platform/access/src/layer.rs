@@ -56,7 +56,8 @@ impl AccessLayer {
         if changing && !self.authority.is_current() {
             return Err(outdated());
         }
-        let rights = || Rights { authority: self.authority.clone(), caller: caller.clone(), changing };
+        let held = || caller.grants.iter().filter(|grant| rule.roles().contains(&grant.role)).cloned().collect();
+        let rights = || Rights::new(self.authority.clone(), Caller { grants: held(), ..caller.clone() }, changing);
         Ok(rpc::streams(request.uri().path()).then(rights))
     }
 }
@@ -105,9 +106,13 @@ where
             Ok(Some(rights)) => {
                 let rights = Arc::new(rights);
                 let answered = self.inner.call(request.map(|body| upload(body, Arc::clone(&rights))));
-                Either::Left(Either::Right(Box::pin(
-                    async move { Ok(answered.await?.map(|body| answer(body, rights))) },
-                )))
+                Either::Left(Either::Right(Box::pin(async move {
+                    let answered = answered.await?;
+                    Ok(match rights.ended() {
+                        Some(status) => status.into_http(),
+                        None => answered.map(|body| answer(body, rights)),
+                    })
+                })))
             }
             Err(refusal) => Either::Right(ready(Ok(Status::from(refusal).into_http()))),
         }

@@ -1,7 +1,7 @@
 //! A stream that rests on a role ends with the role: neither an upload nor an answer goes on by what was taken back meanwhile.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,13 +23,29 @@ const SILENT_LOOKS: u32 = 60;
 /// What a stream began with, all of which has to hold for as long as it lasts.
 #[derive(Debug)]
 pub(crate) struct Rights {
-    pub(crate) authority: Authority,
-    pub(crate) caller: Caller,
+    authority: Authority,
+    /// With the roles that the stream rests on.
+    caller: Caller,
     /// Something is changed by it: that needs to be known for sure.
-    pub(crate) changing: bool,
+    changing: bool,
+    /// Why the upload was broken off, which is what the caller is told whatever the handler makes of it.
+    ended: OnceLock<Status>,
 }
 
 impl Rights {
+    pub(crate) fn new(authority: Authority, caller: Caller, changing: bool) -> Self {
+        Self { authority, caller, changing, ended: OnceLock::new() }
+    }
+
+    /// Why the upload was broken off, if it was.
+    pub(crate) fn ended(&self) -> Option<Status> {
+        self.ended.get().cloned()
+    }
+
+    fn end(&self, refusal: Refusal) -> Status {
+        self.ended.get_or_init(|| refusal.into()).clone()
+    }
+
     fn still_hold(&self) -> Result<(), Refusal> {
         let (Some(person), Some(known)) = (&self.caller.person, self.authority.now()) else { return Ok(()) };
         let now = known.grants.get(&person.id).map(|grants| &**grants).unwrap_or_default();
@@ -94,10 +110,10 @@ impl http_body::Body for Upload {
             (looked, this.silent) = (false, this.silent + 1);
         }
         if !looked && let Err(refusal) = this.rights.still_hold() {
-            return Poll::Ready(Some(Err(refusal.into())));
+            return Poll::Ready(Some(Err(this.rights.end(refusal))));
         }
         if polled.is_pending() && this.silent > SILENT_LOOKS {
-            return Poll::Ready(Some(Err(stalled().into())));
+            return Poll::Ready(Some(Err(this.rights.end(stalled()))));
         }
         polled
     }
@@ -120,12 +136,13 @@ impl http_body::Body for Answer {
         if this.over {
             return Poll::Ready(None);
         }
-        while this.looks.poll_tick(cx).is_ready() {
-            if let Err(refusal) = this.rights.still_hold() {
-                this.over = true;
-                let trailers = Status::from(refusal).into_http::<()>().into_parts().0.headers;
-                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-            }
+        let mut ended = this.rights.ended();
+        while ended.is_none() && this.looks.poll_tick(cx).is_ready() {
+            ended = this.rights.still_hold().err().map(Status::from);
+        }
+        if let Some(status) = ended {
+            this.over = true;
+            return Poll::Ready(Some(Ok(Frame::trailers(status.into_http::<()>().into_parts().0.headers))));
         }
         Pin::new(&mut this.inner).poll_frame(cx)
     }
@@ -141,4 +158,42 @@ impl http_body::Body for Answer {
 
 fn stalled() -> Refusal {
     Refusal::new(Code::Aborted, "UPLOAD_STALLED", "上传长时间没有进展，已停止接收，请检查网络后重新上传。")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http_body::Body as _;
+
+    use super::*;
+    use crate::ServiceKeys;
+
+    struct Silence;
+
+    impl http_body::Body for Silence {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_stalls_is_broken_off_and_the_caller_is_told_so_whatever_the_handler_says() {
+        let authority = Authority::new("certificates", ServiceKeys::default());
+        let rights = Arc::new(Rights::new(authority, Caller::default(), false));
+        let mut upload = upload(Body::new(Silence), Arc::clone(&rights));
+        let begin = tokio::time::Instant::now();
+        let broken = poll_fn(|cx| Pin::new(&mut upload).poll_frame(cx)).await.unwrap().unwrap_err();
+        assert_eq!(Refusal::from_status(&broken).reason, "UPLOAD_STALLED");
+        assert_eq!(begin.elapsed(), LOOK_EVERY * SILENT_LOOKS);
+
+        let mut answer = answer(Body::new("UPLOAD_BROKEN".to_owned()), rights);
+        let told = poll_fn(|cx| Pin::new(&mut answer).poll_frame(cx)).await.unwrap().unwrap();
+        let told = Status::from_header_map(told.trailers_ref().unwrap()).unwrap();
+        assert_eq!(Refusal::from_status(&told).reason, "UPLOAD_STALLED");
+        assert!(answer.is_end_stream());
+    }
 }

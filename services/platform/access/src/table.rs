@@ -111,7 +111,7 @@ impl Rule {
     }
 
     /// The roles that it admits.
-    const fn roles(self) -> &'static [Role] {
+    pub(crate) const fn roles(self) -> &'static [Role] {
         match self {
             Self::Staff(roles) | Self::PersonOrStaff(roles) | Self::ServiceOrStaff(_, roles) => roles,
             Self::Anyone | Self::SignedIn | Self::Person | Self::Service(_) => &[],

@@ -129,8 +129,7 @@ impl BusHandle {
     }
 
     /// The gRPC service for operators. `actor` reads who calls (`staff:<uuid>`) from what the access layer has put into
-    /// the request's extensions; without an actor nobody resolves a fork or rewinds a
-    /// reaction.
+    /// the request's extensions; without an actor nobody resolves a fork or rewinds a reaction.
     pub fn operations(
         &self,
         actor: impl Fn(&Extensions) -> Option<String> + Send + Sync + 'static,

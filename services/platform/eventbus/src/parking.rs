@@ -163,9 +163,9 @@ async fn redrive_first(core: &Core, feed: &Feed, key: Uuid) -> Result<bool, sqlx
         }
         Err(ReactionError::Rejected(problem) | ReactionError::Transient(problem)) => {
             let failed = sqlx::query(
-                "UPDATE public.parked_event SET problem = $3, attempts = attempts + 1 WHERE feed = $1 AND position = $2",
+                "UPDATE public.parked_event SET problem = $3, attempts = attempts + 1 WHERE feed = $1 AND event_id = $2",
             );
-            failed.bind(feed.name).bind(position).bind(problem).execute(&core.pool).await?;
+            failed.bind(feed.name).bind(event_id).bind(problem).execute(&core.pool).await?;
             Ok(false)
         }
     }

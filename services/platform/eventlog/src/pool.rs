@@ -24,6 +24,8 @@ const LIMITS: [(&str, &str); 5] = [
 const LEFT_ALONE: Duration = Duration::from_millis(500);
 /// How long a connection may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long one may take that is given back: its statement may be running still, and keeps its place until it ends.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(16);
 
 /// Whether the database, rather than what it was asked, is the trouble behind an error: the same may succeed soon.
 pub fn is_away(error: &(dyn Error + 'static)) -> bool {
@@ -32,10 +34,10 @@ pub fn is_away(error: &(dyn Error + 'static)) -> bool {
         Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => {
             true
         }
-        // Connection trouble, too little of something, operator's intervention.
-        Some(sqlx::Error::Database(error)) => {
-            error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
-        }
+        // Connection trouble, too little of something, operator's intervention, a transaction that others or a pause have ended, a lock.
+        Some(sqlx::Error::Database(error)) => error
+            .code()
+            .is_some_and(|code| ["08", "40", "53", "57", "25P03", "55P03"].iter().any(|class| code.starts_with(class))),
         _ => false,
     })
 }
@@ -54,18 +56,23 @@ pub fn pool(url: &str, application_name: &str, max_connections: u32) -> Result<P
         .before_acquire(|connection, left| {
             Box::pin(async move {
                 if left.idle_for >= LEFT_ALONE {
-                    answered(connection.ping()).await?;
+                    answered(PATIENCE, connection.ping()).await?;
                 }
                 Ok(true)
             })
         })
         .after_release(|connection, _| {
-            Box::pin(async move { answered(sqlx::raw_sql("ROLLBACK").execute(connection)).await.map(|_| true) })
+            Box::pin(async move {
+                answered(LONGEST_STATEMENT, sqlx::raw_sql("ROLLBACK").execute(connection)).await.map(|_| true)
+            })
         });
     Ok(pool.connect_lazy_with(options))
 }
 
-async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+async fn answered<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-    timeout(PATIENCE, answer).await.map_err(silent)?
+    timeout(patience, answer).await.map_err(silent)?
 }

@@ -113,7 +113,7 @@ pub enum Cause {
     GivenBack,
     /// The application was withdrawn.
     Withdrawn,
-    /// The application was confirmed.
+    /// The application was confirmed, or the point refused that when the person was there.
     Confirmed,
     /// The application was concluded.
     Concluded,

@@ -146,6 +146,8 @@ impl Slots {
     ) -> Result<Answered, Error> {
         let _turn = self.line.acquire().await.expect("the line is never closed");
         if let Some(answered) = self.handle.remembered(asked).await? {
+            // The first time may have come no further than the booking.
+            self.free_what_is_over(asked, numbers, slot.point).await?;
             return Ok(answered);
         }
         let booking = BookingId(ids::random());
@@ -216,7 +218,8 @@ impl Slots {
         let known = self.registry.find(numbers).await.map_err(Error::View)?;
         for (number, known) in known.iter().filter(|(_, known)| !known.comes_to(point)) {
             let why = if known.pending { Cause::PointChanged } else { Cause::Concluded };
-            self.free(&of_request(asked, number, b"freed"), None, number, known, why).await?;
+            self.free(&of_request(asked, number, b"freed"), None, number, why, |held| !known.comes_to(held.point))
+                .await?;
         }
         Ok(())
     }
@@ -275,22 +278,34 @@ impl Slots {
     ) -> Result<(), Error> {
         let known = self.registry.find(slice::from_ref(number)).await.map_err(Error::View)?.remove(number);
         let known = known.filter(|known| known.version >= version).ok_or(Error::NotReady)?;
-        self.free(asked, Some(cause), number, &known, why).await
+        self.free(asked, Some(cause), number, why, |held| !known.comes_to(held.point)).await
     }
 
-    /// Frees the place of an application, unless it is where the application confirms.
+    /// Frees the place of an application that the point saw at this time: whoever was refused there has not stayed away. A place that
+    /// is yet to come is kept, and so is one that was booked since.
+    pub async fn hear_refusal(
+        &self,
+        asked: &Asked,
+        cause: Uuid,
+        number: &EnrolmentNumber,
+        at: OffsetDateTime,
+    ) -> Result<(), Error> {
+        self.free(asked, Some(cause), number, Cause::Confirmed, |held| held.begins_at() <= at).await
+    }
+
+    /// Frees the place of an application, where it is over.
     async fn free(
         &self,
         asked: &Asked,
         cause: Option<Uuid>,
         number: &EnrolmentNumber,
-        known: &Known,
         why: Cause,
+        is_over: impl Fn(Slot) -> bool,
     ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
             let Some((stream, at)) = self.live(number).await? else { return Ok(()) };
             let Some(Place { slot: held, .. }) = at.state.place(number) else { continue };
-            if known.comes_to(held.point) {
+            if !is_over(held) {
                 return Ok(());
             }
             let command = Command::Release { number: number.clone(), cause: why, now: clock::now() };

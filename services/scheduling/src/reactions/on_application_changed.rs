@@ -1,4 +1,4 @@
-//! An application was withdrawn, confirmed or concluded, or goes to another point: its place is for others.
+//! An application was withdrawn, confirmed, refused or concluded, or goes to another point: its place is for others.
 
 use eventbus::{Event, Reaction, ReactionError, ReactionIds};
 use proto::applications::v1 as applications;
@@ -28,7 +28,11 @@ impl Reaction for OnApplicationChanged {
         let officer = Officer { actor: "service:scheduling".to_owned(), reach: Vec::new() };
         // The id follows from the event, and the event does not change.
         let asked = Asked { officer, request_id: ids.request_id(0), fingerprint: [0; 32] };
-        match self.slots.hear(&asked, ids.cause(), (&number, event.version), cause).await {
+        let heard = match cause {
+            Some(cause) => self.slots.hear(&asked, ids.cause(), (&number, event.version), cause).await,
+            None => self.slots.hear_refusal(&asked, ids.cause(), &number, event.recorded_at).await,
+        };
+        match heard {
             Ok(()) => Ok(()),
             Err(error @ (Error::Booking(_) | Error::NotFound { .. } | Error::Corrupt { .. })) => {
                 Err(ReactionError::Rejected(error.to_string()))
@@ -38,16 +42,18 @@ impl Reaction for OnApplicationChanged {
     }
 }
 
-/// Which application may need no place any more, and why.
-fn read(event: &Event) -> Result<Option<(String, Cause)>, ReactionError> {
+/// Which application may need no place any more, and why; `None` where its point refused to confirm it.
+fn read(event: &Event) -> Result<Option<(String, Option<Cause>)>, ReactionError> {
     let read = if event.is::<applications::ApplicationWithdrawn>() {
-        (event.decode::<applications::ApplicationWithdrawn>()?.enrolment_number, Cause::Withdrawn)
+        (event.decode::<applications::ApplicationWithdrawn>()?.enrolment_number, Some(Cause::Withdrawn))
     } else if event.is::<applications::ApplicationConfirmed>() {
-        (event.decode::<applications::ApplicationConfirmed>()?.enrolment_number, Cause::Confirmed)
+        (event.decode::<applications::ApplicationConfirmed>()?.enrolment_number, Some(Cause::Confirmed))
+    } else if event.is::<applications::ConfirmationRefused>() {
+        (event.decode::<applications::ConfirmationRefused>()?.enrolment_number, None)
     } else if event.is::<applications::ApplicationConcluded>() {
-        (event.decode::<applications::ApplicationConcluded>()?.enrolment_number, Cause::Concluded)
+        (event.decode::<applications::ApplicationConcluded>()?.enrolment_number, Some(Cause::Concluded))
     } else if event.is::<applications::ApplicationAmended>() {
-        (event.decode::<applications::ApplicationAmended>()?.enrolment_number, Cause::PointChanged)
+        (event.decode::<applications::ApplicationAmended>()?.enrolment_number, Some(Cause::PointChanged))
     } else {
         return Ok(None);
     };

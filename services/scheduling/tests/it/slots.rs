@@ -1,6 +1,6 @@
 //! Slots over gRPC: capacities, bookings, moves, blocks, no-shows, and every reason that people meet.
 
-use proto::applications::v1::{ApplicationAmended, ApplicationWithdrawn, CodedPart};
+use proto::applications::v1::{ApplicationAmended, ApplicationWithdrawn, CodedPart, ConfirmationRefused};
 use proto::identity::v1::Role;
 use proto::scheduling::v1::slots_client::SlotsClient;
 use proto::scheduling::v1::{
@@ -344,6 +344,36 @@ async fn who_was_not_seen_books_again_and_was_missed() {
     let refusal = refused(me.book_slot(book(1, &next)).await);
     assert_eq!((refusal.reason.as_str(), refusal.metadata["no_shows"].as_str()), ("TOO_MANY_NO_SHOWS", "2"));
     missed(&world, &before, &[of(1, false)]).await;
+}
+
+#[tokio::test]
+async fn whoever_was_refused_at_the_point_was_seen_there() {
+    let world = SlotWorld::with(Settings { max_no_shows: 1, ..Settings::default() }).await;
+    let (yesterday, next) = (world.slot(-1, HalfDay::Afternoon), world.slot(2, HalfDay::Morning));
+    world.publish(&next, 3).await;
+    for n in 1..=2 {
+        world.submit(n).await;
+        world.known(n).await;
+    }
+    booked_in_the_past(&world, &[1], &yesterday).await;
+    world.person(2).book_slot(book(2, &next)).await.unwrap();
+    let applications = world.world.running.neighbour("applications");
+    for n in [2, 1] {
+        let refused = ConfirmationRefused {
+            certificate_id: certificate(n).to_string(),
+            enrolment_number: number(n),
+            point_id: world.point.point_id.clone(),
+        };
+        applications.publish(certificate(n), "320300", &refused).await;
+    }
+    eventually("the place of the refused application to be free", || async {
+        live(&world, 1).await.is_none().then_some(())
+    })
+    .await;
+    missed(&world, &yesterday, &[]).await;
+    assert!(live(&world, 2).await.is_some(), "that one is yet to come");
+    let booked = world.person(1).book_slot(book(1, &next)).await.unwrap().into_inner();
+    assert_eq!(live(&world, 1).await, booked.booking);
 }
 
 /// Between the decision and its record the application was withdrawn, and the reaction to that found nothing to free.

@@ -38,10 +38,6 @@ pub enum Command {
         number: EnrolmentNumber,
         /// Who asks.
         person: Uuid,
-        /// Now.
-        now: OffsetDateTime,
-        /// Dates of its point, as far as known.
-        assignment: Option<Assignment>,
     },
     /// Facts of DOMAIN 2.3b.
     RecordFacts {

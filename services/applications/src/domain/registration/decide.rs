@@ -23,12 +23,9 @@ pub(super) fn decide(record: &Registration, command: Command) -> Decision {
         Command::Merge { into } => one(Event::RecordMerged { into }),
         Command::Submit(submit) => record.submit(*submit),
         Command::Amend(amend) => record.amend(*amend),
-        Command::Withdraw { number, person, now, assignment } => {
-            let application = record.own(number, person)?;
-            // What was given back can always be taken back: after the point's dates nothing else would be left to do with it.
-            if application.pending()?.is_none() {
-                not_ended(assignment, now)?;
-            }
+        // At any time: after the point's dates nothing else would be left to do with it, and it would keep the next one out for ever.
+        Command::Withdraw { number, person } => {
+            record.own(number, person)?.pending()?;
             one(Event::ApplicationWithdrawn(number))
         }
         Command::RecordFacts { order, facts, seen, with_note } => {

@@ -159,7 +159,7 @@ impl Action {
                 assignment,
                 now,
             })),
-            Self::Withdraw => Command::Withdraw { number, person, now, assignment },
+            Self::Withdraw => Command::Withdraw { number, person },
             Self::RecordFacts => {
                 let facts = Box::new(application.facts.clone().unwrap_or_default());
                 Command::RecordFacts { order, facts, seen: None, with_note: true }

@@ -31,8 +31,8 @@ fn amending(change: impl FnOnce(&mut Amend)) -> Command {
     Command::Amend(Box::new(amend))
 }
 
-fn withdraw(person: Uuid, now: time::OffsetDateTime) -> Command {
-    Command::Withdraw { number: number(1), person, now, assignment: directory().assignment(WINDOW, COUNTY, POINT) }
+fn withdraw(person: Uuid) -> Command {
+    Command::Withdraw { number: number(1), person }
 }
 
 #[test]
@@ -283,34 +283,32 @@ fn an_amendment_without_the_pledge_keeps_the_old_version() {
 fn only_the_applicant_amends_and_withdraws() {
     let stranger = Uuid::from_u128(9);
     on(pending()).when(amending(|amend| amend.person = stranger)).then_refused(&Rejection::NotFound);
-    on(pending()).when(withdraw(stranger, NOW)).then_refused(&Rejection::NotFound);
+    on(pending()).when(withdraw(stranger)).then_refused(&Rejection::NotFound);
 }
 
 #[test]
-fn amending_and_withdrawing_end_with_the_points_dates_not_with_the_window() {
+fn amending_ends_with_the_points_dates_not_with_the_window() {
     let end = directory().assignment(WINDOW, COUNTY, POINT).unwrap().end;
     let just_before = end - Duration::microseconds(1);
     assert_eq!(on(pending()).when(amending(|amend| amend.now = just_before)).events().len(), 1);
-    on(pending()).when(withdraw(TEACHER, just_before)).then([Event::ApplicationWithdrawn(number(1))]);
-    let ended = Rejection::ConfirmationEnded { end };
-    on(pending()).when(amending(|amend| amend.now = end)).then_refused(&ended);
-    on(pending()).when(withdraw(TEACHER, end)).then_refused(&ended);
+    on(pending()).when(amending(|amend| amend.now = end)).then_refused(&Rejection::ConfirmationEnded { end });
 }
 
 #[test]
-fn what_was_given_back_can_be_withdrawn_after_the_points_dates() {
+fn what_is_pending_can_be_withdrawn_after_the_points_dates() {
     let end = directory().assignment(WINDOW, COUNTY, POINT).unwrap().end;
     let sent_back = Event::ReviewSentBack { number: number(1), level: Level::County, to: None };
     let returned = Event::ApplicationReturned { number: number(1), by_liaison: true };
     let refused = Event::ConfirmationRefused { number: number(1), point: POINT };
     for history in [
+        pending(),
         [confirmed(), vec![sent_back]].concat(),
         [confirmed(), vec![returned]].concat(),
         [recorded(), vec![refused]].concat(),
     ] {
         on(history.clone()).when(amending(|amend| amend.now = end)).then_refused(&Rejection::ConfirmationEnded { end });
         let withdrawn = Event::ApplicationWithdrawn(number(1));
-        on(history.clone()).when(withdraw(TEACHER, end)).then([withdrawn.clone()]);
+        on(history.clone()).when(withdraw(TEACHER)).then([withdrawn.clone()]);
         on([history, vec![withdrawn]].concat()).when(submitting(2)).then([submitted(2, 1)]);
     }
 }
@@ -319,7 +317,7 @@ fn what_was_given_back_can_be_withdrawn_after_the_points_dates() {
 fn only_what_is_pending_can_be_amended_or_withdrawn() {
     for (history, status) in every_state().into_iter().filter(|(_, status)| *status != Status::Pending) {
         on(history.clone()).when(amending(|_| {})).then_refused(&wrong_state(status));
-        on(history).when(withdraw(TEACHER, NOW)).then_refused(&wrong_state(status));
+        on(history).when(withdraw(TEACHER)).then_refused(&wrong_state(status));
     }
 }
 

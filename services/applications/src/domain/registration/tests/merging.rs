@@ -61,8 +61,7 @@ fn what_is_under_way_is_not_concluded_but_can_be_sent_back_and_withdrawn() {
     }
     on(merged(confirmed())).when(Command::Return { order: order(clerk()) }).events();
     on(merged(at_city())).when(Command::SendBack { order: order(reviewer(CITY)) }).events();
-    let assignment = directory().assignment(WINDOW, COUNTY, POINT);
-    let withdraw = Command::Withdraw { number: number(1), person: TEACHER, now: NOW, assignment };
+    let withdraw = Command::Withdraw { number: number(1), person: TEACHER };
     on(merged(pending())).when(withdraw).then([Event::ApplicationWithdrawn(number(1))]);
 }
 

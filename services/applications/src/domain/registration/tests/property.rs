@@ -88,7 +88,7 @@ fn command(attempt: &Attempt, record: &Registration, today: Date) -> Command {
             Command::Submit(Box::new(submit))
         }
         3 => Command::Amend(Box::new(Amend { number, ..amend(1) })),
-        4 => Command::Withdraw { number, person: TEACHER, now: NOW, assignment },
+        4 => Command::Withdraw { number, person: TEACHER },
         5 => {
             let ethics = if attempt.choice.is_multiple_of(8) { Finding::Failed } else { Finding::Passed };
             let grades = (2015..2080).map(|year| (year, Grade::Qualified)).collect();
@@ -148,7 +148,7 @@ fn asked(command: &Command, record: &Registration, today: Date) -> Option<(Actio
     let (action, order, certificate, now) = match command {
         Command::RecordPrior(_) | Command::Merge { .. } | Command::Submit(_) => return None,
         Command::Amend(amend) => (Action::Amend, anybody(amend.number, amend.person), None, amend.now),
-        Command::Withdraw { number, person, now, .. } => (Action::Withdraw, anybody(*number, *person), None, *now),
+        Command::Withdraw { number, person } => (Action::Withdraw, anybody(*number, *person), None, NOW),
         Command::RecordFacts { order, .. } => (Action::RecordFacts, order.clone(), None, NOW),
         Command::Confirm { order, certificate, now, .. } => (Action::Confirm, order.clone(), *certificate, *now),
         Command::RefuseConfirmation { order } => (Action::RefuseConfirmation, order.clone(), None, NOW),
