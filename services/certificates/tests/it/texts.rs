@@ -205,6 +205,6 @@ async fn what_was_recorded_with_control_characters_halts_no_view() {
         let sql = format!("SELECT subject, issuing_agency FROM views.{table} WHERE certificate_id = $1");
         let held: (String, String) =
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(log.pool()).await.unwrap();
-        assert_eq!(held, ("语 文".to_owned(), "徐州 市教育局".to_owned()), "{table}");
+        assert_eq!(held, ("语 文".to_owned(), "徐州\u{1}市教育局".to_owned()), "{table}");
     }
 }
