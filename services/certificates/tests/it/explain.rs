@@ -4,15 +4,13 @@ use certificates::Certificates;
 use certificates::config::Settings;
 use proto::certificates::v1 as wire;
 use proto::certificates::v1::certificates_client::CertificatesClient;
-use proto::certificates::v1::restrictions_client::RestrictionsClient;
-use proto::identity::v1::Role;
 use rpc::Refusal;
 use service::testing::{Running, start};
 use uuid::Uuid;
 use wire::NextStep;
 
 use crate::identity::{self, People, Somebody};
-use crate::sync::{TEACHER, import, import_with, listed, options, row};
+use crate::sync::{TEACHER, import, import_with, listed, options, restrict, row};
 
 const HEADER: &str = "证件号码,姓名,证书号码,资格种类,任教学科,认定机构,签发日期,注册次数,注册结论,注册日期\n";
 pub const STRANGER: Somebody =
@@ -127,15 +125,7 @@ async fn ones_own_certificate_is_named_with_what_to_do() {
     assert_eq!(answer.reason, "RECORDED_TWICE");
     says(&answer, "您名下有多本", NextStep::AskIssuingAgency);
 
-    let officer = running.staff(Uuid::from_u128(0x0ff3), Role::RegisterOfficer, "32", None).await;
-    let restrict = wire::RestrictCertificateRequest {
-        request_id: lifecycle::ids::random().to_string(),
-        certificate_id,
-        kind: wire::RestrictionKind::Forfeited.into(),
-        end_date: String::new(),
-        file_reference: "苏教〔2026〕1号".to_owned(),
-    };
-    RestrictionsClient::new(officer).restrict_certificate(restrict).await.unwrap();
+    restrict(&running, certificate_id).await;
     let answer = explained_as(&running, missed(LISTED, "2010-06-15"), "CERTIFICATE_RESTRICTED").await;
     says(&answer, "该数据已受限，不能进行定期注册报名!", NextStep::AskIssuingAgency);
 }

@@ -65,6 +65,19 @@ pub async fn import_with(
     reports
 }
 
+/// An officer of the province restricts a certificate.
+pub async fn restrict(running: &Running<Certificates>, certificate_id: String) {
+    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
+    let restrict = wire::RestrictCertificateRequest {
+        request_id: lifecycle::ids::random().to_string(),
+        certificate_id,
+        kind: wire::RestrictionKind::Forfeited.into(),
+        end_date: String::new(),
+        file_reference: "苏教〔2026〕1号".to_owned(),
+    };
+    RestrictionsClient::new(officer).restrict_certificate(restrict).await.unwrap();
+}
+
 /// Asks until there is an answer.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -190,15 +203,7 @@ async fn a_run_that_is_named_by_a_certificates_id_leaves_the_certificate_workabl
     record(&running, id, started).await;
     let reports = import(&running, &file("20103203221000001", "数学"), false).await;
     assert_eq!(reports.last().map(|report| (report.done, report.changed)), Some((true, 1)));
-    let officer = running.staff(Uuid::from_u128(0x0ff1), Role::RegisterOfficer, "32", None).await;
-    let restrict = wire::RestrictCertificateRequest {
-        request_id: lifecycle::ids::random().to_string(),
-        certificate_id,
-        kind: wire::RestrictionKind::Forfeited.into(),
-        end_date: String::new(),
-        file_reference: "苏教〔2026〕1号".to_owned(),
-    };
-    RestrictionsClient::new(officer).restrict_certificate(restrict).await.unwrap();
+    restrict(&running, certificate_id).await;
     eventually("the restriction", async || {
         let own = listed(&running, TEACHER.id, 2).await;
         own.iter().any(|one| one.restricted && one.subject == "数学").then_some(())

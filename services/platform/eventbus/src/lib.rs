@@ -63,6 +63,7 @@ pub use operations::Operator;
 pub use reaction::{ABREAST, Reaction, ReactionError, ReactionIds};
 pub use rebuild::{RebuildError, RebuildProgress, Rebuilt};
 pub use reference::{LoadError, NotReady, Reference};
+pub use rewind::begin_again;
 pub use settings::NatsSettings;
 pub use tonic::async_trait;
 pub use view::{View, ViewError};

@@ -3,6 +3,8 @@
 //! The checkpoint knows the last event of the lost history and none before, so that where the two histories part cannot be told from it;
 //! at the first event they agree. What was done before is done again under the same request ids, without a second effect.
 
+use sqlx::PgConnection;
+
 use crate::bus::Core;
 use crate::checkpoint::{self, MoveError};
 use crate::feed::Feed;
@@ -35,7 +37,15 @@ impl From<sqlx::Error> for RewindError {
     }
 }
 
-/// Lets a reaction begin again with nothing parked: what still cannot be done parks anew.
+/// Lets a reaction begin again at the first event, with nothing parked: what still cannot be done parks anew. Gives how many parked
+/// events were dropped.
+pub async fn begin_again(tx: &mut PgConnection, reaction: &str) -> Result<i64, sqlx::Error> {
+    let dropped = parking::drop_all(tx, reaction).await?;
+    checkpoint::rewind(tx, reaction).await?;
+    Ok(dropped)
+}
+
+/// Lets a reaction begin again whose source has another history.
 pub(crate) async fn rewind(core: &Core, feed: &Feed, actor: &str) -> Result<Rewound, RewindError> {
     let place = checkpoint::load(&core.pool, feed.name).await?;
     match source::prove(core, feed.source, place).await {
@@ -47,8 +57,7 @@ pub(crate) async fn rewind(core: &Core, feed: &Feed, actor: &str) -> Result<Rewo
     if checkpoint::lock(&mut tx, feed.name).await? != place {
         return Err(MoveError::Moved.into());
     }
-    let dropped = parking::drop_all(&mut tx, feed.name).await?;
-    checkpoint::rewind(&mut tx, feed.name).await?;
+    let dropped = begin_again(&mut tx, feed.name).await?;
     tx.commit().await?;
     let (source, position) = (feed.source, place.position);
     tracing::warn!(

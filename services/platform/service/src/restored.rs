@@ -67,21 +67,12 @@ pub(crate) async fn detect(ground: &Ground) -> Result<Option<&'static str>, Fail
     }
 }
 
-/// Lets the reaction begin again at the first event, with nothing parked: what still cannot be done parks anew; before the bus is started.
+/// Lets the reaction begin again at the first event, and notes that it has not come to its end; before the bus is started.
 pub(crate) async fn rewind(ground: &Ground) -> Result<(), sqlx::Error> {
     let mut transaction = ground.pool.begin().await?;
     let unsettled = "INSERT INTO public.feed_checkpoint (name, source, epoch, position, hash) VALUES ($1, '', 0, 0, $2) ON CONFLICT DO NOTHING";
     sqlx::query(unsettled).bind(UNSETTLED).bind([0_u8; 32].as_slice()).execute(&mut *transaction).await?;
-    let parked = sqlx::query("DELETE FROM public.parked_event WHERE feed = $1").bind(ON_PERSON_ERASED);
-    parked.execute(&mut *transaction).await?;
-    sqlx::query(
-        "UPDATE public.feed_checkpoint SET epoch = 0, position = 0, hash = $2, source_head = 0, at_head_at = NULL \
-         WHERE name = $1",
-    )
-    .bind(ON_PERSON_ERASED)
-    .bind([0_u8; 32].as_slice())
-    .execute(&mut *transaction)
-    .await?;
+    eventbus::begin_again(&mut transaction, ON_PERSON_ERASED).await?;
     transaction.commit().await
 }
 
